@@ -1,0 +1,30 @@
+"""Cookiecutter's extension: the filters that the questions and the templates use."""
+
+import shlex
+
+from jinja2 import Environment
+from jinja2.ext import Extension
+
+from . import describe, questions, quoting
+
+
+class ProjectExtension(Extension):
+    """Adds the filters below and the catalogue of what is offered."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        environment.globals["catalog"] = describe.CATALOG
+        environment.filters |= {
+            "choose_model": questions.choose_model,
+            "choose_framework": questions.choose_framework,
+            "check": questions.check,
+            "model": describe.model,
+            "hardware": describe.hardware,
+            "hosting": describe.hosting,
+            "record": describe.record,
+            "slug": quoting.slug,
+            "py": quoting.py,
+            "py_block": quoting.py_block,
+            "json": quoting.json_line,
+            "sh": shlex.quote,
+        }

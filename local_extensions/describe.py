@@ -1,0 +1,131 @@
+"""What the project is about, and where it will live, as the templates need it."""
+
+import json
+import math
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from . import model_files, quoting
+
+ROOT = Path(__file__).resolve().parent.parent
+TOOLS = ROOT / "{{cookiecutter.project_slug}}" / "tools"
+CATALOG = json.loads((ROOT / "catalog.json").read_text("utf-8"))
+PLATFORMS = json.loads((TOOLS / "platforms.json").read_text("utf-8"))["platforms"]
+
+Answers = dict[str, Any]
+
+inspect = cache(model_files.inspect)
+
+
+def model(answers: Answers) -> dict[str, Any]:
+    """Describe the model: the user's own, the demo's, or a plain function."""
+    task, framework = CATALOG["tasks"][answers["task"]], answers["__framework"]
+    formats = CATALOG["frameworks"][framework]["formats"]
+    demo = ROOT / "demos" / answers["task"]
+    if answers["__model"]:
+        source = Path(answers["__model"])
+        described = {"own": True, "title": _title(source), "description": f"{task['does']}."}
+        described["description"] = described["description"].capitalize()
+        pictures = ROOT / "demos" / task.get("own_examples", "none") / "examples"
+    else:
+        source = demo / f"{task['demo']}{next(iter(formats.values()))['ending']}" if formats else None
+        card = json.loads((demo / "card.json").read_text("utf-8")) if formats else {}
+        card["rows"] = card.pop("examples", [])
+        card |= CATALOG["frameworks"][framework].get("demos", {}).get(answers["task"], {})
+        described = {"own": False, **card}
+        pictures = demo / "examples"
+    if pictures.is_dir():
+        described["pictures"] = str(pictures)
+        described["example"] = f"examples/{min(pictures.iterdir()).name}"
+    if source:
+        described |= _weights(source, formats)
+        found = inspect(source)
+        if "size" in task:
+            described |= _pixels(found, task["size"], framework, described["own"])
+        elif described["own"]:
+            described |= _fields(found, answers["task"])
+    return described
+
+
+def _weights(source: Path, formats: dict[str, Any]) -> dict[str, Any]:
+    """Tell the files that the model consists of, and what loads them."""
+    found, labels = inspect(source), source.with_name("labels.txt")
+    return {
+        "file": quoting.file_name(source.name),
+        "files": {
+            str(source): quoting.file_name(source.name),
+            **{str(path): path.name for path in found.companions},
+            **({str(labels): "labels.txt"} if labels.is_file() else {}),
+        },
+        "size": found.size,
+        "runs_code": found.runs_code,
+        "notes": found.notes,
+        **formats[found.format],
+    }
+
+
+def _title(source: Path) -> str:
+    words = re.sub(r"[\W_]+", " ", source.stem).strip()
+    return (words[:1].upper() + words[1:]) or "My model"
+
+
+def _pixels(found, size, framework: str, own: bool) -> dict[str, Any]:
+    """Tell the shape and the values that the model's pictures have."""
+    shape, first = found.input_shape, CATALOG["frameworks"][framework]["channels_first"]
+    channels = 3
+    if shape and len(shape) == 4:
+        first = shape[1] in (1, 3)
+        channels = shape[1 if first else 3] or 3
+        size = [n or m for n, m in zip(shape[2:] if first else shape[1:3], size, strict=True)]
+    elif found.n_features and math.isqrt(found.n_features) ** 2 == found.n_features:
+        first, channels, size = False, 1, [math.isqrt(found.n_features)] * 2
+    mean, std, source = 0.0, 1.0, ""
+    for rule in CATALOG["pixels"]:
+        if own and rule["framework"] == framework and re.fullmatch(rule["name"], found.name or ""):
+            mean, std, source = rule["mean"], rule["std"], rule["source"]
+            break
+    if channels == 1 and isinstance(mean, list):
+        mean, std, source = 0.0, 1.0, ""
+    return {
+        "input_shape": (None, channels, *size) if first else (None, *size, channels),
+        "mean": tuple(mean) if isinstance(mean, list) else mean,
+        "std": tuple(std) if isinstance(std, list) else std,
+        "pixel_source": source,
+    }
+
+
+def _fields(found, task: str) -> dict[str, Any]:
+    """Tell the fields of a form for the user's own model."""
+    if task == "text-classification":
+        return {"rows": [["The parcel came a week late, and the box was open."]]}
+    names = found.features or [f"feature {n + 1}" for n in range(found.n_features or 1)]
+    return {"features": dict.fromkeys(names, 0.0), "rows": [[0.0] * len(names)]}
+
+
+def hardware(platform: str) -> dict[str, Any]:
+    """Return the tiers of a platform, the default first."""
+    return PLATFORMS[platform]["hardware"]
+
+
+def hosting(answers: Answers) -> dict[str, Any]:
+    """Describe where the project will live: its platform, tier and locked packages."""
+    tier = hardware(answers["platform"])[answers["hardware"]]
+    framework = answers["__framework"]
+    lock = f"requirements/{framework}-{tier['class']}"
+    sizes = json.loads((ROOT / "templates" / f"{lock}.json").read_text("utf-8"))
+    return {
+        "platform": PLATFORMS[answers["platform"]],
+        "tier": tier,
+        "requirements": ["gradio", *CATALOG["frameworks"][framework]["requirements"][tier["class"]]],
+        "lock": lock,
+        "packages": sizes["packages"],
+    }
+
+
+def record(answers: Answers) -> str:
+    """Write down the answers, so that the project can be generated again."""
+    public = {k: v for k, v in answers.items() if not k.startswith("_")}
+    public["framework"] = answers["__framework"]
+    return json.dumps({"template": answers["_template"], **public}, indent=2, ensure_ascii=False)

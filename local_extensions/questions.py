@@ -1,0 +1,126 @@
+"""Refuse at the question what cannot work.
+
+Cookiecutter renders the private variables of cookiecutter.json in their place among
+the questions, where the user stands. A refusal there ends it with one message, before
+anything is created.
+"""
+
+import difflib
+import importlib.util
+import sys
+import unicodedata
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from cookiecutter.exceptions import FailedHookException
+
+from . import describe, model_files, quoting
+from .describe import CATALOG, Answers
+
+LENGTHS = {"project_name": 100, "description": 300}
+
+
+class Refused(FailedHookException):
+    """Answers that cannot work; cookiecutter prints the text and exits 1."""
+
+
+def choose_model(answers: Answers) -> str:
+    """Return the absolute path of the model, or nothing for the demo model."""
+    given = answers["model_path"].strip()
+    if not given:
+        return ""
+    path = Path(given).expanduser().absolute()
+    try:
+        found = describe.inspect(path)
+    except model_files.Unusable as error:
+        raise Refused(f"model_path: {error}") from None
+    if sys.stdin.isatty():
+        print(f"        {found.detail}")
+    return str(path)
+
+
+def choose_framework(answers: Answers) -> str:
+    """Return the framework that runs the model; refuse one that cannot."""
+    frameworks, chosen = CATALOG["frameworks"], answers["framework"]
+    if answers["__model"]:
+        found = describe.inspect(Path(answers["__model"]))
+        own = next(name for name, facts in frameworks.items() if found.format in facts["formats"])
+        if chosen not in ("auto", own):
+            raise Refused(
+                f"framework: {found.path.name} is a model for {frameworks[own]['title']}, not "
+                f"for {frameworks[chosen]['title']}. Answer auto or {own}."
+            )
+        chosen = own
+    elif chosen == "auto":
+        chosen = CATALOG["tasks"][answers["task"]]["framework"]
+    tasks = frameworks[chosen]["tasks"]
+    if answers["task"] not in tasks:
+        others = [name for name, facts in frameworks.items() if answers["task"] in facts["tasks"]]
+        raise Refused(
+            f"framework: {answers['task']} is not offered with {chosen}. This task has "
+            f"{', '.join(others)}; this framework has {', '.join(tasks)}."
+        )
+    return chosen
+
+
+def check(answers: Answers) -> str:
+    """Refuse answers that cannot work together, all problems at once."""
+    problems = [*_texts(answers), *_hardware(answers)] or [*_fit(answers)]
+    if problems:
+        raise Refused("\n".join(problems))
+    return "yes"
+
+
+def _texts(answers: Answers) -> Iterator[str]:
+    for question, longest in LENGTHS.items():
+        text = answers[question]
+        odd = {f"U+{ord(c):04X}" for c in text if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")}
+        if odd:
+            yield f"{question}: holds {', '.join(sorted(odd))}. Write one line of plain text."
+        elif not 0 < len(text.strip()) <= longest:
+            yield f"{question}: has {len(text.strip())} characters. Write 1 to {longest}."
+    name = answers["project_slug"]
+    if not quoting.is_slug(name):
+        yield (
+            f"project_slug: {name[:60]!r} cannot name a folder, a Space and an app. Use 2 to "
+            f"{quoting.SLUG_LENGTH} of a-z, 0-9 and single hyphens, a letter first: "
+            f"{quoting.slug(name)}, for instance."
+        )
+
+
+def _hardware(answers: Answers) -> Iterator[str]:
+    tiers, chosen = describe.hardware(answers["platform"]), answers["hardware"]
+    framework = CATALOG["frameworks"][answers["__framework"]]
+    useful = [name for name in tiers if tiers[name]["class"] in framework["requirements"]]
+    if chosen not in tiers:
+        near = difflib.get_close_matches(chosen, tiers, 1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        yield (
+            f"hardware: {answers['platform']} has no {chosen[:60]!r}. {hint}"
+            f"It has {', '.join(tiers)}."
+        )
+    elif chosen not in useful:
+        yield (
+            f"hardware: {framework['title']} makes no use of the GPU of {chosen}. Answer one "
+            f"of {', '.join(useful)}."
+        )
+
+
+def _fit(answers: Answers) -> Iterator[str]:
+    yield from ()
+
+
+@cache
+def preflight() -> ModuleType:
+    """Load the project's own tools/preflight.py: there is one copy of it."""
+    spec = importlib.util.spec_from_file_location("preflight", describe.TOOLS / "preflight.py")
+    module = importlib.util.module_from_spec(spec)
+    # A __pycache__ beside the file would be rendered into the project.
+    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = written
+    return module

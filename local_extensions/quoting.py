@@ -1,0 +1,68 @@
+"""Names and texts as the languages of the generated files write them."""
+
+import json
+import re
+import unicodedata
+from typing import Any
+
+SLUG_LENGTH = 30  # Heroku's limit for an app's name, the strictest of the platforms
+SLUG = re.compile(rf"(?=.{{2,{SLUG_LENGTH}}}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
+# Windows keeps these names for devices.
+DEVICES = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for n in range(10)}
+
+
+def is_slug(text: str) -> bool:
+    """Tell whether a text can name a folder, a Space, a Heroku app and an image."""
+    return bool(SLUG.fullmatch(text)) and text not in DEVICES
+
+
+def slug(text: str) -> str:
+    """Make such a name from any text."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain.replace("'", "")).lstrip("-0123456789")
+    name = words[:SLUG_LENGTH].strip("-")
+    return name if is_slug(name) else f"{name}-app".lstrip("-")
+
+
+def file_name(text: str) -> str:
+    """Make a file's name harmless and short enough for one line of Python."""
+    stem, dot, ending = text.rpartition(".")
+    if not dot:
+        stem, ending = ending, ""
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).strip("-.")[:30] or "model"
+    return stem + dot + ending
+
+
+def py(value: Any) -> str:
+    """Write a value as a Python literal, with the quotes that ruff prefers."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{py(k)}: {py(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, tuple) and len(value) > 1:
+        return "(" + ", ".join(map(py, value)) + ")"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(py, value)) + "]"
+    if not isinstance(value, str):
+        return repr(value)
+    quote = "'" if value.count('"') > value.count("'") else '"'
+    body = (
+        f"\\{c}" if c == quote else c if c in "'\"" else repr(c)[1:-1] for c in value
+    )
+    return f"{quote}{''.join(body)}{quote}"
+
+
+def py_block(value: dict | list, indent: int = 0) -> str:
+    """Write a list or dict as a Python literal, one entry a line."""
+    pad = " " * indent
+    if isinstance(value, dict):
+        brackets, entries = "{}", [f"{py(k)}: {py(v)}" for k, v in value.items()]
+    else:
+        brackets, entries = "[]", [py(entry) for entry in value]
+    lines = "".join(f"{pad}    {entry},\n" for entry in entries)
+    return f"{brackets[0]}\n{lines}{pad}{brackets[1]}"
+
+
+def json_line(value: Any) -> str:
+    """Write a value as JSON, which YAML and TOML read as well."""
+    text = json.dumps(value, ensure_ascii=False)
+    # JSON lets these pass, YAML does not.
+    return re.sub(r"[\x7f-\x9f\u2028\u2029\ufeff]", lambda m: f"\\u{ord(m[0]):04x}", text)

@@ -1,0 +1,30 @@
+"""Run a Keras model on arrays."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+
+class Model:
+    """A model as a function from a batch to its output.
+
+    Attributes:
+        input_shape: as the model declares it, batch axis first; None is any length.
+        labels: empty: a Keras model carries no names.
+    """
+
+    labels = ()
+
+    def __init__(self, path: Path) -> None:
+        # Safe mode refuses code hidden in the file, such as a Lambda layer's.
+        self._model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        self._dtype = self._model.inputs[0].dtype
+        self.input_shape = self._model.inputs[0].shape
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Run the model on a batch of inputs, batch axis first."""
+        if self._dtype == "string":
+            batch = batch.tolist()
+        inputs = keras.ops.convert_to_tensor(batch, dtype=self._dtype)
+        return keras.ops.convert_to_numpy(self._model(inputs, training=False))

@@ -1,0 +1,30 @@
+"""Run a PyTorch model, saved as TorchScript, on arrays."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class Model:
+    """A model as a function from a batch to its output.
+
+    Attributes:
+        input_shape: None: TorchScript does not tell.
+        labels: empty: TorchScript carries no names.
+    """
+
+    input_shape = None
+    labels = ()
+
+    def __init__(self, path: Path) -> None:
+        # TorchScript is a program: load only files that you trust.
+        self._module = torch.jit.load(path, map_location=DEVICE).eval()
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Run the model on a batch of inputs, batch axis first."""
+        inputs = torch.as_tensor(batch, dtype=torch.float32, device=DEVICE)
+        with torch.inference_mode():
+            return self._module(inputs).cpu().numpy()

@@ -1,0 +1,39 @@
+"""Run a scikit-learn model on arrays."""
+
+from pathlib import Path
+
+import joblib
+import numpy as np
+import skops.io
+
+# Types that a .skops file may hold besides scikit-learn's own: name those you trust.
+TRUSTED: list[str] = []
+
+
+class Model:
+    """A model as a function from a batch to its predictions.
+
+    Attributes:
+        input_shape: (None, number of features), or None if the model does not tell.
+        labels: the names of the classes, if the model carries them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if path.suffix == ".skops":
+            self._estimator = skops.io.load(path, trusted=TRUSTED)
+        else:
+            # A pickle runs whatever code it holds: load only files that you trust.
+            self._estimator = joblib.load(path)
+        features = getattr(self._estimator, "n_features_in_", None)
+        self.input_shape = (None, features) if features else None
+        classes = getattr(self._estimator, "classes_", ())
+        self.labels = tuple(str(name) for name in classes)
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Return class probabilities, (n, classes), or predicted numbers, (n,)."""
+        if hasattr(self._estimator, "predict_proba"):
+            return self._estimator.predict_proba(batch)
+        predicted = self._estimator.predict(batch)
+        if self.labels:
+            return np.equal.outer(predicted, self._estimator.classes_).astype(float)
+        return predicted

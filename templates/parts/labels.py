@@ -1,0 +1,14 @@
+def _labelled(scores: np.ndarray) -> dict[str, float]:
+    """Return the probability of each label, from the model's scores of the classes."""
+    if scores.size == 1:  # one sigmoid output: the probability of the second class
+        scores = np.array([1 - scores[0], scores[0]])
+    elif scores.min() < 0 or not np.isclose(scores.sum(), 1, atol=1e-2):
+        scores = np.exp(scores - scores.max())
+        scores /= scores.sum()
+    if LABELS.exists():
+        names = LABELS.read_text("utf-8").splitlines()
+    else:
+        names = load().labels or [f"class {n}" for n in range(scores.size)]
+    if len(names) != scores.size:
+        raise ValueError(f"{len(names)} labels for a model of {scores.size} classes")
+    return {name: float(score) for name, score in zip(names, scores, strict=True)}

@@ -1,0 +1,46 @@
+{% set model = cookiecutter | model %}
+"""The model: a picture in, the likeliest labels out. Put your own model here."""
+
+from functools import cache
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from PIL import Image
+
+from runtime import Model
+
+MODEL = Path(__file__).parent / "model" / {{ model.file | py }}
+LABELS = MODEL.with_name("labels.txt")  # one name a line, in the order of the classes
+
+# How a picture becomes numbers: (pixel / 255 - MEAN) / STD.
+{% if model.pixel_source %}
+# These are the values of {{ model.pixel_source }}.
+{% endif %}
+INPUT_SHAPE = {{ model.input_shape | py }}  # where the model does not tell it
+MEAN = {{ model.mean | py }}
+STD = {{ model.std if model.std is string else model.std | py }}
+
+{% include "parts/load.py" %}
+
+
+def predict(image: np.ndarray) -> dict[str, float]:
+    """Tell what a picture shows.
+
+    Args:
+        image: RGB, shape (height, width, 3), uint8, 0 to 255.
+
+    Returns:
+        The probability of each label, 0 to 1.
+
+    Raises:
+        ValueError: the model has more or fewer classes than there are labels.
+    """
+    model = load()
+    return _labelled(model(prepare(image, model.input_shape))[0])
+
+
+{% include "parts/prepare.py" %}
+
+
+{% include "parts/labels.py" %}

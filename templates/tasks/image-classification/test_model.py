@@ -1,0 +1,34 @@
+"""The model, called as a function and through the API."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+
+from model import predict
+
+EXAMPLES = sorted(Path(__file__).parent.parent.glob("examples/*"))
+
+
+def test_any_picture_gets_probabilities():
+    gradient = np.linspace(0, 255, 40 * 30 * 3).reshape(40, 30, 3).astype(np.uint8)
+    probabilities = predict(gradient)
+    assert sum(probabilities.values()) == pytest.approx(1, abs=1e-2)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_example(url, example):
+    answer = Client(url, verbose=False).predict(
+        handle_file(example), api_name="/predict"
+    )
+{% if (cookiecutter | model).own %}
+    assert 0 < answer["confidences"][0]["confidence"] <= 1
+{% else %}
+    assert answer["label"] == example.stem
+{% endif %}
+
+
+def test_no_picture_is_refused(url):
+    with pytest.raises(ValueError, match="Choose a picture first"):
+        Client(url, verbose=False).predict(None, api_name="/predict")

@@ -1,0 +1,31 @@
+{% set zero = (cookiecutter | hosting).tier.class == "zero" %}
+"""The web page: a picture in, a picture out."""
+
+from pathlib import Path
+
+import gradio as gr
+{% if zero %}
+import spaces
+{% endif %}
+
+import server
+from model import load, predict
+
+{% if zero %}
+{% include "parts/zero-" ~ catalog.frameworks[cookiecutter.__framework].zero ~ ".py" %}
+
+{% endif %}
+demo = gr.Interface(
+    fn=predict,
+    inputs=gr.Image(label="Picture"),
+    outputs=gr.Image(label="Result", format="jpeg"),
+    examples=str(Path(__file__).with_name("examples")),
+    title={{ cookiecutter.project_name | py }},
+    description={{ cookiecutter.description | py }},
+    api_name="predict",
+    flagging_mode="never",
+    validator=lambda image: gr.validate(image is not None, "Choose a picture first."),
+)
+
+if __name__ == "__main__":
+    server.launch(demo, load)

@@ -1,0 +1,43 @@
+{% set model = cookiecutter | model %}
+"""The model: a picture in, a picture out. Put your own model here."""
+
+from functools import cache
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from PIL import Image
+
+from runtime import Model
+
+MODEL = Path(__file__).parent / "model" / {{ model.file | py }}
+
+# How a picture becomes numbers: (pixel / 255 - MEAN) / STD.
+{% if model.pixel_source %}
+# These are the values of {{ model.pixel_source }}.
+{% endif %}
+INPUT_SHAPE = {{ model.input_shape | py }}  # where the model does not tell it
+MEAN = {{ model.mean | py }}
+STD = {{ model.std if model.std is string else model.std | py }}
+
+{% include "parts/load.py" %}
+
+
+def predict(image: np.ndarray) -> np.ndarray:
+    """Turn a picture into another.
+
+    Args:
+        image: RGB, shape (height, width, 3), uint8, 0 to 255.
+
+    Returns:
+        RGB, shape (height, width, 3), or grey, shape (height, width); uint8, 0 to 255.
+    """
+    model = load()
+    output = model(prepare(image, model.input_shape))[0]
+    if output.shape[0] in (1, 3):  # channels first
+        output = output.transpose(1, 2, 0)
+    pixels = (output * np.float32(STD) + np.float32(MEAN)).clip(0, 1) * 255
+    return pixels.round().astype(np.uint8).squeeze()
+
+
+{% include "parts/prepare.py" %}

@@ -1,0 +1,38 @@
+"""The model, called as a function and through the API."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from PIL import Image
+
+from model import predict
+
+EXAMPLES = sorted(Path(__file__).parent.parent.glob("examples/*"))
+
+
+@pytest.mark.parametrize("size", [(853, 1280), (31, 40)])
+def test_any_picture_gets_a_picture(size):
+    height, width = size
+    gradient = np.linspace(0, 255, height * width * 3).reshape(height, width, 3)
+    result = predict(gradient.astype(np.uint8))
+    assert result.dtype == np.uint8
+    assert result.ndim in (2, 3)
+    assert result.max() > result.min()
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_example(url, example):
+    answer = Client(url, verbose=False).predict(
+        handle_file(example), api_name="/predict"
+    )
+    with Image.open(example) as before, Image.open(answer) as after:
+        assert after.width / after.height == pytest.approx(
+            before.width / before.height, rel=0.02
+        )
+
+
+def test_no_picture_is_refused(url):
+    with pytest.raises(ValueError, match="Choose a picture first"):
+        Client(url, verbose=False).predict(None, api_name="/predict")

@@ -1,0 +1,29 @@
+"""The model, called as a function and through the API."""
+
+import pytest
+from gradio_client import Client
+
+from model import FEATURES, predict
+
+ROW = list(FEATURES.values())
+
+
+def test_the_row_of_defaults_gets_an_answer():
+    answer = predict(*ROW)
+    if isinstance(answer, dict):
+        assert sum(answer.values()) == pytest.approx(1, abs=1e-2)
+
+
+def test_a_row_of_another_length_is_refused():
+    with pytest.raises(ValueError):
+        predict(*ROW, 1.0)
+
+
+def test_api(url):
+    answer = Client(url, verbose=False).predict(*ROW, api_name="/predict")
+    assert answer["label"]
+
+
+def test_an_empty_field_is_refused(url):
+    with pytest.raises(ValueError, match="Fill in every field first"):
+        Client(url, verbose=False).predict(None, *ROW[1:], api_name="/predict")

@@ -1,0 +1,29 @@
+{% set zero = (cookiecutter | hosting).tier.class == "zero" %}
+"""The web page: a text in, the likeliest labels out."""
+
+import gradio as gr
+{% if zero %}
+import spaces
+{% endif %}
+
+import server
+from model import load, predict
+
+{% if zero %}
+{% include "parts/zero-" ~ catalog.frameworks[cookiecutter.__framework].zero ~ ".py" %}
+
+{% endif %}
+demo = gr.Interface(
+    fn=predict,
+    inputs=gr.Textbox(label="Text", lines=4, max_length=5000),
+    outputs=gr.Label(label="Answer", num_top_classes=5),
+    examples={{ (cookiecutter | model).rows | py_block(4) }},
+    title={{ cookiecutter.project_name | py }},
+    description={{ cookiecutter.description | py }},
+    api_name="predict",
+    flagging_mode="never",
+    validator=lambda text: gr.validate(bool(text.strip()), "Write a text first."),
+)
+
+if __name__ == "__main__":
+    server.launch(demo, load)

@@ -1,0 +1,52 @@
+"""Generate projects for the tests, each combination of answers once."""
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+from cookiecutter.main import cookiecutter
+
+ROOT = Path(__file__).parent.parent
+QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
+CATALOG = json.loads((ROOT / "catalog.json").read_text("utf-8"))
+PUBLIC = {name for name in QUESTIONS if not name.startswith("_")}
+
+# The tasks of every framework, in the order of the catalogue.
+OFFERED = [(task, name) for name, facts in CATALOG["frameworks"].items() for task in facts["tasks"]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(tmp_path_factory):
+    """Keep the user's settings and replay files out of the tests."""
+    os.environ["HOME"] = str(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session")
+def bake(tmp_path_factory):
+    """Return a function that generates a project, once for the same answers."""
+
+    @cache
+    def generate(**answers) -> Path:
+        assert answers.keys() <= PUBLIC, f"no such question: {answers.keys() - PUBLIC}"
+        folder = tmp_path_factory.mktemp("baked")
+        return Path(
+            cookiecutter(str(ROOT), no_input=True, output_dir=str(folder), extra_context=answers)
+        )
+
+    return generate
+
+
+@pytest.fixture
+def generate(tmp_path):
+    """Return a function that runs the command line, as a user does, in an empty folder."""
+
+    def run(*answers: str, **options) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "cookiecutter", "--no-input", str(ROOT), *answers]
+        options = {"cwd": tmp_path, "capture_output": True, "text": True, "check": False} | options
+        return subprocess.run(command, **options)
+
+    return run

@@ -1,0 +1,157 @@
+"""Every offered combination renders to the right files, each of them valid."""
+
+import ast
+import itertools
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import CATALOG, OFFERED, QUESTIONS
+
+COMMON = {
+    ".gitignore", "LICENSE", "README.md", "app.py", "model.py", "server.py",
+    "requirements.in", "requirements.txt", "requirements-dev.txt",
+    ".github/workflows/test.yml",
+    "tests/conftest.py", "tests/test_model.py", "tests/test_server.py",
+    "tools/bench.py", "tools/client.py", "tools/platforms.json", "tools/preflight.py",
+    "tools/project.json", "tools/sizes.json",
+}  # fmt: skip
+PLATFORM = {
+    "local": set(),
+    "huggingface": {".gitattributes", ".github/workflows/deploy.yml"},
+    "heroku": {
+        ".python-version", ".slugignore", "Procfile", "app.json", "setup.sh",
+        ".github/workflows/deploy.yml",
+    },
+    "docker": {".dockerignore", "Dockerfile", "compose.yaml"},
+}  # fmt: skip
+EXAMPLES = {
+    "image-classification": {"examples/*.png"},
+    "image-to-image": {"examples/cat.jpg"},
+}
+CLASSES = {"image-classification", "tabular", "text-classification"}
+
+# What interacts is a product; what does not takes turns.
+LICENSES = itertools.cycle(QUESTIONS["license"])
+PYTHONS = itertools.cycle(QUESTIONS["python_version"])
+CI = itertools.cycle([True, False])
+COMBINATIONS = [
+    {
+        "task": task,
+        "framework": framework,
+        "platform": platform,
+        "license": next(LICENSES),
+        "python_version": next(PYTHONS),
+        "ci": next(CI),
+    }
+    for (task, framework), platform in itertools.product(OFFERED, QUESTIONS["platform"])
+]
+
+
+def name(answers: dict) -> str:
+    return "-".join((answers["task"], answers["framework"], answers["platform"]))
+
+
+def expected(answers: dict) -> set[str]:
+    files = COMMON | PLATFORM[answers["platform"]]
+    if answers["framework"] != "python":
+        demo = CATALOG["tasks"][answers["task"]]["demo"]
+        formats = CATALOG["frameworks"][answers["framework"]]["formats"]
+        files |= {"runtime.py", f"model/{demo}{next(iter(formats.values()))['ending']}"}
+        if answers["task"] in CLASSES:
+            files |= {"model/labels.txt"}
+    if answers["license"] == "none":
+        files -= {"LICENSE"}
+    if not answers["ci"]:
+        files = {path for path in files if not path.startswith(".github")}
+    return files
+
+
+@pytest.fixture(params=COMBINATIONS, ids=name)
+def answers(request):
+    return request.param
+
+
+def files(project: Path) -> set[str]:
+    return {str(path.relative_to(project)) for path in project.rglob("*") if path.is_file()}
+
+
+def test_files(bake, answers):
+    project = bake(**answers)
+    examples = {str(p.relative_to(project)) for p in project.glob("examples/*")}
+    assert files(project) - examples == expected(answers)
+    assert bool(examples) == (answers["task"] in EXAMPLES)
+    assert not [path for path in project.rglob("*") if path.is_dir() and not any(path.iterdir())]
+
+
+def test_text(bake, answers):
+    project = bake(**answers)
+    for path in project.rglob("*"):
+        if not path.is_file() or {"model", "examples"} & set(path.relative_to(project).parts):
+            continue
+        text = path.read_text("utf-8")
+        assert not re.search(r"(?<!\$)\{\{|\{%|\{#", text), path
+        assert "cookiecutter" not in text.lower() or path.name == "project.json", path
+        assert not re.search(r"[ \t]+$", text, re.MULTILINE), path
+        assert text.endswith("\n") and not text.endswith("\n\n"), path
+        assert "\n\n\n\n" not in text, path
+        match path.suffix:
+            case ".py":
+                assert ast.get_docstring(ast.parse(text)), path
+            case ".json":
+                json.loads(text)
+            case ".yml" | ".yaml":
+                yaml.safe_load(text)
+
+
+def test_record_is_the_answers(bake, answers):
+    recorded = json.loads((bake(**answers) / "tools" / "project.json").read_text("utf-8"))
+    assert recorded.items() >= answers.items()
+
+
+def ruff(*arguments) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "ruff", *arguments], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_lint(bake, answers):
+    """`ruff` without settings, as its owner would run it."""
+    project = bake(**answers)
+    ruff("check", "--isolated", "--no-cache", "--config", f"src=['{project}']", project)
+    ruff("format", "--isolated", "--no-cache", "--check", project)
+
+
+def check_schema(*arguments) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", *arguments],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout
+
+
+@pytest.mark.parametrize("platform", QUESTIONS["platform"])
+def test_schemas(bake, platform):
+    project = bake(platform=platform)
+    check_schema(
+        "--builtin-schema", "vendor.github-workflows", *project.glob(".github/workflows/*.yml")
+    )
+    if platform == "docker":
+        check_schema("--builtin-schema", "vendor.compose-spec", project / "compose.yaml")
+        gpu = bake(platform=platform, hardware="gpu") / "compose.yaml"
+        check_schema("--builtin-schema", "vendor.compose-spec", gpu)
+
+
+def test_same_answers_same_project(bake, tmp_path):
+    from cookiecutter.main import cookiecutter
+
+    first = bake()
+    again = Path(cookiecutter(str(Path(__file__).parent.parent), no_input=True, output_dir=tmp_path))
+    assert files(first) == files(again)
+    for path in files(first):
+        assert (first / path).read_bytes() == (again / path).read_bytes(), path

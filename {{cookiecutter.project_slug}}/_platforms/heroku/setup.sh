@@ -1,0 +1,3 @@
+# Sourced, so that the variables survive: Gradio reads them, Heroku sets only PORT.
+export GRADIO_SERVER_NAME=0.0.0.0
+export GRADIO_SERVER_PORT="$PORT"

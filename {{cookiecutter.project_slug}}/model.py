@@ -1,0 +1,2 @@
+{% set task = "tasks/" ~ cookiecutter.task %}
+{% include [task ~ "/model-" ~ cookiecutter.__framework ~ ".py", task ~ "/model.py"] %}

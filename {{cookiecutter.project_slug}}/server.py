@@ -1,0 +1,86 @@
+"""Serve the app: its address, its health and the share link.
+
+The address comes from the environment: GRADIO_SERVER_NAME (127.0.0.1),
+GRADIO_SERVER_PORT or PORT (7860).
+"""
+
+import argparse
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+
+import gradio as gr
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+logger = logging.getLogger(__name__)
+
+
+class Readiness:
+    """Load the model in the background and tell how that goes."""
+
+    def __init__(self, load: Callable[[], object]) -> None:
+        self._load = load
+        self._status, self._reason = "loading", None
+        threading.Thread(target=self._run, name="load", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._load()
+        except Exception as error:
+            logger.exception("The model could not be loaded")
+            self._status, self._reason = "failed", f"{type(error).__name__}: {error}"
+        else:
+            self._status = "ready"
+
+    def healthz(self, request: Request) -> JSONResponse:
+        """Answer 200 while the process lives."""
+        return JSONResponse({"status": "ok"})
+
+    def readyz(self, request: Request) -> JSONResponse:
+        """Answer 200 once the model is loaded, before that 503, with the reason."""
+        body = {"status": self._status}
+        if self._reason:
+            body["reason"] = self._reason
+        return JSONResponse(body, 200 if self._status == "ready" else 503)
+
+
+def port() -> int:
+    """Return the port to serve on; a ValueError names a variable that is not one."""
+    for name in ("GRADIO_SERVER_PORT", "PORT"):
+        if value := os.environ.get(name):
+            if not (value.isdecimal() and 0 < int(value) < 65536):
+                raise ValueError(f"{name}={value!r} is not a port: use 1 to 65535")
+            return int(value)
+    return 7860
+
+
+def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
+    """Serve the demo until it is interrupted; `load` runs in the background."""
+    parser = argparse.ArgumentParser(description="Serve the app.")
+    parser.add_argument(
+        "--share",
+        action="store_true",
+        help="also give a temporary public link (it lasts a week at best)",
+    )
+    args = parser.parse_args()
+    try:
+        server_port = port()
+        readiness = Readiness(load)
+        demo.launch(
+            server_port=server_port,
+            share=args.share,
+            enable_monitoring=False,
+            max_file_size="20mb",
+            app_kwargs={
+                "routes": [
+                    Route("/healthz", readiness.healthz),
+                    Route("/readyz", readiness.readyz),
+                ]
+            },
+        )
+    except (OSError, ValueError) as error:
+        sys.exit(f"The app cannot be served: {error}")

@@ -1,0 +1,66 @@
+"""Compare the latency of addresses: python tools/bench.py URL [URL ...]
+
+A run is a whole call, as a user waits for it: upload, queue, prediction, download.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from client import arguments, connect
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def measure(url: str, words: list[str], runs: int) -> tuple[list[float], list[str]]:
+    """Return the seconds of each call that succeeded, and what the others said."""
+    seconds, failures = [], []
+    try:
+        client = connect(url)
+        values = arguments(client, words)
+        client.predict(*values, api_name="/predict")  # the first call wakes the app
+    except Exception as error:  # noqa: BLE001
+        return [], [f"{type(error).__name__}: {error}"] * runs
+    for _ in range(runs):
+        start = time.perf_counter()
+        try:
+            client.predict(*values, api_name="/predict")
+        except Exception as error:  # noqa: BLE001, every failure counts
+            failures.append(f"{type(error).__name__}: {error}")
+        else:
+            seconds.append(time.perf_counter() - start)
+    return seconds, failures
+
+
+def row(url: str, seconds: list[float], failures: list[str]) -> str:
+    """Return a line of the table."""
+    if seconds:
+        tail = statistics.quantiles(seconds, n=20, method="inclusive")[-1:]
+        p95 = tail[0] if len(seconds) > 1 else seconds[0]
+        figures = f"{statistics.median(seconds):8.3f} {p95:8.3f}"
+    else:
+        figures = f"{'-':>8} {'-':>8}"
+    return f"{url:44} {figures} {len(failures):8}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("url", nargs="+")
+    parser.add_argument("--file", help="the input (an example of the project)")
+    parser.add_argument("--runs", type=int, default=10)
+    args = parser.parse_args()
+    print(f"{'address':44} {'median s':>8} {'p95 s':>8} {'failures':>8}")
+    failed = {}
+    for url in args.url:
+        seconds, failures = measure(url, [args.file], args.runs)
+        print(row(url, seconds, failures))
+        failed |= {url: failures[0]} if failures else {}
+    for url, why in failed.items():
+        print(f"{url}: {why}", file=sys.stderr)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
