@@ -18,10 +18,10 @@ test-fast: $(VENV)/installed  ## what needs no install, build or browser
 	$(BIN)/pytest -m "not slow"
 
 lock: $(VENV)/installed  ## refresh the locked requirements and their sizes
-	$(BIN)/python scripts/lock.py
+	$(BIN)/uv run scripts/lock.py
 
-demos:  ## train the demo models again
-	uv run scripts/train_demos.py
+demos: $(VENV)/installed  ## train the demo models again
+	$(BIN)/uv run scripts/train_demos.py
 
 bench: $(VENV)/installed  ## print the figures that the README quotes
 	$(BIN)/python scripts/bench.py

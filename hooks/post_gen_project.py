@@ -52,14 +52,30 @@ def remove_empty(project: Path) -> None:
 
 
 def main() -> None:
+    """Finish the project in the current folder, or say why it cannot be."""
     project = Path.cwd()
     bring_in_model(project)
     steps = (project / "_platforms" / ANSWERS["platform"] / "_deploy.sh").read_text("utf-8")
     lay_platform(project)
     remove_empty(project)
-    print(f"\n{ANSWERS['project_slug']} is ready.\n\n{steps}")
-    Path(__file__).unlink()
+    # The project's own copy: it works wherever the template came from.
+    sys.path.insert(0, str(project / "tools"))
+    import preflight  # noqa: PLC0415
 
+    weighed = preflight.footprint(project)
+    report = preflight.check(ANSWERS["platform"], ANSWERS["hardware"], weighed)
+    if not report.fits:
+        sys.exit(report.as_text())
+    print(f"\n{report.as_text(colour=sys.stdout.isatty())}\n")
+    print(f"Next:\n\n{RUN}{steps}")
+
+
+RUN = """cd {{ cookiecutter.project_slug }}
+python -m venv .venv && . .venv/bin/activate
+pip install -r requirements.txt
+python app.py
+"""
 
 if __name__ == "__main__":
     main()
+    Path(__file__).unlink()

@@ -1,10 +1,13 @@
 """What the project is about, and where it will live, as the templates need it."""
 
+import importlib.util
 import json
 import math
 import re
+import sys
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from . import model_files, quoting
@@ -32,7 +35,7 @@ def model(answers: Answers) -> dict[str, Any]:
     else:
         source = demo / f"{task['demo']}{next(iter(formats.values()))['ending']}" if formats else None
         card = json.loads((demo / "card.json").read_text("utf-8")) if formats else {}
-        card["rows"] = card.pop("examples", [])
+        card["rows"] = [row if isinstance(row, list) else [row] for row in card.pop("examples", [])]
         card |= CATALOG["frameworks"][framework].get("demos", {}).get(answers["task"], {})
         described = {"own": False, **card}
         pictures = demo / "examples"
@@ -118,10 +121,47 @@ def hosting(answers: Answers) -> dict[str, Any]:
     return {
         "platform": PLATFORMS[answers["platform"]],
         "tier": tier,
+        "where": preflight().where(answers["platform"], answers["hardware"]),
         "requirements": ["gradio", *CATALOG["frameworks"][framework]["requirements"][tier["class"]]],
         "lock": lock,
         "packages": sizes["packages"],
     }
+
+
+SOURCES = 150_000  # what a generated project weighs without its model and examples
+
+
+def fit(answers: Answers) -> Any:
+    """Compare the project with its platform's limits, before there is a project."""
+    chosen, host = model(answers), hosting(answers)
+    weights, largest = chosen.get("size", 0), ("", 0)
+    if weights:
+        source = Path(next(iter(chosen["files"])))
+        files = [f for f in source.rglob("*") if f.is_file()] if source.is_dir() else [source]
+        biggest = max(files, key=lambda f: f.stat().st_size)
+        largest = (f"model/{biggest.name}", biggest.stat().st_size)
+    footprint = preflight().Footprint(
+        weights=weights,
+        sources=SOURCES,
+        largest_file=largest,
+        packages=host["packages"],
+        on_github=bool(answers["ci"]),
+    )
+    return preflight().check(answers["platform"], answers["hardware"], footprint)
+
+
+@cache
+def preflight() -> ModuleType:
+    """Load the project's own tools/preflight.py: there is one copy of it."""
+    spec = importlib.util.spec_from_file_location("preflight", TOOLS / "preflight.py")
+    module = importlib.util.module_from_spec(spec)
+    # A __pycache__ beside the file would be rendered into the project.
+    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = written
+    return module
 
 
 def record(answers: Answers) -> str:

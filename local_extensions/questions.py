@@ -6,13 +6,10 @@ anything is created.
 """
 
 import difflib
-import importlib.util
 import sys
 import unicodedata
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 from cookiecutter.exceptions import FailedHookException
 
@@ -109,18 +106,6 @@ def _hardware(answers: Answers) -> Iterator[str]:
 
 
 def _fit(answers: Answers) -> Iterator[str]:
-    yield from ()
-
-
-@cache
-def preflight() -> ModuleType:
-    """Load the project's own tools/preflight.py: there is one copy of it."""
-    spec = importlib.util.spec_from_file_location("preflight", describe.TOOLS / "preflight.py")
-    module = importlib.util.module_from_spec(spec)
-    # A __pycache__ beside the file would be rendered into the project.
-    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.dont_write_bytecode = written
-    return module
+    report = describe.fit(answers)
+    if not report.fits:
+        yield report.as_text()

@@ -1,4 +1,5 @@
 from gradio_client import Client
 
 app = Client("http://127.0.0.1:7860")
-print(app.predict({{ (cookiecutter | model).rows[0] | map("py") | join(", ") }}, api_name="/predict"))
+inputs = {{ (cookiecutter | model).rows[0] | py_block }}
+print(app.predict(*inputs, api_name="/predict"))

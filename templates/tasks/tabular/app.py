@@ -9,6 +9,12 @@ import spaces
 import server
 from model import FEATURES, load, predict
 
+
+def filled(*row: float | None) -> list[dict]:
+    """Refuse a row with an empty field."""
+    return [gr.validate(value is not None, "Fill in this field.") for value in row]
+
+
 {% if zero %}
 {% include "parts/zero-" ~ catalog.frameworks[cookiecutter.__framework].zero ~ ".py" %}
 
@@ -22,7 +28,7 @@ demo = gr.Interface(
     description={{ cookiecutter.description | py }},
     api_name="predict",
     flagging_mode="never",
-    validator=lambda *row: gr.validate(None not in row, "Fill in every field first."),
+    validator=filled,
 )
 
 if __name__ == "__main__":

@@ -25,5 +25,5 @@ def test_api(url):
 
 
 def test_an_empty_field_is_refused(url):
-    with pytest.raises(ValueError, match="Fill in every field first"):
+    with pytest.raises(ValueError, match="Fill in this field"):
         Client(url, verbose=False).predict(None, *ROW[1:], api_name="/predict")
