@@ -17,6 +17,7 @@ class ProjectExtension(Extension):
         environment.filters |= {
             "choose_model": questions.choose_model,
             "choose_framework": questions.choose_framework,
+            "show_hardware": questions.show_hardware,
             "check": questions.check,
             "model": describe.model,
             "hardware": describe.hardware,

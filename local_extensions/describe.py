@@ -59,7 +59,7 @@ def _weights(source: Path, formats: dict[str, Any]) -> dict[str, Any]:
         "file": quoting.file_name(source.name),
         "files": {
             str(source): quoting.file_name(source.name),
-            **{str(path): path.name for path in found.companions},
+            **{str(path): str(path.relative_to(source.parent)) for path in found.companions},
             **({str(labels): "labels.txt"} if labels.is_file() else {}),
         },
         "size": found.size,
@@ -115,12 +115,13 @@ def hardware(platform: str) -> dict[str, Any]:
 def hosting(answers: Answers) -> dict[str, Any]:
     """Describe where the project will live: its platform, tier and locked packages."""
     tier = hardware(answers["platform"])[answers["hardware"]]
-    framework = answers["__framework"]
+    framework, python = answers["__framework"], answers["python_version"]
     lock = f"requirements/{framework}-{tier['class']}"
     sizes = json.loads((ROOT / "templates" / f"{lock}.json").read_text("utf-8"))
     return {
         "platform": PLATFORMS[answers["platform"]],
         "tier": tier,
+        "python": tier.get("python", {}).get(python, python),
         "where": preflight().where(answers["platform"], answers["hardware"]),
         "requirements": ["gradio", *CATALOG["frameworks"][framework]["requirements"][tier["class"]]],
         "lock": lock,

@@ -7,6 +7,7 @@ anything is created.
 
 import difflib
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,9 +34,14 @@ def choose_model(answers: Answers) -> str:
         found = describe.inspect(path)
     except model_files.Unusable as error:
         raise Refused(f"model_path: {error}") from None
-    if sys.stdin.isatty():
-        print(f"        {found.detail}")
+    _tell(found.detail)
     return str(path)
+
+
+def _tell(*lines: str) -> None:
+    """Print between the questions, if somebody is there to read it."""
+    if sys.stdin.isatty() and "--no-input" not in sys.argv:
+        print("".join(f"        {line}\n" for line in lines), end="")
 
 
 def choose_framework(answers: Answers) -> str:
@@ -60,6 +66,20 @@ def choose_framework(answers: Answers) -> str:
             f"{', '.join(others)}; this framework has {', '.join(tasks)}."
         )
     return chosen
+
+
+def show_hardware(answers: Answers) -> str:
+    """Show the tiers of the chosen platform, with what they cost and what to know."""
+    classes = CATALOG["frameworks"][answers["__framework"]]["requirements"]
+    for name, tier in describe.hardware(answers["platform"]).items():
+        if tier["class"] not in classes:
+            continue
+        price, memory = tier["price_usd"], tier["ram_bytes"]
+        cost = "" if price is None else f"${price:.2f}/{tier['per']}" if price else "free"
+        room = describe.preflight().size(memory) if memory else ""
+        _tell(f"{name:17} {cost:>13} {room:>7}  {tier['title']}"[:70])
+        _tell(*(f"    {line}" for line in textwrap.wrap(tier["note"], 66)))
+    return "shown"
 
 
 def check(answers: Answers) -> str:
@@ -102,6 +122,11 @@ def _hardware(answers: Answers) -> Iterator[str]:
         yield (
             f"hardware: {framework['title']} makes no use of the GPU of {chosen}. Answer one "
             f"of {', '.join(useful)}."
+        )
+    elif answers["python_version"] not in tiers[chosen].get("python", answers["python_version"]):
+        yield (
+            f"python_version: {chosen} does not run {answers['python_version']}. Answer "
+            f"{' or '.join(tiers[chosen]['python'])}."
         )
 
 

@@ -6,8 +6,8 @@ import joblib
 import numpy as np
 import skops.io
 
-# Types that a .skops file may hold besides scikit-learn's own: name those you trust.
-TRUSTED: list[str] = []
+# Packages whose types a .skops file may hold: name more if you trust them.
+TRUSTED = ("sklearn.",)
 
 
 class Model:
@@ -20,7 +20,9 @@ class Model:
 
     def __init__(self, path: Path) -> None:
         if path.suffix == ".skops":
-            self._estimator = skops.io.load(path, trusted=TRUSTED)
+            found = skops.io.get_untrusted_types(file=path)
+            trusted = [name for name in found if name.startswith(TRUSTED)]
+            self._estimator = skops.io.load(path, trusted=trusted)
         else:
             # A pickle runs whatever code it holds: load only files that you trust.
             self._estimator = joblib.load(path)

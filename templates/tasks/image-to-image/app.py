@@ -11,6 +11,8 @@ import spaces
 import server
 from model import load, predict
 
+EXAMPLES = sorted(map(str, Path(__file__).parent.glob("examples/*")))
+
 {% if zero %}
 {% include "parts/zero-" ~ catalog.frameworks[cookiecutter.__framework].zero ~ ".py" %}
 
@@ -19,7 +21,7 @@ demo = gr.Interface(
     fn=predict,
     inputs=gr.Image(label="Picture"),
     outputs=gr.Image(label="Result", format="jpeg"),
-    examples=str(Path(__file__).with_name("examples")),
+    examples=EXAMPLES,
     title={{ cookiecutter.project_name | py }},
     description={{ cookiecutter.description | py }},
     api_name="predict",

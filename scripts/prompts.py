@@ -1,0 +1,89 @@
+"""Write the choices and prompts of cookiecutter.json from the catalogue and the platform data.
+
+    python scripts/prompts.py
+
+Cookiecutter wants them as literal JSON; the facts in them have one home, elsewhere.
+"""
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+QUESTIONS = ROOT / "cookiecutter.json"
+TOOLS = ROOT / "{{cookiecutter.project_slug}}" / "tools"
+
+
+def read(path: Path) -> dict:
+    return json.loads(path.read_text("utf-8"))
+
+
+def table(rows: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    """Return a label for each choice, its columns aligned."""
+    widths = [max(map(len, column)) for column in zip(*rows.values(), strict=True)]
+    return {
+        name: "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for name, row in rows.items()
+    }
+
+
+def tasks(catalog: dict) -> dict[str, str]:
+    return table({name: (task["title"], task["does"]) for name, task in catalog["tasks"].items()})
+
+
+def frameworks(catalog: dict) -> dict[str, str]:
+    rows = {"auto": ("Recognise it", "or the demo's own", "")}
+    for name, facts in catalog["frameworks"].items():
+        endings = [format["ending"] or "SavedModel" for format in facts["formats"].values()]
+        sizes = read(ROOT / "templates" / "requirements" / f"{name}-cpu.json")["packages"]
+        wheels = sum(package["wheel"] for package in sizes.values())
+        does = " ".join(dict.fromkeys(endings)) or "no weights"
+        rows[name] = (facts["title"], does, f"{wheels / 1e6:.0f} MB to install")
+    return table(rows)
+
+
+def platforms(facts: dict) -> dict[str, str]:
+    rows = {}
+    for name, platform in facts.items():
+        slug, tier = next(iter(platform["hardware"].items()))
+        price, memory = tier["price_usd"], tier["ram_bytes"]
+        cost = f"${price}/{tier['per']} ({slug})" if price else f"free ({slug})"
+        cost = tier["note"] if price is None else cost
+        limits = [limit for limit in platform["limits"] if limit["kind"] == "refuse"]
+        limit = f"{limits[0]['name']} {limits[0]['written']}" if limits[0]["bytes"] else "no limit"
+        rows[name] = (
+            platform["title"],
+            cost,
+            limit + (f", memory {memory / 1e6:.0f} MB" if memory else ""),
+        )
+    return table(rows)
+
+
+def prompts() -> dict:
+    """Return what cookiecutter asks; a label carries the fact that decides."""
+    catalog, facts = read(ROOT / "catalog.json"), read(TOOLS / "platforms.json")["platforms"]
+    return {
+        "model_path": "Your model: a file or folder (empty: a demo model that runs at once)",
+        "task": {"__prompt__": "What does it do?", **tasks(catalog)},
+        "framework": {"__prompt__": "What runs it?", **frameworks(catalog)},
+        "project_name": "What is the app called?",
+        "project_slug": "Its name for folders and addresses",
+        "description": "What does it do, in one sentence?",
+        "platform": {"__prompt__": "Where will it live?", **platforms(facts)},
+        "hardware": "On which hardware?",
+        "python_version": "Which Python?",
+        "license": "Which licence?",
+        "ci": "Add GitHub workflows that test and deploy it?",
+    }
+
+
+def main() -> None:
+    questions, asked = read(QUESTIONS), prompts()
+    for name, label in asked.items():
+        if isinstance(label, dict):
+            questions[name] = [choice for choice in label if choice != "__prompt__"]
+    questions["__prompts__"] = asked
+    QUESTIONS.write_text(json.dumps(questions, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

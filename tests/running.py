@@ -1,0 +1,94 @@
+"""Install and serve generated projects as their owners and platforms do."""
+
+import contextlib
+import hashlib
+import io
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+from PIL import Image
+
+BUILD = Path(__file__).parent.parent / "build"
+PHOTO = (853, 1280)  # story A's photograph: height, width
+
+
+def install(project: Path) -> Path:
+    """Install a project's requirements as its README says; return the environment."""
+    names = ("requirements.txt", "requirements-dev.txt")
+    locks = b"".join((project / name).read_bytes() for name in names)
+    environment = BUILD / "venvs" / hashlib.sha256(locks).hexdigest()[:12]
+    if not (environment / "installed").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+        # A package index that cannot be reached is asked once, not five times a package.
+        subprocess.run(
+            [environment / "bin" / "pip", "install", "-q", *(f"-r{name}" for name in names)],
+            cwd=project, env=os.environ | {"PIP_RETRIES": "0"}, check=True,
+        )  # fmt: skip
+        (environment / "installed").touch()
+    return environment / "bin"
+
+
+def clean_environment(bin_folder: Path, **variables: str) -> dict[str, str]:
+    """Return an environment with nothing of ours but the project's interpreter."""
+    path = f"{bin_folder}:/usr/bin:/bin"
+    return {"PATH": path, "HOME": str(BUILD), "LANG": "C.UTF-8", **variables}
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@contextlib.contextmanager
+def served(project: Path, command: list, environment: dict, port: int) -> Iterator[str]:
+    """Serve a project until the block ends; fail if it is not ready within two minutes."""
+    url = f"http://127.0.0.1:{port}"
+    with (
+        (BUILD / "served.log").open("w+") as log,
+        subprocess.Popen(command, cwd=project, env=environment, stdout=log, stderr=log) as app,
+    ):
+        try:
+            deadline = time.monotonic() + 120
+            while True:
+                with contextlib.suppress(httpx.TransportError):
+                    if httpx.get(f"{url}/readyz").status_code == 200:
+                        break
+                if app.poll() is not None or time.monotonic() > deadline:
+                    log.seek(0)
+                    raise AssertionError(f"the app did not get ready:\n{log.read()[-3000:]}")
+                time.sleep(0.2)
+            yield url
+        finally:
+            app.terminate()
+            app.wait(20)
+
+
+def photograph(height: int = PHOTO[0], width: int = PHOTO[1]) -> bytes:
+    """Return a colour JPEG with structure at every scale."""
+    rng = np.random.default_rng(0)
+    total = np.zeros((height, width, 3))
+    for cell in (4, 16, 64, 256):
+        for channel in range(3):
+            coarse = rng.random((height // cell + 2, width // cell + 2)).astype(np.float32)
+            plane = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+            total[..., channel] += cell * np.asarray(plane)
+    total = 255 * (total - total.min()) / (total.max() - total.min())
+    out = io.BytesIO()
+    Image.fromarray(total.astype(np.uint8)).save(out, "JPEG", quality=92)
+    return out.getvalue()
+
+
+def is_grey(picture: Path | bytes, photo: bytes) -> bool:
+    """Tell whether a picture is the luma of a photograph, but for JPEG's rounding."""
+    source = io.BytesIO(picture) if isinstance(picture, bytes) else picture
+    answer = np.asarray(Image.open(source).convert("L"), float)
+    luma = np.asarray(Image.open(io.BytesIO(photo)).convert("L"), float)
+    return answer.shape == luma.shape and np.abs(answer - luma).mean() < 2

@@ -1,0 +1,57 @@
+"""A prediction in a real browser for each task, with the screenshot kept."""
+
+import shutil
+
+import pytest
+from conftest import CATALOG
+from playwright.sync_api import expect, sync_playwright
+from running import BUILD, clean_environment, free_port, install, served
+
+pytestmark = pytest.mark.slow
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
+ANSWERS = {  # what the page shows when its first example is submitted
+    "image-classification": "2",
+    "tabular": "setosa",
+    "text-classification": "English",
+}
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if not CHROMIUM:
+        pytest.skip("needs a browser: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize("task", CATALOG["tasks"])
+def test_page(bake, browser, task):
+    project = bake(task=task, platform="local")
+    port = free_port()
+    environment = clean_environment(install(project), PORT=str(port))
+    with served(project, ["python", "app.py"], environment, port) as url:
+        page = browser.new_page(viewport={"width": 1100, "height": 800})
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(url)
+        example = page.locator(".gallery-item, tbody tr.tr-body").first
+        expect(example).to_be_visible(timeout=30_000)
+        example.click()
+        page.wait_for_timeout(1000)  # the example is fetched into its field
+        page.get_by_role("button", name="Submit").click()
+        if task in ANSWERS:
+            label = page.get_by_test_id("label-output-value")
+            expect(label).to_have_text(ANSWERS[task], timeout=30_000)
+        else:
+            expect(page.locator("img[src*='/file=']").last).to_be_visible(timeout=30_000)
+            page.wait_for_function(
+                "[...document.querySelectorAll('img')].filter(i => i.naturalWidth > 200).length > 1"
+            )
+        (BUILD / "screenshots").mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=BUILD / "screenshots" / f"{task}.png", full_page=True)
+        assert not errors

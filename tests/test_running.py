@@ -1,0 +1,94 @@
+"""Generated projects, installed and served for real."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import OFFERED
+from gradio_client import Client, handle_file
+from running import clean_environment, free_port, install, is_grey, photograph, served
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory):
+    path = tmp_path_factory.mktemp("photo") / "photo.jpg"
+    path.write_bytes(photograph())
+    return path
+
+
+@pytest.mark.parametrize(("task", "framework"), OFFERED)
+def test_its_own_tests_pass_and_leave_nothing(bake, task, framework):
+    project = bake(task=task, framework=framework, platform="local")
+    environment = clean_environment(install(project))
+    run = subprocess.run(
+        ["pytest", "-q"], cwd=project, env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout[-3000:]
+    git = {"cwd": project, "check": True, "capture_output": True, "text": True}
+    subprocess.run(["git", "init", "-q"], **git)
+    subprocess.run(["git", "add", "-A"], **git)
+    added = subprocess.run(["git", "ls-files"], **git).stdout
+    assert not re.search(r"__pycache__|\.gradio|_cache/|\.log", added)
+
+
+def check_grey(url: str, photo) -> None:
+    answer = Client(url, verbose=False).predict(handle_file(photo), api_name="/predict")
+    assert is_grey(open(answer, "rb").read(), photo.read_bytes())
+
+
+STORY_A = {"task": "image-to-image", "framework": "python"}
+
+
+def test_local(bake, photo):
+    project = bake(**STORY_A, platform="local")
+    port, folder = free_port(), install(project)
+    environment = clean_environment(folder, PORT=str(port))
+    with served(project, ["python", "app.py"], environment, port) as url:
+        check_grey(url, photo)
+        busy = subprocess.run(
+            ["python", "app.py"], cwd=project, env=environment,
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert busy.returncode == 1
+    assert str(port) in busy.stderr.splitlines()[-1]
+    assert "Traceback" not in busy.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+def test_heroku(bake, photo, shell):
+    """The Procfile's line, in the bare environment of a dyno and in a plain sh."""
+    project = bake(**STORY_A, platform="heroku")
+    port, folder = free_port(), install(project)
+    line = (project / "Procfile").read_text("utf-8").removeprefix("web: ")
+    environment = clean_environment(folder, PORT=str(port), DYNO="web.1")
+    with served(project, [shell, "-c", line], environment, port) as url:
+        check_grey(url, photo)
+
+
+def test_space(bake, photo):
+    """The variables that a Space sets, on ZeroGPU's requirements."""
+    project = bake(**STORY_A, platform="huggingface")
+    port, folder = free_port(), install(project)
+    environment = clean_environment(
+        folder, SYSTEM="spaces", SPACE_ID="user/colour-to-grey", SPACE_HOST="localhost",
+        GRADIO_SERVER_NAME="0.0.0.0", GRADIO_SERVER_PORT=str(port),
+    )  # fmt: skip
+    with served(project, ["python", "app.py"], environment, port) as url:
+        check_grey(url, photo)
+
+
+def test_a_port_that_is_none_is_one_line(bake):
+    project = bake(**STORY_A, platform="local")
+    environment = clean_environment(install(project), PORT="banana")
+    run = subprocess.run(
+        ["python", "app.py"], cwd=project, env=environment,
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert "PORT='banana'" in run.stderr
+    assert "Traceback" not in run.stderr
