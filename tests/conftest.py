@@ -19,6 +19,14 @@ PUBLIC = {name for name in QUESTIONS if not name.startswith("_")}
 OFFERED = [(task, name) for name, facts in CATALOG["frameworks"].items() for task in facts["tasks"]]
 
 
+def pytest_sessionfinish(session):
+    """In CI, a test that was skipped for want of something installable is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    wanting = [r for r in reporter.stats.get("skipped", []) if "apt-get install" in str(r.longrepr)]
+    if os.environ.get("CI") and wanting:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_home(tmp_path_factory):
     """Keep the user's settings and replay files out of the tests."""

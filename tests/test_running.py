@@ -3,13 +3,14 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 from conftest import OFFERED
 from gradio_client import Client, handle_file
-from running import clean_environment, free_port, install, is_grey, photograph, served
+from running import BUILD, clean_environment, free_port, install, is_grey, photograph, served
 
 pytestmark = pytest.mark.slow
 
@@ -92,3 +93,56 @@ def test_a_port_that_is_none_is_one_line(bake):
     assert run.returncode == 1
     assert "PORT='banana'" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+@pytest.fixture(scope="session")
+def node():
+    """Return a folder in which Node.js finds Gradio's client."""
+    folder = BUILD / "node"
+    if not (folder / "node_modules" / "@gradio" / "client").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            ["npm", "install", "--silent", "--prefix", folder, "@gradio/client"], check=True
+        )
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("task", "answer"),
+    [
+        ("image-classification", '"?2"?'),
+        ("image-to-image", r"\.jpe?g"),
+        ("tabular", "setosa"),
+        ("text-classification", "English"),
+    ],
+)
+def test_readme_calls_and_tools(bake, node, task, answer):
+    """What the README says about calling and measuring, as it says it."""
+    project = bake(task=task, platform="local")
+    port, folder = free_port(), install(project)
+    environment = clean_environment(folder, PORT=str(port))
+    readme = (project / "README.md").read_text("utf-8")
+    calls = readme[readme.index("## Call") :]
+    with served(project, ["python", "app.py"], environment, port) as url:
+        for language, command in (("python", ["python"]), ("sh", ["bash"]), ("js", ["node"])):
+            snippet = re.search(rf"```{language}\n(.*?)```", calls, re.DOTALL)[1]
+            snippet = snippet.replace("http://127.0.0.1:7860", url)
+            if language == "js":  # Node.js looks for packages beside the file
+                script = node / "call.mjs"
+                script.write_text(snippet.replace('"examples/', f'"{project}/examples/'), "utf-8")
+                command = [shutil.which("node"), str(script)]
+                snippet = ""
+            run = subprocess.run(
+                command, input=snippet, cwd=project, env=environment,
+                capture_output=True, text=True, timeout=60, check=False,
+            )  # fmt: skip
+            assert re.search(answer, run.stdout), (language, run.stdout, run.stderr)
+        bench = [folder / "python", "tools/bench.py", url, "http://127.0.0.1:9", "--runs", "3"]
+        run = subprocess.run(
+            bench, cwd=project, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert run.returncode == 1
+        rows = [line.split() for line in run.stdout.splitlines()[1:]]
+        assert [row[0] for row in rows] == [url, "http://127.0.0.1:9"]
+        assert 0 < float(rows[0][1]) < 30
+        assert [row[-1] for row in rows] == ["0", "3"]

@@ -4,17 +4,15 @@ A run is a whole call, as a user waits for it: upload, queue, prediction, downlo
 """
 
 import argparse
+import math
 import statistics
 import sys
 import time
-from pathlib import Path
 
 from client import arguments, connect
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
 
-
-def measure(url: str, words: list[str], runs: int) -> tuple[list[float], list[str]]:
+def measure(url: str, words: list[str] | None, runs: int) -> tuple[list[float], list[str]]:
     """Return the seconds of each call that succeeded, and what the others said."""
     seconds, failures = [], []
     try:
@@ -37,8 +35,7 @@ def measure(url: str, words: list[str], runs: int) -> tuple[list[float], list[st
 def row(url: str, seconds: list[float], failures: list[str]) -> str:
     """Return a line of the table."""
     if seconds:
-        tail = statistics.quantiles(seconds, n=20, method="inclusive")[-1:]
-        p95 = tail[0] if len(seconds) > 1 else seconds[0]
+        p95 = sorted(seconds)[math.ceil(0.95 * len(seconds)) - 1]
         figures = f"{statistics.median(seconds):8.3f} {p95:8.3f}"
     else:
         figures = f"{'-':>8} {'-':>8}"
@@ -46,15 +43,17 @@ def row(url: str, seconds: list[float], failures: list[str]) -> str:
 
 
 def main() -> None:
+    """Print a table with a line for each address."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("url", nargs="+")
-    parser.add_argument("--file", help="the input (an example of the project)")
+    parser.add_argument("--file", help="the input (else an example)")
     parser.add_argument("--runs", type=int, default=10)
     args = parser.parse_args()
     print(f"{'address':44} {'median s':>8} {'p95 s':>8} {'failures':>8}")
     failed = {}
     for url in args.url:
-        seconds, failures = measure(url, [args.file], args.runs)
+        words = [args.file] if args.file else None
+        seconds, failures = measure(url, words, args.runs)
         print(row(url, seconds, failures))
         failed |= {url: failures[0]} if failures else {}
     for url, why in failed.items():
