@@ -11,11 +11,14 @@ sys.path.pop(0)
 sys.dont_write_bytecode = True
 
 import json  # noqa: E402
+import re  # noqa: E402
 import shutil  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 MODEL = json.loads(r"""{{ cookiecutter | model | tojson }}""")
+# Computed again when this file is rendered, by the code that the project keeps.
+FIT = json.loads(r"""{{ {"fits": (cookiecutter | fit).fits, "text": (cookiecutter | fit).as_text()} | tojson }}""")
 
 
 def bring_in_model(project: Path) -> None:
@@ -35,10 +38,13 @@ def copy(source: Path, target: Path) -> None:
 
 
 def lay_platform(project: Path) -> None:
-    """Copy the chosen platform's files over the project; partials start with _."""
-    chosen = project / "_platforms" / ANSWERS["platform"]
-    shutil.copytree(chosen, project, dirs_exist_ok=True, ignore=shutil.ignore_patterns("_*"))
-    shutil.rmtree(project / "_platforms")
+    """Write the files of the chosen platform, which came rendered as one."""
+    bundle = project / "_platform.json"
+    for name, text in json.loads(bundle.read_text("utf-8")).items():
+        target = project / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, "utf-8")
+    bundle.unlink()
 
 
 def remove_empty(project: Path) -> None:
@@ -51,31 +57,26 @@ def remove_empty(project: Path) -> None:
             path.unlink()
 
 
+def next_steps(readme: str) -> str:
+    """Return the commands of the README that run the project, then those that deploy it."""
+    run, *_, deploy = re.findall(r"^## (?:Run|Deploy).*?```sh\n(.*?)```", readme, re.DOTALL | re.MULTILINE)
+    return f"cd {ANSWERS['project_slug']}\n{run}\n{deploy}"
+
+
 def main() -> None:
     """Finish the project in the current folder, or say why it cannot be."""
+    if not FIT["fits"]:
+        sys.exit(FIT["text"])
     project = Path.cwd()
     bring_in_model(project)
-    steps = (project / "_platforms" / ANSWERS["platform"] / "_deploy.sh").read_text("utf-8")
     lay_platform(project)
     remove_empty(project)
-    # The project's own copy: it works wherever the template came from.
-    sys.path.insert(0, str(project / "tools"))
-    import preflight  # noqa: PLC0415
+    print(f"\n{FIT['text']}\n\nNext:\n")
+    print(next_steps((project / "README.md").read_text("utf-8")))
 
-    weighed = preflight.footprint(project)
-    report = preflight.check(ANSWERS["platform"], ANSWERS["hardware"], weighed)
-    if not report.fits:
-        sys.exit(report.as_text())
-    print(f"\n{report.as_text(colour=sys.stdout.isatty())}\n")
-    print(f"Next:\n\n{RUN}{steps}")
-
-
-RUN = """cd {{ cookiecutter.project_slug }}
-python -m venv .venv && . .venv/bin/activate
-pip install -r requirements.txt
-python app.py
-"""
 
 if __name__ == "__main__":
-    main()
-    Path(__file__).unlink()
+    try:
+        main()
+    finally:
+        Path(__file__).unlink()

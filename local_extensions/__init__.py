@@ -1,6 +1,7 @@
 """Cookiecutter's extension: the filters that the questions and the templates use."""
 
 import shlex
+from datetime import date
 
 from jinja2 import Environment
 from jinja2.ext import Extension
@@ -13,7 +14,7 @@ class ProjectExtension(Extension):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        environment.globals["catalog"] = describe.CATALOG
+        environment.globals |= {"catalog": describe.CATALOG, "year": date.today().year}
         environment.filters |= {
             "choose_model": questions.choose_model,
             "choose_framework": questions.choose_framework,
@@ -21,10 +22,11 @@ class ProjectExtension(Extension):
             "check": questions.check,
             "model": describe.model,
             "hardware": describe.hardware,
+            "platform_files": describe.platform_files,
             "hosting": describe.hosting,
             "fit": describe.fit,
             "record": describe.record,
-            "size": describe.preflight().size,
+            "cost": describe.cost,
             "slug": quoting.slug,
             "py": quoting.py,
             "py_block": quoting.py_block,

@@ -5,6 +5,7 @@ import json
 import math
 import re
 import sys
+import textwrap
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -24,11 +25,15 @@ inspect = cache(model_files.inspect)
 
 def model(answers: Answers) -> dict[str, Any]:
     """Describe the model: the user's own, the demo's, or a plain function."""
-    task, framework = CATALOG["tasks"][answers["task"]], answers["__framework"]
-    formats = CATALOG["frameworks"][framework]["formats"]
-    demo = ROOT / "demos" / answers["task"]
-    if answers["__model"]:
-        source = Path(answers["__model"])
+    return _model(answers["task"], answers["__framework"], answers["__model"])
+
+
+@cache
+def _model(task_name: str, framework: str, own: str) -> dict[str, Any]:
+    task, formats = CATALOG["tasks"][task_name], CATALOG["frameworks"][framework]["formats"]
+    demo = ROOT / "demos" / task_name
+    if own:
+        source = Path(own)
         described = {"own": True, "title": _title(source), "description": f"{task['does']}."}
         described["description"] = described["description"].capitalize()
         pictures = ROOT / "demos" / task.get("own_examples", "none") / "examples"
@@ -36,7 +41,7 @@ def model(answers: Answers) -> dict[str, Any]:
         source = demo / f"{task['demo']}{next(iter(formats.values()))['ending']}" if formats else None
         card = json.loads((demo / "card.json").read_text("utf-8")) if formats else {}
         card["rows"] = [row if isinstance(row, list) else [row] for row in card.pop("examples", [])]
-        card |= CATALOG["frameworks"][framework].get("demos", {}).get(answers["task"], {})
+        card |= CATALOG["frameworks"][framework].get("demos", {}).get(task_name, {})
         described = {"own": False, **card}
         pictures = demo / "examples"
     if pictures.is_dir():
@@ -48,7 +53,7 @@ def model(answers: Answers) -> dict[str, Any]:
         if "size" in task:
             described |= _pixels(found, task["size"], framework, described["own"])
         elif described["own"]:
-            described |= _fields(found, answers["task"])
+            described |= _fields(found, task_name)
     return described
 
 
@@ -107,6 +112,13 @@ def _fields(found, task: str) -> dict[str, Any]:
     return {"features": dict.fromkeys(names, 0.0), "rows": [[0.0] * len(names)]}
 
 
+def platform_files(platform: str) -> list[str]:
+    """Return the files that a platform lays over the project, parts of others left out."""
+    folder = ROOT / "templates" / "platforms" / platform
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name[0] != "_")
+    return sorted(path.relative_to(folder).as_posix() for path in files)
+
+
 def hardware(platform: str) -> dict[str, Any]:
     """Return the tiers of a platform, the default first."""
     return PLATFORMS[platform]["hardware"]
@@ -114,15 +126,20 @@ def hardware(platform: str) -> dict[str, Any]:
 
 def hosting(answers: Answers) -> dict[str, Any]:
     """Describe where the project will live: its platform, tier and locked packages."""
-    tier = hardware(answers["platform"])[answers["hardware"]]
-    framework, python = answers["__framework"], answers["python_version"]
+    names = ("platform", "hardware", "__framework", "python_version")
+    return _hosting(*(answers[name] for name in names))
+
+
+@cache
+def _hosting(platform: str, tier_name: str, framework: str, python: str) -> dict[str, Any]:
+    tier = hardware(platform)[tier_name]
     lock = f"requirements/{framework}-{tier['class']}"
     sizes = json.loads((ROOT / "templates" / f"{lock}.json").read_text("utf-8"))
     return {
-        "platform": PLATFORMS[answers["platform"]],
+        "platform": PLATFORMS[platform],
         "tier": tier,
+        "where": preflight().where(platform, tier_name),
         "python": tier.get("python", {}).get(python, python),
-        "where": preflight().where(answers["platform"], answers["hardware"]),
         "requirements": ["gradio", *CATALOG["frameworks"][framework]["requirements"][tier["class"]]],
         "lock": lock,
         "packages": sizes["packages"],
@@ -151,17 +168,33 @@ def fit(answers: Answers) -> Any:
     return preflight().check(answers["platform"], answers["hardware"], footprint)
 
 
+def cost(answers: Answers) -> str:
+    """Say what the host costs, when it sleeps, and how near its limits the project is."""
+    host, size = hosting(answers), preflight().size
+    tier, about = host["tier"], [f"{host['where']}: {host['tier']['title']}."]
+    if tier["note"] and tier["note"] not in host["where"]:
+        about.append(f"{tier['note'][0].upper()}{tier['note'][1:]}.")
+    if tier["sleep"]:
+        about.append(f"It sleeps {tier['sleep']}.")
+    lines = [textwrap.fill(" ".join(about), 88), ""]
+    for check in fit(answers).checks:
+        limit = f" of {check.written}" if check.limit else ", no limit"
+        disputed = f" (disputed: {check.disputed['written']})" if check.disputed else ""
+        lines.append(f"- {check.name}: {size(check.predicted)}{limit}{disputed}")
+    return "\n".join(lines)
+
+
 @cache
 def preflight() -> ModuleType:
     """Load the project's own tools/preflight.py: there is one copy of it."""
     spec = importlib.util.spec_from_file_location("preflight", TOOLS / "preflight.py")
     module = importlib.util.module_from_spec(spec)
     # A __pycache__ beside the file would be rendered into the project.
-    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    prefix, sys.pycache_prefix = sys.pycache_prefix, str(Path(__file__).with_name("__pycache__"))
     try:
         spec.loader.exec_module(module)
     finally:
-        sys.dont_write_bytecode = written
+        sys.pycache_prefix = prefix
     return module
 
 

@@ -12,7 +12,9 @@ import time
 from client import arguments, connect
 
 
-def measure(url: str, words: list[str] | None, runs: int) -> tuple[list[float], list[str]]:
+def measure(
+    url: str, words: list[str] | None, runs: int
+) -> tuple[list[float], list[str]]:
     """Return the seconds of each call that succeeded, and what the others said."""
     seconds, failures = [], []
     try:

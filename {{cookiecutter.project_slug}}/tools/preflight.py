@@ -12,15 +12,12 @@ import difflib
 import json
 import os
 import re
-import shutil
-import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 TOOLS = Path(__file__).resolve().parent
 FACTS = json.loads((TOOLS / "platforms.json").read_text("utf-8"))
@@ -38,8 +35,7 @@ class BadInput(ValueError):
     """A question without an answer; its text is one sentence for the user."""
 
 
-@dataclass(frozen=True)
-class Footprint:
+class Footprint(NamedTuple):
     """What a project weighs, in bytes.
 
     `packages` has for each name the bytes of "wheel", "installed" and "bytecode", or
@@ -50,7 +46,7 @@ class Footprint:
     weights: int = 0
     sources: int = 0
     largest_file: tuple[str, int] = ("", 0)
-    packages: Mapping[str, dict | None] = field(default_factory=dict)
+    packages: Mapping[str, dict | None] = {}
     fetched: int = 0
     pointers: tuple[str, ...] = ()
     on_github: bool = False
@@ -93,8 +89,7 @@ QUANTITIES: dict[str, Callable[[Footprint], dict[str, int]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(NamedTuple):
     """One prediction, the sum of its parts, beside its limit; None is no limit."""
 
     name: str
@@ -132,8 +127,7 @@ class Check:
             yield f"  {self.written} is disputed: with {other['written']} it {then}"
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """The answer for one platform and hardware."""
 
     platform: str
@@ -145,7 +139,8 @@ class Report:
 
     def as_json(self) -> str:
         """Return the report as one JSON object."""
-        return json.dumps(asdict(self), indent=2)
+        checks = [check._asdict() for check in self.checks]
+        return json.dumps(self._asdict() | {"checks": checks}, indent=2)
 
     def as_text(self, width: int = 80, colour: bool = False) -> str:
         """Return the report for a person, in at most 20 lines."""
@@ -177,7 +172,7 @@ def parse_size(text: str) -> int:
         raise BadInput(f"{text!r} is not a size; write 500M, 1GB or 1.5GiB.")
     number, prefix, binary = found.groups()
     power = " KMGT".index(prefix or " ")
-    return int(Decimal(number) * (1024 if binary else 1000) ** power)
+    return int(float(number) * (1024 if binary else 1000) ** power)
 
 
 def where(platform: str, hardware: str) -> str:
@@ -268,9 +263,9 @@ def _variants(project: Footprint) -> Iterator[tuple[str, Footprint]]:
     """Yield ways to carry the weights, and what the project weighs then."""
     yield "", project
     if Path(project.largest_file[0]).suffix in HALVABLE:
-        half = replace(project, weights=project.weights // 2)
+        half = project._replace(weights=project.weights // 2)
         yield ", with the weights in half precision, if they are float32 now", half
-    hub = replace(project, weights=0, fetched=project.weights)
+    hub = project._replace(weights=0, fetched=project.weights)
     yield ", with the weights in a model repository on the Hub, fetched at start", hub
 
 
@@ -315,7 +310,9 @@ def footprint(folder: Path) -> Footprint:
 
 def _pushed(folder: Path) -> Iterator[Path]:
     """Yield the files that git would take, or all but hidden folders and caches."""
-    if (folder / ".git").exists() and shutil.which("git"):
+    if (folder / ".git").exists():
+        import subprocess  # slow to import, and not needed before there is a repository
+
         command = ["git", "ls-files", "-zco", "--exclude-standard"]
         git = subprocess.run(command, cwd=folder, capture_output=True, check=False)
         if git.returncode == 0:

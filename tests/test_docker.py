@@ -1,0 +1,131 @@
+"""The generated Dockerfile, really built, and its image, really run."""
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from images import Container, Engine
+from PIL import Image
+
+pytestmark = pytest.mark.slow
+
+IMAGE = "ml-ui-template-test"
+KEPT_OUT = {".git", ".github", ".venv", "tests", "tools"}
+# Whether each module of a package has its bytecode beside it.
+UNCOMPILED = """
+import gradio, importlib.util, pathlib
+modules = pathlib.Path(gradio.__file__).parent.rglob("*.py")
+print([str(m) for m in modules if not pathlib.Path(importlib.util.cache_from_source(m)).exists()])
+"""
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    """Return the container engine of this machine."""
+    return Engine()
+
+
+@pytest.fixture(scope="module")
+def project(engine, bake, tmp_path_factory) -> Path:
+    """Return a project whose image is built, with what a user's folder holds besides."""
+    answers = {"task": "image-to-image", "framework": "python", "platform": "docker"}
+    folder = tmp_path_factory.mktemp("docker") / "project"
+    shutil.copytree(bake(python_version=engine.python_version, **answers), folder)
+    for name in (".git", ".venv"):
+        (folder / name).mkdir()
+        (folder / name / "config").touch()
+    engine.build(folder, IMAGE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def app(engine, project) -> Container:
+    """Return a container that serves the app with little memory, on a port of its own."""
+    port = free_port()
+    options = ["--network=host", "--memory=512m", f"--env=PORT={port}"]
+    with engine.run(IMAGE, *options) as container:
+        container.url = f"http://127.0.0.1:{port}"
+        container.wait_until_ready(container.url)
+        yield container
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def check_picture(url: str, folder: Path) -> None:
+    """Send a colour picture of a photograph's size and see it come back grey."""
+    y, x = np.mgrid[:853, :1280]
+    photo = Image.fromarray(np.stack([x // 6, y // 4, 255 - x // 6], -1).astype("uint8"))
+    photo.save(folder / "photo.jpg")
+    client = Client(url, verbose=False, download_files=folder)
+    answer = Image.open(client.predict(handle_file(folder / "photo.jpg"), api_name="/predict"))
+    assert answer.size == photo.size
+    grey = np.asarray(photo.convert("L"), float)[..., None]
+    assert np.abs(np.asarray(answer.convert("RGB")) - grey).mean() < 2
+
+
+def test_dockerfile_is_clean(bake):
+    project = bake(task="image-to-image", framework="python", platform="docker")
+    hadolint = Path(sys.executable).with_name("hadolint")
+    subprocess.run([hadolint, "--no-color", project / "Dockerfile"], check=True)
+
+
+def test_an_edit_reinstalls_nothing(engine, project, tmp_path):
+    edited = shutil.copytree(project, tmp_path / "edited")
+    with (edited / "app.py").open("a") as source:
+        source.write("# edited\n")
+    output = engine.build(edited, f"{IMAGE}-edited")
+    assert re.search(r"RUN .*pip .*install.*\n.*(CACHED|Using cache)", output), output
+    assert re.search(r"COPY --from=build.*\n.*(CACHED|Using cache)", output), output
+    with engine.run(f"{IMAGE}-edited") as container:
+        assert container("tail", "-1", "app.py") == "# edited\n"
+
+
+def test_picture_goes_in_and_comes_out(app, tmp_path):
+    check_picture(app.url, tmp_path)
+
+
+def test_runs_as_user_1000_who_owns_the_folder(app):
+    assert app("id", "-u").strip() == "1000"
+    assert app("stat", "--format=%u", ".").strip() == "1000"
+
+
+def test_is_healthy_on_another_port(app):
+    assert app.health() == "healthy"
+
+
+def test_is_compiled(app):
+    assert app("python", "-c", UNCOMPILED) == "[]\n"
+    assert "app." in app("ls", "__pycache__")
+
+
+def test_holds_the_app_and_no_more(app):
+    names = set(app("ls", "-A").split())
+    assert "app.py" in names
+    assert not names & KEPT_OUT
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--user=1000"], ["--read-only", "--tmpfs=/tmp"]],
+    ids=["as-a-docker-space", "read-only"],
+)
+def test_runs_on_the_default_port(engine, project, tmp_path, options):
+    port = free_port()
+    with engine.run(IMAGE, f"--publish=127.0.0.1:{port}:7860", *options) as container:
+        container.wait_until_ready(f"http://127.0.0.1:{port}")
+        check_picture(f"http://127.0.0.1:{port}", tmp_path)
+        start = time.monotonic()
+        # Gradio catches the interrupt that SIGINT raises, so the process ends well.
+        assert container.stop(15) == 0
+        assert time.monotonic() - start < 15
