@@ -1,11 +1,11 @@
 """Generated projects, installed and served for real."""
 
-import json
-import os
+import contextlib
 import re
 import shutil
 import subprocess
-import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from conftest import OFFERED
@@ -72,15 +72,35 @@ def test_heroku(bake, photo, shell):
 
 
 def test_space(bake, photo):
-    """The variables that a Space sets, on ZeroGPU's requirements."""
+    """The variables of a Space on ZeroGPU, and its device service as a stand-in."""
     project = bake(**STORY_A, platform="huggingface")
     port, folder = free_port(), install(project)
-    environment = clean_environment(
-        folder, SYSTEM="spaces", SPACE_ID="user/colour-to-grey", SPACE_HOST="localhost",
-        GRADIO_SERVER_NAME="0.0.0.0", GRADIO_SERVER_PORT=str(port),
-    )  # fmt: skip
-    with served(project, ["python", "app.py"], environment, port) as url:
-        check_grey(url, photo)
+    with device_service() as (url, calls):
+        environment = clean_environment(
+            folder, SYSTEM="spaces", SPACE_ID="user/colour-to-grey", SPACE_HOST="localhost",
+            GRADIO_SERVER_NAME="0.0.0.0", GRADIO_SERVER_PORT=str(port),
+            SPACES_ZERO_GPU="true", SPACES_ZERO_DEVICE_API_URL=url,
+        )  # fmt: skip
+        with served(project, ["python", "app.py"], environment, port) as app:
+            check_grey(app, photo)
+    # ZeroGPU ends a Space that does not report; a plain function takes no GPU time.
+    assert calls == ["/startup-report"]
+
+
+@contextlib.contextmanager
+def device_service():
+    calls = []
+
+    class Service(BaseHTTPRequestHandler):
+        def do_POST(self):
+            calls.append(self.path.partition("?")[0])
+            self.send_response(200)
+            self.end_headers()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", calls
+        server.shutdown()
 
 
 def test_a_port_that_is_none_is_one_line(bake):

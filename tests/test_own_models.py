@@ -1,0 +1,111 @@
+"""Story B: networks of 90 MB, saved by their frameworks, from a file to a Heroku dyno."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from gradio_client import Client, handle_file
+from running import BUILD, clean_environment, free_port, install, photograph, served
+
+pytestmark = pytest.mark.slow
+
+KERAS = """
+import keras
+
+keras.utils.set_random_seed(0)
+keras.applications.InceptionV3(weights=None).save("inception_v3.keras")
+"""
+TORCH = """
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+layers = [nn.Conv2d(3, 64, 7, 4), nn.ReLU(), nn.Conv2d(64, 256, 5, 4), nn.ReLU()]
+layers += [nn.AvgPool2d(2), nn.Flatten(), nn.Linear(9216, 2200), nn.Linear(2200, 1000)]
+network = nn.Sequential(*layers).eval()
+torch.jit.trace(network, torch.zeros(1, 3, 224, 224)).save("network.pt")
+torch.save(network.state_dict(), "weights.pt")
+"""
+ONNX = """
+import numpy as np
+import onnx
+
+rng = np.random.default_rng(0)
+shapes = {"kernel": (256, 3, 9, 9), "hidden": (25600, 880), "output": (880, 1000)}
+weights = {name: rng.normal(0, 0.02, shape).astype("float32") for name, shape in shapes.items()}
+graph = onnx.parser.parse_graph(
+    "network (float[n, 3, 299, 299] picture) => (float[n, 1000] scores) {"
+    "a = Conv <strides = [32, 32]> (picture, kernel)  b = Relu(a)  c = Flatten(b)"
+    "d = MatMul(c, hidden)  scores = MatMul(d, output) }"
+)
+for name, weight in weights.items():
+    graph.initializer.append(onnx.numpy_helper.from_array(weight, name))
+opset = [onnx.helper.make_opsetid("", 17)]
+onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), "network.onnx")
+"""
+MAKERS = {
+    "inception_v3.keras": ("keras", KERAS),
+    "network.pt": ("pytorch", TORCH),
+    "network.onnx": (None, ONNX),
+    "weights.pt": ("pytorch", TORCH),
+}
+
+
+@pytest.fixture(scope="session")
+def model(bake):
+    """Return a function that gives a model file, made once by its framework."""
+    folder = BUILD / "models"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "labels.txt").write_text("".join(f"thing {n}\n" for n in range(1000)))
+
+    def make(name: str):
+        framework, script = MAKERS[name]
+        if not (folder / name).exists():
+            python = Path(sys.executable)
+            if framework:
+                python = install(bake(framework=framework, platform="local")) / "python"
+            subprocess.run([python, "-c", script], cwd=folder, check=True)
+        assert (folder / name).stat().st_size > 80e6
+        return folder / name
+
+    return make
+
+
+@pytest.mark.parametrize("name", ["inception_v3.keras", "network.onnx", "network.pt"])
+def test_from_file_to_dyno(bake, model, name, tmp_path):
+    project = bake(model_path=str(model(name)), platform="heroku")
+    assert (project / "model" / name).stat().st_size == model(name).stat().st_size
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(photograph())
+    port, folder = free_port(), install(project)
+    line = (project / "Procfile").read_text("utf-8").removeprefix("web: ")
+    environment = clean_environment(folder, PORT=str(port), DYNO="web.1")
+    with served(project, ["bash", "-c", line], environment, port) as url:
+        answer = Client(url, verbose=False).predict(handle_file(photo), api_name="/predict")
+    confidences = [entry["confidence"] for entry in answer["confidences"]]
+    assert len(confidences) == 5
+    assert confidences == sorted(confidences, reverse=True)
+    assert answer["label"].startswith("thing ")
+
+
+def test_weights_alone_wait_for_their_class(bake, model, tmp_path):
+    """Where the file holds no network, one marked place asks for it, and says so."""
+    project = shutil.copytree(
+        bake(model_path=str(model("weights.pt")), platform="local"), tmp_path / "project"
+    )
+    bin_folder = install(project)
+    run = subprocess.run(
+        [bin_folder / "python", "-c", "import model; model.load()"], cwd=project,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "architecture.py: return your network from build()" in run.stderr
+    network = TORCH[TORCH.index("layers =") : TORCH.index("network =")].replace("\n", "\n    ")
+    (project / "architecture.py").write_text(
+        f"from torch import nn\n\n\ndef build():\n    {network}return nn.Sequential(*layers)\n"
+    )
+    run = subprocess.run(
+        [bin_folder / "pytest", "-q"], cwd=project, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout[-3000:]
