@@ -1,0 +1,248 @@
+"""Recognise a model file by its content, without running it and without its framework.
+
+Loading a pickle runs code, and a framework weighs gigabytes: so the formats are read
+here as what they are, JSON, protobuf fields and pickle opcodes.
+
+A format is an entry in FORMATS, and a function in the module of its family.
+"""
+
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+
+from . import keras, onnx, scikit_learn, torch
+from .common import Archive, Unusable, human, one_line, refuse_pointer, unreachable
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of model file."""
+
+    title: str
+    endings: list[str]  # the usual one first
+    # Takes the content (the file's bytes, or its Archive) and its path. Returns fields of
+    # ModelFile, and "inputs" as (name, dtype, shape) and "weights" as (dtype, elements) in
+    # place of those that follow from them; or None, if it is another kind after all.
+    read: Callable[[bytes | Archive, Path], dict | None]
+    # A pattern of the first bytes, or names of an archive's members. The longest that fits
+    # decides: a safetensors file can begin as a pickle does.
+    mark: bytes | str
+    runs_code: bool = False  # when it is loaded
+
+
+FORMATS = {
+    "onnx": Format("ONNX model", [".onnx"], onnx.model, rb"\x08"),
+    "skops": Format("skops model", [".skops"], scikit_learn.skops, "schema.json"),
+    "joblib": Format(
+        "joblib model",
+        [".joblib", ".pkl", ".pickle"],
+        scikit_learn.joblib,
+        scikit_learn.PACKED,
+        runs_code=True,
+    ),
+    "pickle": Format(
+        "pickled model",
+        [".pkl", ".pickle"],
+        scikit_learn.pickle,
+        scikit_learn.PICKLE,
+        runs_code=True,
+    ),
+    "torch-export": Format("PyTorch exported program", [".pt2"], torch.export, "archive_format"),
+    "torchscript": Format(
+        "TorchScript model", [".pt", ".pth"], torch.script, "constants.pkl data.pkl"
+    ),
+    "state-dict": Format("PyTorch state dict", [".pt", ".pth"], torch.state_dict, "data.pkl"),
+    "safetensors": Format("safetensors file", [".safetensors"], torch.safetensors, rb".{4}\0{4}\{"),
+    "keras": Format("Keras model", [".keras"], keras.archive, "config.json metadata.json"),
+    "hdf5": Format("Keras HDF5 model", [".h5", ".hdf5"], keras.hdf5, rb"\x89HDF\r\n\x1a\n"),
+    "savedmodel": Format("TensorFlow SavedModel", [""], keras.saved_model, ""),  # a folder
+}
+ENDINGS = [end for format in FORMATS.values() for end in format.endings if end]
+INSTEAD = {  # of what people have and no framework here reads
+    ".pb": "give the folder of a SavedModel, or convert the graph to ONNX with tf2onnx",
+    ".mlmodel": "Core ML needs an Apple device: export the original model to ONNX",
+    ".bin": f"for PyTorch, {torch.SAVE}",
+    ".ckpt": f"for PyTorch, {torch.SAVE}; for Keras, {keras.SAVE}",
+}
+REFUSED = {  # what is not a model, or an unusable one, by its mark
+    rb"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19": (
+        "is in PyTorch's old format, which cannot be looked into safely: load it where it was "
+        "made and save model.state_dict() with a current PyTorch"
+    ),
+    "serialized_exported_program.json": (
+        "is a program exported by an old PyTorch: save it with torch.export.save of a current "
+        "PyTorch"
+    ),
+    rb".{4}TFL3": (
+        "is a TensorFlow Lite model: give the Keras model that it was made from, or convert it "
+        "with tf2onnx"
+    ),
+    rb"GGUF": "is a GGUF model: it is a language model for llama.cpp: serve it with llama-server",
+    rb"\s*<(!DOCTYPE|!doctype|html)": "is a web page: download the model itself",
+}
+MARKS = REFUSED | {format.mark: kind for kind, format in FORMATS.items()}
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """What a model file tells of itself."""
+
+    path: Path  # absolute
+    format: str  # a key of FORMATS
+    size: int  # bytes, with its companions; of all files, for a folder
+    input_shape: tuple[int | None, ...] | None = None  # as declared, batch axis first
+    input_dtype: str | None = None
+    dtype: str | None = None  # of most of the weights
+    labels: tuple[str, ...] = ()  # the classes' names
+    features: tuple[str, ...] = ()  # the columns' names
+    n_features: int | None = None
+    runs_code: bool = False  # loading such a file can run code
+    name: str | None = None  # the architecture's own
+    notes: tuple[str, ...] = ()  # sentences that the owner should read
+    companions: tuple[Path, ...] = ()  # other files that must come along
+
+    @property
+    def detail(self) -> str:
+        """One line for a person."""
+        shape = self.input_shape or ()
+        axes = shape[1:] if shape[:1] == (None,) else shape
+        given = f"{self.input_dtype or ''} {'x'.join(str(axis or '?') for axis in axes)}".strip()
+        if self.n_features:
+            given = f"{self.n_features} columns"
+        parts = [f"{FORMATS[self.format].title} {self.name or ''}".strip(), human(self.size)]
+        parts += [f"input {given}"] if given else []
+        parts += [f"{len(self.labels)} labels"] if self.labels else []
+        return one_line(", ".join(parts))
+
+
+def inspect(path: Path) -> ModelFile:
+    """Recognise the model at `path`, a file or a folder; raise Unusable otherwise."""
+    try:
+        path = path.expanduser().absolute()
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            return _folder(path)
+        if stat.S_ISREG(mode):
+            return _file(path)
+    except OSError as error:
+        raise Unusable(unreachable(path, error)) from None
+    except (ValueError, RuntimeError) as error:  # a null character, an unknown ~user
+        raise Unusable(f"{path} cannot be a path ({error}): check it.") from None
+    raise Unusable(f"{path} is neither a file nor a folder: give the model's file.")
+
+
+def _folder(path: Path) -> ModelFile:
+    """Read a folder, which is a SavedModel or nothing."""
+    if not (path / "saved_model.pb").is_file():
+        inside = [file.name for file in path.iterdir() if file.suffix in ENDINGS]
+        raise Unusable(
+            f"{path} is a folder without saved_model.pb, so not a SavedModel: give "
+            f"{path / min(inside) if inside else 'the model file itself'}."
+        )
+    files = [Path(at, name) for at, _, names in os.walk(path) for name in names]
+    return _read(path, path / "saved_model.pb", files, "savedmodel")
+
+
+def _file(path: Path) -> ModelFile:
+    """Read a file, whose ending must agree with its content."""
+    found = _read(path, path, [path])
+    title, endings = FORMATS[found.format].title, FORMATS[found.format].endings
+    if path.suffix not in endings:
+        raise Unusable(
+            f"{path.name} is {'an' if title[0] in 'AO' else 'a'} {title} ({endings[0]}) by its "
+            f"content: rename it to {path.stem}{endings[0]}, or give the right file."
+        )
+    return found
+
+
+def _read(path: Path, file: Path, files: list[Path], kind: str | None = None) -> ModelFile:
+    """Read the content of `file`, one of the model's; whatever goes wrong there is damage."""
+    for each in files:
+        refuse_pointer(each)
+    size = sum(each.stat().st_size for each in files)
+    if size == 0:
+        raise Unusable(f"{path.name} is empty (0 bytes): copy or download it again.")
+    try:
+        with file.open("rb") as f, mmap(f.fileno(), 0, access=ACCESS_READ) as data:
+            content = Archive(f) if data[:4] == b"PK\x03\x04" else data
+            kind = kind or _kind(content, path)
+            found = FORMATS[kind].read(content, path)
+            if found is None:
+                raise Unusable(_unknown(path))
+            weights = Counter()
+            for dtype, count in found.pop("weights", []):
+                weights[dtype] += count
+    except Unusable:
+        raise
+    except Exception as error:  # the content is anybody's
+        if getattr(error, "errno", None):
+            raise
+        raise Unusable(
+            f"{path.name} ({human(size)}) is damaged or cut short: copy, download or "
+            "export it again."
+        ) from None
+    inputs, notes = found.pop("inputs", []), found.pop("notes", [])
+    _, dtype, shape = inputs[0] if inputs else (None, None, None)
+    if len(inputs) > 1:
+        names = ", ".join(name for name, _, _ in inputs)
+        notes.append(f"It takes {len(inputs)} inputs ({names}); the page gives it one.")
+    if shape and shape[0] not in (None, 1):
+        notes.append(
+            f"It takes exactly {shape[0]} items at a time and the page gives it one: "
+            "export it with a free batch axis."
+        )
+    return ModelFile(
+        **{"format": kind} | found,
+        path=path,
+        size=size + sum(each.stat().st_size for each in found.get("companions", [])),
+        input_shape=shape,
+        input_dtype=dtype,
+        dtype=max(weights, key=weights.get, default=None),
+        runs_code=FORMATS[kind].runs_code,
+        notes=tuple(map(one_line, notes)),
+    )
+
+
+def _kind(content, path: Path) -> str:
+    """Return the format whose mark covers most of the content."""
+    packed = isinstance(content, Archive)
+    head, members = (b"", content.names.keys()) if packed else (content[:256], set())
+
+    def fit(mark: bytes | str) -> int:
+        if isinstance(mark, str):
+            return len(mark) if members >= {*mark.split()} else 0
+        found = re.match(mark, head, re.DOTALL)
+        return found.end() if found else 0
+
+    mark = max(MARKS, key=fit)
+    if not fit(mark):
+        raise Unusable(_unknown(path, packed))
+    if MARKS[mark] not in FORMATS:
+        raise Unusable(f"{path.name} {MARKS[mark]}.")
+    return MARKS[mark]
+
+
+def _unknown(path: Path, packed: bool = False) -> str:
+    """Say what to do about content that no mark fits."""
+    if packed:
+        return (
+            f"{path.name} is a zip archive and no model of a known kind: unpack it and give "
+            "the model in it."
+        )
+    if path.suffix in INSTEAD:
+        return f"{path.name} cannot be used: {INSTEAD[path.suffix]}."
+    claimed = [format.title for format in FORMATS.values() if path.suffix in format.endings]
+    if path.suffix and claimed:
+        return (
+            f"{path.name} is no {' or '.join(claimed)}, whatever its ending says: it is "
+            "damaged or another kind of file. Export the model again."
+        )
+    return (
+        f"{path.name} is no model of a known kind. Known are "
+        f"{', '.join(dict.fromkeys(ENDINGS))} and SavedModel folders."
+    )

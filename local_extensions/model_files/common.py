@@ -1,0 +1,86 @@
+"""What the readers of all families share."""
+
+import errno
+import os
+import re
+from pathlib import Path
+
+LIMIT = 64 * 2**20  # bytes of a part that is read whole, or unpacked
+
+
+class Unusable(Exception):
+    """A model that cannot be used: what is wrong and what to do, in plain words."""
+
+    def __init__(self, text: str):
+        super().__init__(one_line(text))
+
+
+class Archive:
+    """A zip archive's members, by name."""
+
+    def __init__(self, file):
+        from zipfile import ZipFile
+
+        self._zip = ZipFile(file)
+        full = self._zip.namelist()
+        # PyTorch puts all in one folder, named after the file.
+        self.names = {name.partition("/")[2]: name for name in full} | dict(zip(full, full))
+
+    def read(self, name: str) -> bytes:
+        """Return a member's content, unless it is very large."""
+        with self._zip.open(self.names[name]) as file:
+            content = file.read(LIMIT + 1)
+        if len(content) > LIMIT:
+            raise OverflowError("too large")
+        return content
+
+
+def numbered(names: str) -> dict[int, str]:
+    """Number the names in a text from one on."""
+    return dict(enumerate(names.split(), 1))
+
+
+def one_line(text: str) -> str:
+    """Keep a text that holds a file's own words from playing tricks on a terminal."""
+    plain = "".join(char if char.isprintable() else "?" for char in text)
+    return plain if len(plain) <= 800 else f"{plain[:300]}...{plain[-300:]}"
+
+
+def human(size: float) -> str:
+    """Write a size as people do: 512 bytes, 1.5 kB, 92 MB."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1024
+    return f"{size:.{0 if unit == 'bytes' or size >= 20 else 1}f} {unit}"
+
+
+def refuse_pointer(path: Path) -> None:
+    """Refuse a file that Git LFS has not downloaded."""
+    with path.open("rb") as file:
+        head = file.read(200)
+    if head.startswith(b"version https://git-lfs"):
+        size = int(re.search(rb"size (\d+)|$", head)[1] or 0)
+        raise Unusable(
+            f"{path.name} is a Git LFS pointer, not the model of {human(size)} that it "
+            "stands for: run `git lfs pull` in its repository."
+        )
+
+
+def unreachable(path: Path, error: OSError) -> str:
+    """Say why the file system did not give `path`."""
+    if error.errno == errno.ELOOP:
+        return f"{path} is a symbolic link that leads to itself: give the real file."
+    if error.errno == errno.EACCES:
+        return f"{path} may not be read: change its permissions, or its folder's."
+    if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+        return f"{path} cannot be read ({error.strerror}): give another path."
+    if path.is_symlink():
+        target = os.readlink(path)
+        return f"{path} is a symbolic link to {target}, which does not exist: mend it."
+    if not path.parent.is_dir():
+        return f"{path} does not exist: there is no folder {path.parent}."
+    from difflib import get_close_matches
+
+    near = get_close_matches(path.name, os.listdir(path.parent), 1)
+    return f"{path} does not exist. " + (f"Did you mean {near[0]}?" if near else "Check the path.")

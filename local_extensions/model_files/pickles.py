@@ -1,0 +1,122 @@
+"""Pickles, followed opcode by opcode: nothing is imported and nothing is called."""
+
+import os
+from math import prod
+
+SMALL = 2**20  # bytes of an array that may hold names
+WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
+
+
+class Stub(dict):
+    """Stands for an object that a pickle would build; its class is only a name."""
+
+    def __init__(self, cls: str, args=()):
+        self.cls = cls if isinstance(cls, str) else "object"
+        self.args, self.state = args, {}
+
+
+def follow(stream) -> tuple[object, list[str], list]:
+    """Return what a pickle would build, in stubs, the names it would import, and its ids.
+
+    `stream` is bytes or an open file, which is left behind the pickle. Ids stand for
+    what is kept outside the pickle, such as PyTorch's storages.
+    """
+    from pickletools import genops, markobject
+
+    stack, marks, memo, imported, ids = [], [], {}, [], []
+    for op, arg, _ in genops(stream):
+        if op.name == "POP" and marks[-1:] == [len(stack)]:
+            marks.pop()
+            continue
+        start = len(stack) - len(op.stack_before)
+        if markobject in op.stack_before:
+            start = marks.pop()
+        if op.name in ("APPENDS", "SETITEMS", "ADDITEMS"):
+            start -= 1  # the container lies below the mark
+        taken = stack[start:]
+        del stack[start:]
+        value = taken[0] if taken else arg
+        match op.name:
+            case "STOP":
+                return value, imported, ids
+            case "MARK":
+                marks.append(len(stack))
+                continue
+            case "PUT" | "BINPUT" | "LONG_BINPUT":
+                memo[arg] = stack[-1]
+            case "MEMOIZE":
+                memo[len(memo)] = value
+            case "GET" | "BINGET" | "LONG_BINGET":
+                value = memo[arg]
+            case "EMPTY_TUPLE" | "TUPLE" | "TUPLE1" | "TUPLE2" | "TUPLE3":
+                value = tuple(taken)
+            case "EMPTY_LIST" | "LIST":
+                value = taken
+            case "EMPTY_DICT" | "DICT":
+                value = _by_text(taken)
+            case "APPEND" | "APPENDS" if isinstance(value, list):
+                value += taken[1:]
+            case "SETITEM" | "SETITEMS":
+                value.update(_by_text(taken[1:]))
+            case "BINPERSID":
+                ids.append(value)
+            case "GLOBAL" | "STACK_GLOBAL" | "INST":
+                value = (arg or " ".join(taken)).replace(" ", ".")
+                imported.append(value)
+            case "REDUCE" | "NEWOBJ" | "NEWOBJ_EX":
+                cls, args = taken[:2]
+                if cls in ("copyreg._reconstructor", "copy_reg._reconstructor"):
+                    cls = args[0]
+                value = args[0].encode("latin1") if cls == "_codecs.encode" else Stub(cls, args)
+            case "BUILD" if isinstance(value, Stub):
+                imported += _set_state(value, taken[1], stream)
+            case _ if isinstance(value, bytes) and len(value) >= SMALL:
+                value = b""  # so large that it can only be numbers
+        stack += [value] * len(op.stack_after)  # none, one, or two
+    raise ValueError("cut short")
+
+
+def _by_text(items: list) -> dict:
+    """Make a dict of keys and values in turn; only keys that are text matter here."""
+    pairs = zip(items[::2], items[1::2], strict=True)
+    return {key: value for key, value in pairs if isinstance(key, str)}
+
+
+def _set_state(stub: Stub, state, stream) -> list[str]:
+    """Keep an object's state, or the array that joblib writes behind its wrapper.
+
+    Return what that array would import.
+    """
+    if isinstance(state, tuple) and len(state) == 2:  # the __dict__, and the slots
+        state = (state[0] or {}) | (state[1] or {})
+    stub.state = state
+    if stub.cls != WRAPPER:
+        return []
+    stub.cls = "numpy.ndarray"
+    dtype, shape = state["dtype"].args[0], state["shape"]
+    if dtype.startswith("O"):
+        array, imported, _ = follow(stream)
+        stub.state = array.state
+        return imported
+    if state.get("numpy_array_alignment_bytes"):
+        stream.seek(stream.read(1)[0], os.SEEK_CUR)
+    size = prod(shape) * int(dtype[1:]) * (4 if dtype[0] == "U" else 1)
+    if size < 0:
+        raise ValueError("a loop")
+    content = stream.read(size) if size < SMALL else stream.seek(size, os.SEEK_CUR)
+    stub.state = 1, shape, state["dtype"], False, content
+    return []
+
+
+def texts(value) -> tuple[str, ...]:
+    """Return the strings of a list or an array; none if it holds other things."""
+    if isinstance(value, Stub):
+        match value.state or value.args:  # as older protocols have them, or the newest
+            case (_, _, Stub() as dtype, _, value) | (value, Stub() as dtype, *_):
+                if isinstance(value, (bytes, bytearray)) and dtype.args[0].startswith("U"):
+                    width = 4 * int(dtype.args[0][1:])  # U10: ten characters, four bytes each
+                    parts = [value[at : at + width] for at in range(0, len(value), width)]
+                    value = [part.decode("utf-32-le").rstrip("\0") for part in parts]
+    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    return ()

@@ -1,0 +1,56 @@
+"""Protobuf messages, read without their schema: a field is a number and a value."""
+
+
+class Message:
+    """A message or a text: its place in the data, read when asked."""
+
+    def __init__(self, data, start: int, end: int):
+        self.data, self.start, self.end = data, start, end
+
+    def __iter__(self):
+        """Yield the number and the value of each field; integers are values."""
+        at = self.start
+        while at < self.end:
+            key, at = self._varint(at)
+            if key & 7 == 0:
+                value, at = self._varint(at)
+            else:
+                size, at = self._varint(at) if key & 7 == 2 else ({1: 8, 5: 4}[key & 7], at)
+                value = Message(self.data, at, at + size)
+                at += size
+            if at > self.end:
+                raise ValueError("cut short")
+            yield key >> 3, value
+
+    def _varint(self, at: int) -> tuple[int, int]:
+        value = shift = 0
+        while shift < 64:
+            byte = self.data[at]
+            at += 1
+            value |= (byte & 127) << shift
+            if byte < 128:
+                return value, at
+            shift += 7
+        raise ValueError("not protobuf")
+
+    def all(self, number: int, *inner: int) -> list:
+        """Return all values of a field, or of one at the end of a path of fields."""
+        found = [value for n, value in self if n == number]
+        return (found[0].all(*inner) if found else []) if inner else found
+
+    def get(self, *numbers: int):
+        """Return the first value at the end of a path of fields, or None."""
+        return next(iter(self.all(*numbers)), None)
+
+    def text(self, *numbers: int) -> str:
+        """Return a text, this one or the one at the end of a path; '' if there is none."""
+        place = self.get(*numbers) if numbers else self
+        return place.data[place.start : place.end].decode() if place else ""
+
+
+def axes(shape: Message | None, dim: int) -> tuple[int | None, ...] | None:
+    """Read a shape; an axis is free if it has no size, or -1, written as 2**64 - 1."""
+    if not shape or shape.get(3):  # 3: unknown_rank, in a SavedModel
+        return None
+    sizes = (axis.get(1) for axis in shape.all(dim))
+    return tuple(n if n and n < 2**63 else None for n in sizes)

@@ -1,0 +1,758 @@
+"""Model files are recognised by their content, and what cannot be used is refused in a sentence.
+
+The files are built here byte by byte, as small as their formats allow: no framework is needed.
+"""
+
+import bz2
+import gzip
+import json
+import lzma
+import os
+import pickle
+import random
+import struct
+import subprocess
+import sys
+import zipfile
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from local_extensions import model_files
+from local_extensions.model_files import FORMATS, Unusable, inspect
+
+ROOT = Path(__file__).resolve().parent.parent
+CATALOG = json.loads((ROOT / "catalog.json").read_text("utf-8"))
+DEMOS = sorted(file for file in (ROOT / "demos").rglob("*") if file.suffix in model_files.ENDINGS)
+
+# Protobuf: a field is a number and a value; a message is fields one after another. -------
+
+
+def varint(number):
+    """An integer, seven bits a byte."""
+    number %= 2**64
+    more = []
+    while number > 127:
+        more.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*more, number])
+
+
+def field(number, value):
+    """A field of an integer, a text or a message."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    value = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def fields(number, values):
+    """A repeated field."""
+    return b"".join(field(number, value) for value in values)
+
+
+def onnx_input(name, dtype, *axes):
+    """A ValueInfoProto; an axis is a size or a name."""
+    sizes = (field(2 if isinstance(axis, str) else 1, axis) for axis in axes)
+    tensor = field(1, dtype) + field(2, fields(1, sizes))
+    return field(1, name) + field(2, field(1, tensor))
+
+
+def onnx_tensor(name, *sizes, dtype=1, location=None, extra=()):
+    """A TensorProto, with its data inside or in another file."""
+    head = fields(1, sizes) + field(2, dtype) + field(8, name)
+    if location is None:
+        return head + field(9, bytes(8))
+    place = fields(13, (field(1, k) + field(2, v) for k, v in [("location", location), *extra]))
+    return head + place + field(14, 1)
+
+
+def onnx(*inputs, weights=(), metadata=(), nodes=()):
+    """A ModelProto."""
+    graph = fields(1, nodes) + field(2, "main") + fields(5, weights) + fields(11, inputs)
+    pairs = (field(1, key) + field(2, value) for key, value in metadata)
+    return field(1, 8) + field(2, "pytest") + field(7, graph) + fields(14, pairs)
+
+
+def saved_model(*axes):
+    """A SavedModel with one input, a float32, served as Keras does."""
+    shape = fields(2, (field(1, axis) for axis in axes))
+    tensor = field(1, "x:0") + field(2, 1) + field(3, shape)
+    signature = field(1, field(1, "x") + field(2, tensor))
+    graph = field(5, field(1, "serve") + field(2, signature))
+    return field(1, 1) + field(2, graph)
+
+
+# Pickles: opcodes with their arguments, in protocol 2. -----------------------------------
+
+
+def text(value):
+    """Push a text."""
+    value = value.encode()
+    return b"X" + struct.pack("<I", len(value)) + value
+
+
+def number(value):
+    """Push an integer."""
+    return b"J" + struct.pack("<i", value)
+
+
+def name(dotted):
+    """Import a name and push it."""
+    module, _, attribute = dotted.rpartition(".")
+    return f"c{module}\n{attribute}\n".encode()
+
+
+def group(*items):
+    """Push a tuple."""
+    return b"(" + b"".join(items) + b"t"
+
+
+def items(**values):
+    """Push a dict."""
+    return b"}(" + b"".join(text(key) + value for key, value in values.items()) + b"u"
+
+
+def call(what, *args):
+    """Call a name and push the result."""
+    return name(what) + group(*args) + b"R"
+
+
+def made(cls, **state):
+    """Push an object with attributes."""
+    return name(cls) + b")\x81" + items(**state) + b"b"
+
+
+def pickled(body):
+    """A whole pickle."""
+    return b"\x80\x02" + body + b"."
+
+
+def dtype(kind):
+    """Push a NumPy dtype."""
+    return call("numpy.dtype", text(kind), b"\x89", b"\x88")
+
+
+def array(kind, content, size):
+    """Push an array as NumPy pickles it; `content` pushes its bytes or its list."""
+    empty = call("numpy._core.multiarray._reconstruct", name("numpy.ndarray"), group(number(0)))
+    return empty + group(number(1), group(number(size)), dtype(kind), b"\x89", content) + b"b"
+
+
+def objects(content):
+    """Push an array of objects as joblib writes it: a wrapper, and a pickle behind it."""
+    return by_joblib("O8", b"", 2)[:-4] + content
+
+
+def by_joblib(kind, raw, size):
+    """Push an array as joblib writes it: a wrapper, and the bytes behind it, aligned."""
+    wrapper = made(
+        "joblib.numpy_pickle.NumpyArrayWrapper",
+        subclass=name("numpy.ndarray"),
+        shape=group(number(size)),
+        order=text("C"),
+        dtype=dtype(kind),
+        allow_mmap=b"\x88",
+        numpy_array_alignment_bytes=number(16),
+    )
+    return wrapper + b"\x03\xff\xff\xff" + raw
+
+
+TEXTS = b"](" + text("width") + text("height") + b"e"  # what pushes a list of two
+CLASSES = "cat".ljust(4, "\0") + "bird"  # as NumPy lays out an array of U4
+NUMBERS = bytes(range(64))  # not opcodes
+
+
+def pipeline(columns, classes, coefficients=b"N"):
+    """A pickle of a pipeline fitted on two columns, from arrays."""
+    scaler = made(
+        "sklearn.preprocessing._data.StandardScaler",
+        feature_names_in_=columns,
+        n_features_in_=number(2),
+    )
+    model = made(
+        "sklearn.linear_model._logistic.LogisticRegression",
+        coef_=coefficients,
+        classes_=classes,
+        n_features_in_=number(3),
+    )
+    steps = b"](" + group(text("scale"), scaler) + group(text("model"), model) + b"e"
+    return pickled(made("sklearn.pipeline.Pipeline", steps=steps, memory=b"N"))
+
+
+def plain_pipeline():
+    """A pipeline as pickle writes it."""
+    content = CLASSES.encode("utf-32-le").decode("latin1")
+    classes = call("_codecs.encode", text(content), text("latin1"))
+    return pipeline(array("O8", TEXTS, 2), array("U4", classes, 2))
+
+
+def joblib_pipeline():
+    """A pipeline as joblib writes it: a pickle for texts, raw bytes for other arrays."""
+    columns = objects(pickled(array("O8", TEXTS, 2)))
+    classes = by_joblib("U4", CLASSES.encode("utf-32-le"), 2)
+    return pipeline(columns, classes, by_joblib("f8", NUMBERS, 8))
+
+
+def torch_tensor(key, size, storage="FloatStorage"):
+    """Push a tensor as PyTorch pickles it."""
+    place = group(text("storage"), name(f"torch.{storage}"), text(key), text("cpu"), number(size))
+    hooks = name("collections.OrderedDict") + b")R"
+    shape, strides = group(number(size)), group(number(1))
+    return call(
+        "torch._utils._rebuild_tensor_v2", place + b"Q", b"K\0", shape, strides, b"\x89", hooks
+    )
+
+
+def state_dict(**values):
+    """Push an OrderedDict."""
+    return name("collections.OrderedDict") + b")R" + items(**values)[1:]
+
+
+WEIGHTS = {
+    "weight": torch_tensor("0", 900, "HalfStorage"),
+    "steps": torch_tensor("1", 1, "LongStorage"),
+}
+
+# Archives and the rest. ------------------------------------------------------------------
+
+
+def archive(folder="", **members):
+    """A zip archive; in a member's name `__` is a slash and `_DOT_` is a dot."""
+    with zipfile.ZipFile(file := BytesIO(), "w") as zipped:
+        for member, content in members.items():
+            content = content if isinstance(content, (str, bytes)) else json.dumps(content)
+            zipped.writestr(folder + member.replace("__", "/").replace("_DOT_", "."), content)
+    return file.getvalue()
+
+
+def torch_file(body, **members):
+    """What torch.save writes, or torch.jit.save with more members."""
+    return archive("model/", data_DOT_pkl=pickled(body), **members)
+
+
+def layer(kind, module="keras.layers", registered=None, **config):
+    """A layer in the configuration of a Keras model."""
+    config = {"name": kind.lower(), "trainable": True, "dtype": "float32"} | config
+    return {"module": module, "class_name": kind, "config": config, "registered_name": registered}
+
+
+def keras_config(*layers, name="inception_v3", shape=(None, 299, 299, 3), dtype="float32"):
+    """The configuration of a Keras model with an input layer and others."""
+    first = {"batch_shape": shape, "dtype": dtype, "name": "input_layer"}
+    inputs = {"module": "keras.layers", "class_name": "InputLayer", "config": first}
+    config = {"name": name, "layers": [inputs, layer("Dense", units=3), *layers]}
+    return {"module": "keras", "class_name": "Functional", "config": config}
+
+
+HALF = layer("Dense", dtype={"class_name": "DTypePolicy", "config": {"name": "float16"}})
+
+
+def keras(config, version="3.15.1"):
+    """A .keras archive."""
+    return archive(
+        metadata_DOT_json={"keras_version": version},
+        config_DOT_json=config,
+        model_DOT_weights_DOT_h5=b"\x89HDF",
+    )
+
+
+def hdf5(config=None):
+    """An HDF5 file as far as it is looked at: a superblock, an attribute's name, JSON."""
+    body = b"model_config\0" + json.dumps(config).encode() + bytes(64) if config else bytes(64)
+    return b"\x89HDF\r\n\x1a\n" + bytes(32) + struct.pack("<Q", 48 + len(body)) + body
+
+
+def safetensors(length=0, **tensors):
+    """A safetensors file of float16 tensors, from their sizes; `length` is the header's."""
+    header, at = {"__metadata__": {"format": "pt"}}, 0
+    for key, size in tensors.items():
+        header[key] = {"dtype": "F16", "shape": [size], "data_offsets": [at, at + 2 * size]}
+        at += 2 * size
+    header = json.dumps(header).encode().ljust(length)
+    return struct.pack("<Q", len(header)) + header + bytes(at)
+
+
+def exported(*axes):
+    """A torch.export archive; an axis is a size, or a text for a free one."""
+    sizes = [{"as_expr": {"expr_str": a}} if isinstance(a, str) else {"as_int": a} for a in axes]
+    weight = {"dtype": 6, "sizes": [{"as_int": 4}, {"as_int": 3}]}
+    tensors = {"p_weight": weight, "x": {"dtype": 7, "sizes": sizes}}
+    specs = [
+        {"parameter": {"arg": {"name": "p_weight"}}},
+        {"user_input": {"arg": {"as_tensor": {"name": "x"}}}},
+        {"user_input": {"arg": {"as_int": 3}}},
+    ]
+    module = {"graph": {"tensor_values": tensors}, "signature": {"input_specs": specs}}
+    program = {"graph_module": module}
+    return archive("digits/", archive_format="pt2", models__model_DOT_json=program)
+
+
+def skops(root):
+    """A skops archive, with two class names in a NumPy file."""
+    head = b"{'descr': '<U4', 'fortran_order': False, 'shape': (2,), }".ljust(118) + b"\n"
+    content = b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) + head + CLASSES.encode("utf-32-le")
+    return archive(schema_DOT_json=root, classes_DOT_npy=content)
+
+
+def skops_text(value):
+    """A text or a number in a skops schema."""
+    node = {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode"}
+    return node | {"content": json.dumps(value)}
+
+
+def skops_model(module="sklearn.linear_model._logistic", cls="LogisticRegression"):
+    """A fitted model in a skops schema."""
+    array = {"__class__": "ndarray", "__module__": "numpy", "__loader__": "NdArrayNode"}
+    columns = [skops_text("width"), skops_text("height")]
+    content = {
+        "n_features_in_": skops_text(2),
+        "classes_": array | {"type": "numpy", "file": "classes.npy"},
+        "feature_names_in_": array | {"type": "json", "content": columns},
+    }
+    state = {"__class__": "dict", "__module__": "builtins", "__loader__": "DictNode"}
+    model = {"__class__": cls, "__module__": module, "__loader__": "ObjectNode"}
+    return model | {"content": state | {"content": content}}
+
+
+IMAGE = onnx_input("x", 1, "batch", 3, 224, 224)
+SKLEARN = {
+    "labels": ("cat", "bird"),
+    "features": ("width", "height"),
+    "n_features": 2,
+    "input_shape": (None, 2),
+    "name": "LogisticRegression",
+}
+LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03."
+
+# A file's name and content, and what it is found to be.
+MODELS = {
+    "onnx": (
+        "model.onnx",
+        onnx(IMAGE, weights=[onnx_tensor("w", 30, 3, dtype=10), onnx_tensor("i", 4, dtype=7)]),
+        {"format": "onnx", "input_shape": (None, 3, 224, 224), "input_dtype": "float32"}
+        | {"dtype": "float16", "detail": "ONNX model, 94 bytes, input float32 3x224x224"},
+    ),
+    "onnx-weights-among-inputs": (
+        "model.onnx",
+        onnx(onnx_input("w", 1, 3, 3), IMAGE, weights=[onnx_tensor("w", 3, 3)]),
+        {"input_shape": (None, 3, 224, 224), "notes": ()},
+    ),
+    "onnx-ultralytics": (
+        "model.onnx",
+        onnx(IMAGE, metadata=[("task", "classify"), ("names", "{0: 'cat', 1: 'bird'}")]),
+        {"labels": ("cat", "bird")},
+    ),
+    "onnx-hostile-metadata": (
+        "model.onnx",
+        onnx(IMAGE, metadata=[("names", "__import__('os').getcwd()")]),
+        {"labels": ()},
+    ),
+    "onnx-skl2onnx": (
+        "model.onnx",
+        onnx(
+            onnx_input("x", 1, "n", 4),
+            nodes=[field(5, field(1, "classlabels_strings") + fields(9, ["cat", "bird"]))],
+        ),
+        {"labels": ("cat", "bird"), "input_shape": (None, 4)},
+    ),
+    "onnx-text": (
+        "model.onnx",
+        onnx(onnx_input("x", 8, "n")),
+        {"input_dtype": "string", "input_shape": (None,)},
+    ),
+    "keras": (
+        "model.keras",
+        keras(keras_config()),
+        {"format": "keras", "name": "inception_v3", "input_shape": (None, 299, 299, 3)}
+        | {"dtype": "float32", "notes": (), "runs_code": False},
+    ),
+    "keras-sequential": (
+        "model.keras",
+        keras(keras_config(name="sequential_3", shape=[None], dtype="string")),
+        {"name": None, "input_dtype": "string", "input_shape": (None,)},
+    ),
+    "keras-half": ("model.keras", keras(keras_config(HALF, HALF)), {"dtype": "float16"}),
+    "hdf5": (
+        "model.h5",
+        hdf5(keras_config()),
+        {"format": "hdf5", "name": "inception_v3", "input_shape": (None, 299, 299, 3)},
+    ),
+    "torchscript": (
+        "model.pt",
+        torch_file(made("__torch__.nets.ResNet", **WEIGHTS), constants_DOT_pkl=pickled(b")")),
+        {"format": "torchscript", "name": "ResNet", "dtype": "float16", "runs_code": False},
+    ),
+    "state-dict": (
+        "model.pt",
+        torch_file(state_dict(**WEIGHTS), data__0=bytes(4)),
+        {"format": "state-dict", "dtype": "float16", "runs_code": False},
+    ),
+    "state-dict-plain": ("model.pth", torch_file(items(**WEIGHTS)), {"format": "state-dict"}),
+    "torch-export": (
+        "model.pt2",
+        exported("s0", 1, 8, 8),
+        {"format": "torch-export", "input_shape": (None, 1, 8, 8), "input_dtype": "float32"}
+        | {"dtype": "float16", "notes": ()},
+    ),
+    "safetensors": (
+        "model.safetensors",
+        safetensors(weight=30, bias=3),
+        {"format": "safetensors", "dtype": "float16"},
+    ),
+    "skops": (
+        "model.skops",
+        skops(skops_model()),
+        SKLEARN | {"format": "skops", "runs_code": False},
+    ),
+    "pickle": ("model.pkl", plain_pipeline(), SKLEARN | {"format": "pickle", "runs_code": True}),
+    "joblib": (
+        "model.joblib",
+        joblib_pipeline(),
+        SKLEARN | {"format": "joblib", "runs_code": True},
+    ),
+    "joblib-in-pkl": ("model.pkl", joblib_pipeline(), SKLEARN | {"format": "joblib"}),
+    "pickle-in-joblib": ("model.joblib", plain_pipeline(), SKLEARN | {"format": "joblib"}),
+} | {
+    f"joblib-{pack.__module__}-{number}": (
+        "model.joblib",
+        pack(joblib_pipeline()),
+        SKLEARN | {"format": "joblib", "runs_code": True},
+    )
+    for number, pack in enumerate(
+        [zlib.compress, gzip.compress, bz2.compress, lzma.compress]
+        + [lambda content: lzma.compress(content, format=lzma.FORMAT_ALONE)]
+    )
+}
+
+
+def write(folder, filename, content):
+    """Write a file and return its path."""
+    path = folder / filename
+    path.write_bytes(content)
+    return path
+
+
+def refusal(path):
+    """What is said of a model that cannot be used: one line of plain text."""
+    with pytest.raises(Unusable) as caught:
+        inspect(path)
+    said = str(caught.value)
+    assert said.isprintable(), said
+    assert said.endswith((".", "?")) and "Traceback" not in said
+    return said
+
+
+@pytest.mark.parametrize("case", MODELS)
+def test_a_model_is_recognised(case, tmp_path):
+    filename, content, expected = MODELS[case]
+    found = inspect(write(tmp_path, filename, content))
+    assert {key: getattr(found, key) for key in expected} == expected
+    assert found.path == tmp_path / filename
+    assert found.size == len(content)
+    assert found.detail.startswith(FORMATS[found.format].title)
+
+
+@pytest.mark.parametrize("head", [b"\x08\1", b"x\1", b"\x80\2"], ids=["onnx", "zlib", "pickle"])
+def test_the_longest_mark_decides(head, tmp_path):
+    content = safetensors(length=int.from_bytes(head, "little"), weight=30)
+    assert content.startswith(head)
+    assert inspect(write(tmp_path, "m.safetensors", content)).format == "safetensors"
+
+
+def test_a_savedmodel_is_recognised(tmp_path):
+    write(tmp_path, "saved_model.pb", saved_model(-1, 8, 8, 1))
+    (tmp_path / "variables").mkdir()
+    write(tmp_path / "variables", "variables.index", bytes(1000))
+    found = inspect(tmp_path)
+    assert (found.format, found.input_shape) == ("savedmodel", (None, 8, 8, 1))
+    assert (found.input_dtype, found.size) == ("float32", 1000 + len(saved_model(-1, 8, 8, 1)))
+
+
+@pytest.mark.parametrize(
+    ("content", "note"),
+    [
+        (keras(keras_config(layer("Lambda"))), "safe mode"),
+        (keras(keras_config(layer("Twice", None, "mine>Twice"))), "mine>Twice"),
+        (keras(keras_config(), version="2.15.0"), "Keras 2"),
+        (onnx(onnx_input("a", 1, "n", 4), onnx_input("b", 1, "n", 5)), "2 inputs (a, b)"),
+        (exported(2, 1, 8, 8), "exactly 2 items"),
+        (pickled(made("xgboost.sklearn.XGBClassifier", n_features_in_=number(3))), "xgboost"),
+        (pickled(made("__main__.Mine", n_features_in_=number(3))), "__main__.Mine"),
+        (b"\x04\x22M\x18" + bytes(60), "package lz4"),
+    ],
+)
+def test_what_an_owner_should_know_is_noted(content, note, tmp_path):
+    endings = {b"PK": ".pt2", b"\x08\x08": ".onnx", b"\x80\x02": ".pkl", b"\x04\x22": ".joblib"}
+    ending = ".keras" if b"keras_version" in content else endings[content[:2]]
+    (said,) = inspect(write(tmp_path, f"model{ending}", content)).notes
+    assert note in said
+
+
+def test_external_weights_come_along(tmp_path):
+    weights = [onnx_tensor(name, 3, location="model.onnx.data") for name in "ab"]
+    path = write(tmp_path, "model.onnx", onnx(IMAGE, weights=weights))
+    assert "model.onnx.data, which is missing" in refusal(path)
+    write(tmp_path, "model.onnx.data", bytes(500))
+    found = inspect(path)
+    assert found.companions == (tmp_path / "model.onnx.data",)
+    assert found.size == path.stat().st_size + 500
+
+
+def test_external_weights_cut_short_are_refused(tmp_path):
+    extra = [("offset", "64"), ("length", "100")]
+    model = onnx(IMAGE, weights=[onnx_tensor("a", 3, location="w.data", extra=extra)])
+    path = write(tmp_path, "model.onnx", model)
+    write(tmp_path, "w.data", bytes(163))
+    assert refusal(path).startswith("w.data is cut short")
+    write(tmp_path, "w.data", bytes(164))
+    assert inspect(path).size == len(model) + 164
+
+
+def test_external_weights_come_along_from_a_download_cache(tmp_path):
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "snapshot").mkdir()
+    model = onnx(IMAGE, weights=[onnx_tensor("a", 3, location="w.data")])
+    for link, target, content in [("m.onnx", "0a", model), ("w.data", "0b", bytes(500))]:
+        write(tmp_path / "blobs", target, content)
+        (tmp_path / "snapshot" / link).symlink_to(f"../blobs/{target}")
+    assert inspect(tmp_path / "snapshot" / "m.onnx").size == len(model) + 500
+
+
+@pytest.mark.parametrize("where", ["initializer", "attribute", "function"])
+@pytest.mark.parametrize("location", ["../secret", "/etc/hostname", "", "link", "a/../../secret"])
+def test_external_weights_from_elsewhere_are_refused(where, location, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    write(tmp_path, "secret", b"not yours")
+    (folder / "link").symlink_to(tmp_path / "secret")
+    tensor = onnx_tensor("a", 3, location=location)
+    node = field(5, field(1, "value") + field(5, tensor))
+    content = {
+        "initializer": onnx(IMAGE, weights=[tensor]),
+        "attribute": onnx(IMAGE, nodes=[node]),
+        "function": onnx(IMAGE) + field(25, field(7, node)),
+    }[where]
+    assert "outside its own folder" in refusal(write(folder, "model.onnx", content))
+
+
+LINEAR = "sklearn.linear_model._logistic.LogisticRegression"
+REFUSED = {
+    "empty": ("model.onnx", b"", "is empty (0 bytes)"),
+    "pointer": (
+        "model.onnx",
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 97000000\n",
+        "Git LFS pointer, not the model of 93 MB that it stands for: run `git lfs pull`",
+    ),
+    "web page": ("model.onnx", b"\n<!DOCTYPE html><html>", "is a web page"),
+    "noise": ("model.onnx", b"\xff" * 99, "is no ONNX model"),
+    "other protobuf": ("model.onnx", field(1, 1) + field(2, "x"), "is no ONNX model"),
+    "noise with two meanings": (
+        "model.pt",
+        b"\xff" * 99,
+        "TorchScript model or PyTorch state dict",
+    ),
+    "unknown": ("notes.txt", b"hello", "Known are .onnx, .skops, .joblib"),
+    "no ending": ("model", b"hello", "Known are"),
+    ".pb": ("graph.pb", b"\n\x05hello", "folder of a SavedModel"),
+    ".tflite": ("model.tflite", b"\x1c\0\0\0TFL3" + bytes(50), "TensorFlow Lite"),
+    ".mlmodel": ("model.mlmodel", b"\xff" * 50, "Core ML"),
+    ".gguf": ("model.gguf", b"GGUF" + bytes(50), "llama-server"),
+    ".bin": ("model.bin", b"\xff" * 50, "torch.save(model.state_dict()"),
+    ".ckpt": ("model.ckpt", b"\xff" * 50, "torch.save(model.state_dict()"),
+    "zip": ("model.keras", archive(readme_DOT_txt="hello"), "unpack it"),
+    "packed text": ("model.joblib", gzip.compress(b"hello"), "unpack it"),
+    "huge header": ("model.safetensors", b"\xff\xff\xff\x7f\0\0\0\0{" + bytes(99), "cut short"),
+    "nothing in it": ("model.safetensors", safetensors(), "holds no tensors"),
+    "weights alone": ("model.h5", hdf5(), "model.save('model.keras')"),
+    "legacy": ("model.pt", LEGACY, "PyTorch's old format"),
+    "whole module": (
+        "model.pt",
+        torch_file(made("nets.ResNet", **WEIGHTS)),
+        "whole pickled object (nets.ResNet), and loading it runs code",
+    ),
+    "more than tensors": (
+        "model.pt",
+        torch_file(items(args=made("argparse.Namespace"), **WEIGHTS)),
+        "Python objects (argparse.Namespace)",
+    ),
+    "checkpoint": (
+        "model.pt",
+        torch_file(items(model=state_dict(**WEIGHTS), epoch=number(3))),
+        "a checkpoint (model, epoch) and not just weights, which may be its 'model'",
+    ),
+    "one tensor": ("model.pt", torch_file(torch_tensor("0", 3)), "no tensors with names"),
+    "old export": (
+        "model.pt2",
+        archive(serialized_exported_program_DOT_json={}),
+        "torch.export.save of a current PyTorch",
+    ),
+    "dict": (
+        "model.joblib",
+        pickled(items(a=number(1))),
+        "holds dict and not a scikit-learn model",
+    ),
+    "array": ("model.joblib", pickled(by_joblib("f8", NUMBERS, 8)), "holds numpy.ndarray"),
+    "frame": ("model.pkl", pickled(made("pandas.DataFrame", _mgr=b"N")), "holds pandas.DataFrame"),
+    "untrained": ("model.pkl", pickled(made(LINEAR, C=number(1))), "before its training: call fit"),
+    "torch pickled": ("model.pkl", pickled(made("torch.nn.Linear", a=b"N")), "torch.export.save"),
+    "wrong ending": (
+        "model.onnx",
+        keras(keras_config()),
+        "is a Keras model (.keras) by its content: rename it to model.keras, or give the right file.",
+    ),
+    "endless": ("model.joblib", pickled(by_joblib("f8", NUMBERS, -40)), "damaged"),
+    "control characters": ("model.pkl", pickled(made("a.\x1b[31mb")), "holds a.?[31mb"),
+} | {
+    f"{case} as {other}": (
+        f"model{other}",
+        content,
+        f"rename it to model{FORMATS[kind].endings[0]}",
+    )
+    for case, (_, content, _) in MODELS.items()
+    if (kind := case) in FORMATS
+    for other in [".onnx", ".keras", ".pt", ".txt", ".bin", ".ONNX"]
+    if other not in FORMATS[kind].endings
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_used_is_refused(case, tmp_path):
+    filename, content, reason = REFUSED[case]
+    said = refusal(write(tmp_path, filename, content))
+    assert said.startswith(filename)
+    assert reason in said
+
+
+def test_a_missing_file_is_told_with_a_near_one(tmp_path):
+    write(tmp_path, "digits.onnx", onnx(IMAGE))
+    assert refusal(tmp_path / "digit.onnx").endswith("does not exist. Did you mean digits.onnx?")
+    assert refusal(tmp_path / "other").endswith("does not exist. Check the path.")
+    assert f"there is no folder {tmp_path / 'no'}" in refusal(tmp_path / "no" / "digits.onnx")
+    assert "there is no folder" in refusal(tmp_path / "digits.onnx" / "digits.onnx")
+
+
+def test_a_folder_must_be_a_savedmodel(tmp_path):
+    assert "give the model file itself" in refusal(tmp_path)
+    path = write(tmp_path, "digits.onnx", onnx(IMAGE))
+    assert f"give {path}." in refusal(tmp_path)
+    write(tmp_path, "saved_model.pb", b"\xff" * 50)
+    assert "damaged" in refusal(tmp_path)
+
+
+def test_links_are_followed_and_broken_ones_refused(tmp_path):
+    path = write(tmp_path, "digits.onnx", onnx(IMAGE))
+    for link, target in [("good.onnx", path), ("lost.onnx", "gone"), ("loop.onnx", "loop.onnx")]:
+        (tmp_path / link).symlink_to(target)
+    assert inspect(tmp_path / "good.onnx").path == tmp_path / "good.onnx"
+    assert "symbolic link to gone, which does not exist" in refusal(tmp_path / "lost.onnx")
+    assert "leads to itself" in refusal(tmp_path / "loop.onnx")
+
+
+def test_other_things_than_files_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "model.onnx")
+    assert "neither a file nor a folder" in refusal(tmp_path / "model.onnx")
+    assert "cannot be a path" in refusal(Path("a\0b"))
+    assert "cannot be read" in refusal(Path("a" * 5000))
+
+
+def test_a_permission_error_is_told(tmp_path, monkeypatch):
+    path = write(tmp_path, "digits.onnx", onnx(IMAGE))
+
+    def denied(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", denied)
+    assert "may not be read: change its permissions" in refusal(path)
+
+
+@pytest.mark.parametrize("case", MODELS)
+def test_a_model_cut_short_is_refused(case, tmp_path):
+    filename, content, _ = MODELS[case]
+    for size in range(1, len(content) - 1, len(content) // 20):
+        refusal(write(tmp_path, filename, content[:size]))
+
+
+def test_damage_is_refused_or_harmless(tmp_path):
+    chance = random.Random(0)
+    for filename, content, _ in MODELS.values():
+        for _ in range(40):
+            damaged = bytearray(content)
+            for _ in range(chance.choice([1, 3, 20])):
+                damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+            path = write(tmp_path, filename, damaged)
+            try:
+                assert inspect(path).detail.isprintable()
+            except Unusable as error:
+                assert str(error).isprintable()
+
+
+class Canary:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_no_code_of_a_file_runs(protocol, tmp_path):
+    canary = tmp_path / "canary"
+    content = pickle.dumps(Canary(canary), protocol)
+    for filename, whole in {
+        "model.pkl": content,
+        "model.joblib": zlib.compress(content),
+        "whole.pt": archive("m/", data_DOT_pkl=content),
+        "script.pt": archive("m/", data_DOT_pkl=content, constants_DOT_pkl=content),
+        "model.skops": skops(skops_model("posix", "system")),
+        "inside.joblib": pickled(made(LINEAR, coef_=content[:-1], classes_=b"N")),
+        "array.joblib": pickled(made(LINEAR, coef_=objects(content), classes_=b"N")),
+    }.items():
+        path = write(tmp_path, filename, whole)
+        if filename == "script.pt":
+            inspect(path)  # PyTorch's own reader imports nothing
+        else:
+            assert "system" in refusal(path)
+    assert not canary.exists()
+    pickle.loads(content)
+    assert canary.exists(), "the canary does not sing"
+
+
+def test_formats_are_those_of_the_catalog():
+    offered = {
+        kind: data["ending"]
+        for framework in CATALOG["frameworks"].values()
+        for kind, data in framework["formats"].items()
+    }
+    assert offered == {kind: format.endings[0] for kind, format in FORMATS.items()}
+
+
+def test_only_the_standard_library_is_used_and_little_of_it():
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import model_files; "
+        "print({'zipfile', 'pickletools', 'lzma', 'difflib'} & sys.modules.keys())"
+    )
+    folder = Path(model_files.__file__).parent.parent
+    run = [sys.executable, "-I", "-S", "-c", code, folder]
+    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+@pytest.mark.parametrize("path", DEMOS, ids=lambda path: path.name)
+def test_a_demo_is_recognised(path):
+    found = inspect(path)
+    assert path.suffix == FORMATS[found.format].endings[0]
+    assert not found.notes
+    assert not found.runs_code
+    if found.format == "skops":
+        assert found.n_features or found.input_dtype == "string"
+    else:
+        assert found.input_shape[0] in (None, 1)
+        assert found.input_dtype == ("string" if "text" in path.parent.name else "float32")
+
+
+def test_there_are_demos():
+    assert DEMOS
