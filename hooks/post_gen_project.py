@@ -1,4 +1,4 @@
-"""Finish the project: model, platform files, fit, next steps.
+"""Finish the project: what only these answers need, the model, the next steps.
 
 Rendered by cookiecutter and run in the new project; it uses no network and touches
 nothing outside.
@@ -11,72 +11,58 @@ sys.path.pop(0)
 sys.dont_write_bytecode = True
 
 import json  # noqa: E402
+import os  # noqa: E402
 import re  # noqa: E402
 import shutil  # noqa: E402
-from pathlib import Path  # noqa: E402
 
-ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
-MODEL = json.loads(r"""{{ cookiecutter | model | tojson }}""")
-# Computed again when this file is rendered, by the code that the project keeps.
-FIT = json.loads(r"""{{ {"fits": (cookiecutter | fit).fits, "text": (cookiecutter | fit).as_text()} | tojson }}""")
+ANSWERS = json.loads(r""" {{ cookiecutter | tojson }} """)
+COPIES = json.loads(r""" {{ cookiecutter | copies | tojson }} """)
+TOLD = json.loads(r""" {{ cookiecutter | told | tojson }} """)
 
 
-def bring_in_model(project: Path) -> None:
-    """Copy the weights, what belongs to them, and the example inputs."""
-    for source, name in MODEL.get("files", {}).items():
-        copy(Path(source), project / "model" / name)
-    if "pictures" in MODEL:
-        copy(Path(MODEL["pictures"]), project / "examples")
+def unpack(bundle: str) -> None:
+    """Write the files that only these answers need, which came rendered as one."""
+    with open(bundle, encoding="utf-8") as file:
+        files = json.load(file)
+    for path, text in files.items():
+        if text.strip():
+            make_folder(path)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+    os.remove(bundle)
 
 
-def copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
+def copy(source: str, target: str) -> None:
+    """Copy a file or a folder into the project."""
+    make_folder(target)
+    if os.path.isdir(source):
         shutil.copytree(source, target, dirs_exist_ok=True)
     else:
         shutil.copyfile(source, target)
 
 
-def lay_platform(project: Path) -> None:
-    """Write the files of the chosen platform, which came rendered as one."""
-    bundle = project / "_platform.json"
-    for name, text in json.loads(bundle.read_text("utf-8")).items():
-        target = project / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, "utf-8")
-    bundle.unlink()
-
-
-def remove_empty(project: Path) -> None:
-    """Remove what rendered to nothing: a file or folder that these answers do not need."""
-    for path in sorted(project.rglob("*"), reverse=True):
-        if path.is_dir():
-            if not any(path.iterdir()):
-                path.rmdir()
-        elif path.stat().st_size < 3 and not path.read_text("utf-8").strip():
-            path.unlink()
+def make_folder(path: str) -> None:
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
 
 
 def next_steps(readme: str) -> str:
     """Return the commands of the README that run the project, then those that deploy it."""
-    run, *_, deploy = re.findall(r"^## (?:Run|Deploy).*?```sh\n(.*?)```", readme, re.DOTALL | re.MULTILINE)
+    block = r"^## (?:Run|Deploy).*?^```sh\n(.*?)^```"
+    run, *_, deploy = re.findall(block, readme, re.DOTALL | re.MULTILINE)
     return f"cd {ANSWERS['project_slug']}\n{run}\n{deploy}"
 
 
 def main() -> None:
-    """Finish the project in the current folder, or say why it cannot be."""
-    if not FIT["fits"]:
-        sys.exit(FIT["text"])
-    project = Path.cwd()
-    bring_in_model(project)
-    lay_platform(project)
-    remove_empty(project)
-    print(f"\n{FIT['text']}\n\nNext:\n")
-    print(next_steps((project / "README.md").read_text("utf-8")))
+    """Finish the project in the current folder, which the questions have found to fit."""
+    unpack("_optional.json")
+    for source, target in COPIES.items():
+        copy(source, target)
+    with open("README.md", encoding="utf-8") as file:
+        print(f"\n{TOLD}\n\nNext:\n\n{next_steps(file.read())}")
 
 
 if __name__ == "__main__":
     try:
         main()
     finally:
-        Path(__file__).unlink()
+        os.remove(__file__)

@@ -19,10 +19,12 @@ class ProjectExtension(Extension):
             "choose_model": questions.choose_model,
             "choose_framework": questions.choose_framework,
             "show_hardware": questions.show_hardware,
-            "check": questions.check,
+            "folder": questions.folder,
             "model": describe.model,
             "hardware": describe.hardware,
-            "platform_files": describe.platform_files,
+            "optional_files": describe.optional_files,
+            "copies": describe.copies,
+            "told": describe.told,
             "hosting": describe.hosting,
             "fit": describe.fit,
             "record": describe.record,
@@ -33,3 +35,9 @@ class ProjectExtension(Extension):
             "json": quoting.json_line,
             "sh": shlex.quote,
         }
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """Check the answers before the project's folder is made."""
+        return (
+            "{{ cookiecutter | folder }}" if source == "{{cookiecutter.project_slug}}" else source
+        )

@@ -38,7 +38,9 @@ def _model(task_name: str, framework: str, own: str) -> dict[str, Any]:
         described["description"] = described["description"].capitalize()
         pictures = ROOT / "demos" / task.get("own_examples", "none") / "examples"
     else:
-        source = demo / f"{task['demo']}{next(iter(formats.values()))['ending']}" if formats else None
+        source = (
+            demo / f"{task['demo']}{next(iter(formats.values()))['ending']}" if formats else None
+        )
         card = json.loads((demo / "card.json").read_text("utf-8")) if formats else {}
         card["rows"] = [row if isinstance(row, list) else [row] for row in card.pop("examples", [])]
         card |= CATALOG["frameworks"][framework].get("demos", {}).get(task_name, {})
@@ -76,7 +78,7 @@ def _weights(source: Path, formats: dict[str, Any]) -> dict[str, Any]:
 
 def _title(source: Path) -> str:
     words = re.sub(r"[\W_]+", " ", source.stem).strip()
-    return (words[:1].upper() + words[1:]) or "My model"
+    return (words[:1].upper() + words[1:60]).strip() or "My model"
 
 
 def _pixels(found, size, framework: str, own: bool) -> dict[str, Any]:
@@ -112,11 +114,33 @@ def _fields(found, task: str) -> dict[str, Any]:
     return {"features": dict.fromkeys(names, 0.0), "rows": [[0.0] * len(names)]}
 
 
-def platform_files(platform: str) -> list[str]:
-    """Return the files that a platform lays over the project, parts of others left out."""
-    folder = ROOT / "templates" / "platforms" / platform
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name[0] != "_")
-    return sorted(path.relative_to(folder).as_posix() for path in files)
+def optional_files(answers: Answers) -> dict[str, str]:
+    """Return the files that only some answers need, and the templates they come from."""
+    chosen, files = model(answers), {}
+    for part in ("runtime", "architecture"):
+        if part in chosen:
+            files[f"{part}.py"] = f"frameworks/{answers['__framework']}/{chosen[part]}"
+    if answers["license"] != "none":
+        files["LICENSE"] = f"licenses/{answers['license']}.txt"
+    for layer in ("ci", f"platforms/{answers['platform']}"):
+        folder = ROOT / "templates" / layer
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.name[0] != "_":  # that is a part of the README
+                name = path.relative_to(folder).as_posix()
+                files[name] = f"{layer}/{name}"
+    return {n: t for n, t in files.items() if answers["ci"] or not n.startswith(".github/")}
+
+
+def copies(answers: Answers) -> dict[str, str]:
+    """Return what comes along as it is: from where, to where in the project."""
+    chosen, lock = model(answers), str(ROOT / "templates" / hosting(answers)["lock"])
+    return {
+        f"{lock}.txt": "requirements.txt",
+        f"{lock}.json": "tools/sizes.json",
+        str(ROOT / "templates" / "requirements" / "dev.txt"): "requirements-dev.txt",
+        **{source: f"model/{name}" for source, name in chosen.get("files", {}).items()},
+        **({chosen["pictures"]: "examples"} if "pictures" in chosen else {}),
+    }
 
 
 def hardware(platform: str) -> dict[str, Any]:
@@ -140,7 +164,10 @@ def _hosting(platform: str, tier_name: str, framework: str, python: str) -> dict
         "tier": tier,
         "where": preflight().where(platform, tier_name),
         "python": tier.get("python", {}).get(python, python),
-        "requirements": ["gradio", *CATALOG["frameworks"][framework]["requirements"][tier["class"]]],
+        "requirements": [
+            "gradio",
+            *CATALOG["frameworks"][framework]["requirements"][tier["class"]],
+        ],
         "lock": lock,
         "packages": sizes["packages"],
     }
@@ -166,6 +193,12 @@ def fit(answers: Answers) -> Any:
         on_github=bool(answers["ci"]),
     )
     return preflight().check(answers["platform"], answers["hardware"], footprint)
+
+
+def told(answers: Answers) -> str:
+    """Return what to say of the finished project: whether it fits, what to know of it."""
+    notes = model(answers).get("notes", ())
+    return "\n".join([fit(answers).as_text(), *(f"Note: {note}" for note in notes)])
 
 
 def cost(answers: Answers) -> str:
@@ -202,4 +235,6 @@ def record(answers: Answers) -> str:
     """Write down the answers, so that the project can be generated again."""
     public = {k: v for k, v in answers.items() if not k.startswith("_")}
     public["framework"] = answers["__framework"]
-    return json.dumps({"template": answers["_template"], **public}, indent=2, ensure_ascii=False)
+    text = json.dumps({"template": answers["_template"], **public}, indent=2, ensure_ascii=False)
+    # A path may hold bytes that are no text; as an escape, JSON holds them too.
+    return text.encode("utf-8", "backslashreplace").decode()

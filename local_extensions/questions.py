@@ -5,7 +5,7 @@ the questions, where the user stands. A refusal there ends it with one message, 
 anything is created.
 """
 
-import difflib
+import os
 import sys
 import textwrap
 import unicodedata
@@ -29,19 +29,23 @@ def choose_model(answers: Answers) -> str:
     given = answers["model_path"].strip()
     if not given:
         return ""
-    path = Path(given).expanduser().absolute()
+    path = Path(os.path.expanduser(given)).absolute()
     try:
         found = describe.inspect(path)
     except model_files.Unusable as error:
         raise Refused(f"model_path: {error}") from None
-    _tell(found.detail)
+    if _interactive():
+        _tell(found.detail, *found.notes)
     return str(path)
 
 
+def _interactive() -> bool:
+    """Tell whether somebody reads what is printed between the questions."""
+    return sys.stdin.isatty() and "--no-input" not in sys.argv
+
+
 def _tell(*lines: str) -> None:
-    """Print between the questions, if somebody is there to read it."""
-    if sys.stdin.isatty() and "--no-input" not in sys.argv:
-        print("".join(f"        {line}\n" for line in lines), end="")
+    print("".join(f"        {line}\n" for line in lines), end="")
 
 
 def choose_framework(answers: Answers) -> str:
@@ -70,6 +74,8 @@ def choose_framework(answers: Answers) -> str:
 
 def show_hardware(answers: Answers) -> str:
     """Show the tiers of the chosen platform, with what they cost and what to know."""
+    if not _interactive():
+        return ""
     classes = CATALOG["frameworks"][answers["__framework"]]["requirements"]
     for name, tier in describe.hardware(answers["platform"]).items():
         if tier["class"] not in classes:
@@ -79,21 +85,35 @@ def show_hardware(answers: Answers) -> str:
         room = describe.preflight().size(memory) if memory else ""
         _tell(f"{name:17} {cost:>13} {room:>7}  {tier['title']}"[:70])
         _tell(*(f"    {line}" for line in textwrap.wrap(tier["note"], 66)))
-    return "shown"
+    return ""
 
 
-def check(answers: Answers) -> str:
+def check(answers: Answers) -> None:
     """Refuse answers that cannot work together, all problems at once."""
     problems = [*_texts(answers), *_hardware(answers)] or [*_fit(answers)]
     if problems:
         raise Refused("\n".join(problems))
-    return "yes"
+
+
+def folder(answers: Answers) -> str:
+    """Return the project's name; refuse answers that cannot work.
+
+    Called before anything is made, after the questions and at a replay, which asks none.
+    """
+    try:
+        describe.model(answers)
+    except model_files.Unusable as error:
+        raise Refused(f"model_path: {error}") from None
+    check(answers)
+    return answers["project_slug"]
 
 
 def _texts(answers: Answers) -> Iterator[str]:
     for question, longest in LENGTHS.items():
         text = answers[question]
-        odd = {f"U+{ord(c):04X}" for c in text if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")}
+        odd = {
+            f"U+{ord(c):04X}" for c in text if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")
+        }
         if odd:
             yield f"{question}: holds {', '.join(sorted(odd))}. Write one line of plain text."
         elif not 0 < len(text.strip()) <= longest:
@@ -112,6 +132,8 @@ def _hardware(answers: Answers) -> Iterator[str]:
     framework = CATALOG["frameworks"][answers["__framework"]]
     useful = [name for name in tiers if tiers[name]["class"] in framework["requirements"]]
     if chosen not in tiers:
+        import difflib  # not needed by those who spell well
+
         near = difflib.get_close_matches(chosen, tiers, 1)
         hint = f"Did you mean {near[0]}? " if near else ""
         yield (

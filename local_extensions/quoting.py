@@ -26,27 +26,25 @@ def slug(text: str) -> str:
 
 def file_name(text: str) -> str:
     """Make a file's name harmless and short enough for one line of Python."""
-    stem, dot, ending = text.rpartition(".")
-    if not dot:
-        stem, ending = ending, ""
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).strip("-.")[:30] or "model"
-    return stem + dot + ending
+    stem, ending = re.fullmatch(r"(.*?)(\.[A-Za-z0-9]{1,11})?", text, re.DOTALL).groups("")
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", stem)[:30].strip("-.")
+    if stem.partition(".")[0].lower() in DEVICES | {""}:
+        stem = f"model-{stem}".strip("-")
+    return stem + ending
 
 
 def py(value: Any) -> str:
     """Write a value as a Python literal, with the quotes that ruff prefers."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{py(k)}: {py(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, tuple) and len(value) > 1:
-        return "(" + ", ".join(map(py, value)) + ")"
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(py, value)) + ("," if len(value) == 1 else "") + ")"
     if isinstance(value, list):
         return "[" + ", ".join(map(py, value)) + "]"
     if not isinstance(value, str):
-        return repr(value)
+        return repr(value).replace("e+", "e")
     quote = "'" if value.count('"') > value.count("'") else '"'
-    body = (
-        f"\\{c}" if c == quote else c if c in "'\"" else repr(c)[1:-1] for c in value
-    )
+    body = (f"\\{c}" if c == quote else c if c in "'\"" else repr(c)[1:-1] for c in value)
     return f"{quote}{''.join(body)}{quote}"
 
 
@@ -65,4 +63,6 @@ def json_line(value: Any) -> str:
     """Write a value as JSON, which YAML and TOML read as well."""
     text = json.dumps(value, ensure_ascii=False)
     # JSON lets these pass, YAML does not.
-    return re.sub(r"[\x7f-\x9f\u2028\u2029\ufeff]", lambda m: f"\\u{ord(m[0]):04x}", text)
+    return re.sub(
+        r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda m: f"\\u{ord(m[0]):04x}", text
+    )

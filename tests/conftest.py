@@ -30,7 +30,10 @@ def pytest_sessionfinish(session):
 @pytest.fixture(scope="session", autouse=True)
 def _own_home(tmp_path_factory):
     """Keep the user's settings and replay files out of the tests."""
-    os.environ["HOME"] = str(tmp_path_factory.mktemp("home"))
+    home = tmp_path_factory.mktemp("home")
+    # In this process, cookiecutter has looked at HOME by now.
+    (home / "config.yaml").write_text(f"replay_dir: {home}/replay\ncookiecutters_dir: {home}/git\n")
+    os.environ |= {"HOME": str(home), "COOKIECUTTER_CONFIG": str(home / "config.yaml")}
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +57,7 @@ def generate(tmp_path):
 
     def run(*answers: str, **options) -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "cookiecutter", "--no-input", str(ROOT), *answers]
-        options = {"cwd": tmp_path, "capture_output": True, "text": True, "check": False} | options
-        return subprocess.run(command, **options)
+        options = {"cwd": tmp_path, "capture_output": True, "text": True} | options
+        return subprocess.run(command, check=False, **options)
 
     return run

@@ -37,7 +37,9 @@ class Hub(BaseHTTPRequestHandler):
             for line in map(json.loads, content.splitlines()):
                 if line["key"] != "header":
                     hub.pushed[line["value"]["path"]] = line
-            self.answer({"commitUrl": f"{hub.url}/spaces/user/space/commit/0", "commitOid": "0" * 40})
+            self.answer(
+                {"commitUrl": f"{hub.url}/spaces/user/space/commit/0", "commitOid": "0" * 40}
+            )
         else:
             self.answer({})
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from conftest import OFFERED
@@ -30,16 +31,15 @@ def test_its_own_tests_pass_and_leave_nothing(bake, task, framework):
         ["pytest", "-q"], cwd=project, env=environment, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stdout[-3000:]
-    git = {"cwd": project, "check": True, "capture_output": True, "text": True}
-    subprocess.run(["git", "init", "-q"], **git)
-    subprocess.run(["git", "add", "-A"], **git)
-    added = subprocess.run(["git", "ls-files"], **git).stdout
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    subprocess.run(["git", "add", "-A"], cwd=project, check=True)
+    added = subprocess.check_output(["git", "ls-files"], cwd=project, text=True)
     assert not re.search(r"__pycache__|\.gradio|_cache/|\.log", added)
 
 
 def check_grey(url: str, photo) -> None:
     answer = Client(url, verbose=False).predict(handle_file(photo), api_name="/predict")
-    assert is_grey(open(answer, "rb").read(), photo.read_bytes())
+    assert is_grey(Path(answer), photo.read_bytes())
 
 
 STORY_A = {"task": "image-to-image", "framework": "python"}

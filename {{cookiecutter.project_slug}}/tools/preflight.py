@@ -8,7 +8,6 @@ limit in platforms.json and one function of the same name in QUANTITIES.
 """
 
 import argparse
-import difflib
 import json
 import os
 import re
@@ -189,6 +188,8 @@ def pick(kind: str, value: str, known: Iterable[str]) -> str:
     """Return a value that is known, or say which are and which may be meant."""
     if value in (known := list(known)):
         return value
+    import difflib  # not needed by those who spell well
+
     near = difflib.get_close_matches(value, known, 1)
     meant = f" (did you mean {near[0]}?)" if near else ""
     raise BadInput(f"Unknown {kind} {value!r}{meant}; known: {', '.join(known)}.")

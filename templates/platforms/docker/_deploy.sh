@@ -1,2 +1,0 @@
-docker compose up --build --detach
-docker compose logs --follow

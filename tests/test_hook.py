@@ -1,0 +1,219 @@
+"""The last step of a generation: what it does to the project, and nothing else to the machine."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from conftest import QUESTIONS, ROOT
+from cookiecutter.generate import generate_context
+from cookiecutter.prompt import prompt_for_config
+from cookiecutter.utils import create_env_with_context
+from test_model_files import saved_model
+from test_questions import IRIS, copy_template, run, tree
+
+
+@pytest.fixture
+def hook(monkeypatch, tmp_path_factory):
+    """Return a function that renders the hook as cookiecutter does, and imports it."""
+
+    def load(**answers) -> ModuleType:
+        context = generate_context(str(ROOT / "cookiecutter.json"), extra_context=answers)
+        context["cookiecutter"] = prompt_for_config(context, no_input=True)
+        source = (ROOT / "hooks" / "post_gen_project.py").read_text("utf-8")
+        rendered = create_env_with_context(context).from_string(source).render(**context)
+        # It gives up the first entry, and writes no bytecode.
+        monkeypatch.setattr(sys, "path", ["first", *sys.path])
+        monkeypatch.setattr(sys, "dont_write_bytecode", False)
+        file = tmp_path_factory.mktemp("hook") / "hook.py"
+        file.write_text(rendered, "utf-8")
+        spec = importlib.util.spec_from_file_location("hook", file)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        assert "first" not in sys.path and sys.dont_write_bytecode
+        return module
+
+    return load
+
+
+def write(folder: Path, **files: str | bytes) -> None:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+# Its parts --------------------------------------------------------------------------------
+
+
+def test_optional_files_are_unpacked(hook, tmp_path, monkeypatch):
+    """What rendered to nothing is not there."""
+    files = {"Procfile": "web: python app.py\n", ".github/workflows/deploy.yml": "name: 模型\r\n"}
+    bundle = json.dumps(files | {".gitattributes": "\n"})
+    write(tmp_path, **{"_optional.json": bundle, "Procfile": "old", "app.py": "kept"})
+    module = hook()
+    monkeypatch.chdir(tmp_path)
+    module.unpack("_optional.json")
+    laid = {name: text.encode() for name, text in files.items()}
+    assert tree(tmp_path) == laid | {"app.py": b"kept", ".github": None, ".github/workflows": None}
+
+
+def test_model_comes_in_as_plain_files(hook, tmp_path, monkeypatch):
+    """A link, a read-only file, a folder, a companion in a folder, and pictures."""
+    home, project = tmp_path / "home", tmp_path / "project"
+    write(
+        home,
+        weights=b"w",
+        **{"saved/v/index": b"\xff", "data/part.bin": b"p", "pictures/1.png": b"i"},
+    )
+    (home / "link").symlink_to("weights")
+    (home / "saved" / "link").symlink_to("v/index")
+    (home / "weights").chmod(0o400)
+    module = hook()
+    names = {"link": "model/m.onnx", "saved": "model/saved", "data/part.bin": "model/data/part.bin"}
+    before = tree(home)
+    project.mkdir()
+    monkeypatch.chdir(project)
+    for source, target in (names | {"pictures": "examples"}).items():
+        module.copy(str(home / source), target)
+    assert {path: content for path, content in tree(project).items() if content} == {
+        "model/m.onnx": b"w",
+        "model/saved/v/index": b"\xff",
+        "model/saved/link": b"\xff",
+        "model/data/part.bin": b"p",
+        "examples/1.png": b"i",
+    }
+    assert not [path for path in project.rglob("*") if path.is_symlink()]
+    assert (project / "model" / "m.onnx").stat().st_mode & 0o200, "its owner may replace it"
+    assert tree(home) == before
+
+
+def test_what_comes_along(hook):
+    common = {"requirements.txt", "tools/sizes.json", "requirements-dev.txt"}
+    copies = hook(task="image-to-image", framework="python").COPIES
+    assert {*copies.values()} == common | {"examples"}
+    copies = hook(task="tabular").COPIES
+    assert {*copies.values()} == common | {"model/iris.skops", "model/labels.txt"}
+
+
+@pytest.mark.parametrize(
+    ("platform", "last", "description"),
+    [
+        ("huggingface", "hf upload", "Plain"),
+        ("heroku", "heroku open", "Plain"),
+        ("docker", "docker compose logs", "Plain"),
+        ("local", "python app.py --share", "Plain"),
+        ("local", "python app.py --share", "## Deploy"),
+        ("local", "python app.py --share", "## Run ```sh"),
+        ("local", "python app.py --share", "```sh"),
+        ("local", "python app.py --share", "```sh rm -rf ~ ```"),
+    ],
+)
+def test_next_steps_are_those_of_the_readme(bake, hook, platform, last, description):
+    readme = (bake(platform=platform, description=description) / "README.md").read_text("utf-8")
+    steps = hook(platform=platform, project_slug="mine").next_steps(readme)
+    first = ["cd mine", "python -m venv .venv && . .venv/bin/activate"]
+    assert steps.splitlines()[:2] == first
+    assert steps.rstrip().splitlines()[-1].startswith(last)
+    assert not {"`", "rm", "##"} & set(steps.split())
+
+
+def test_answers_reach_it_as_they_are(hook):
+    text = "\"\"\" '''\\ <b>&amp; 模型 🤗 $(touch canary)"
+    module = hook(description="{{ " + json.dumps(text, ensure_ascii=False) + " }}")
+    assert module.ANSWERS["description"] == text
+
+
+# The whole run ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def place(tmp_path):
+    """An empty folder to stand in, and a folder for temporary files that holds traps."""
+    (tmp_path / "here").mkdir()
+    for name in ("json", "pathlib", "re", "shutil"):
+        write(tmp_path, **{f"temp/{name}.py": f"open({str(tmp_path / 'canary')!r}, 'w')\n"})
+    return tmp_path
+
+
+def generate(place: Path, *arguments: str, before: tuple[str, ...] = ()):
+    """Run the command line where bytecode may be written and temporary files are watched."""
+    command = [*before, sys.executable, "-m", "cookiecutter", "--no-input", *arguments]
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    env["TMPDIR"] = str(place / "temp")
+    options = {"capture_output": True, "text": True, "cwd": place / "here", "env": env}
+    return subprocess.run(command, check=False, **options)
+
+
+def test_leaves_nothing_outside_the_project(place):
+    before = tree(place)
+    done = generate(place, ROOT, "project_slug=made")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not list((place / "here" / "made").rglob("__pycache__"))
+    shutil.rmtree(place / "here" / "made")
+    assert tree(place) == before
+    assert not list((ROOT / "{{cookiecutter.project_slug}}").rglob("__pycache__"))
+
+
+def test_needs_no_network(place):
+    if subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("only root may take the network away")
+    done = generate(place, ROOT, "project_slug=made", before=("unshare", "-n"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory):
+    """A copy of the template whose questions let anything pass and whose Spaces hold nothing."""
+    template = copy_template(tmp_path_factory.mktemp("strict"))
+    questions = QUESTIONS | {"__checked": "yes"}
+    (template / "cookiecutter.json").write_text(json.dumps(questions), "utf-8")
+    platforms = template / "{{cookiecutter.project_slug}}" / "tools" / "platforms.json"
+    facts = json.loads(platforms.read_text("utf-8"))
+    (limit,) = (x for x in facts["platforms"]["huggingface"]["limits"] if x["name"] == "repository")
+    limit["bytes"], limit["written"] = 1000, "1 kB"
+    platforms.write_text(json.dumps(facts), "utf-8")
+    return template
+
+
+def test_refuses_what_does_not_fit(place, strict):
+    before = tree(place)
+    done = generate(place, strict, "platform=huggingface")
+    assert done.returncode == 1, done.stdout
+    told = done.stdout + done.stderr
+    assert "it does not fit" in told and "of 1 kB" in told
+    assert tree(place) == before
+
+
+def test_refusal_leaves_what_was_there(place, strict):
+    mine = {"made/notes.txt": b"mine", "made/package/__init__.py": b"", "made/.git/HEAD": b"ref"}
+    write(place / "here", **mine)
+    done = generate(place, strict, "-f", "project_slug=made", "platform=huggingface")
+    assert done.returncode == 1, done.stdout
+    after = tree(place / "here")
+    assert {name: after.get(name) for name in mine} == mine
+    assert "made/_optional.json" not in after
+
+
+def test_files_of_a_model_may_be_empty_or_tiny(tmp_path):
+    """What is removed is what rendered to nothing, not what the model has."""
+    model = {"variables/variables.index": b"\xff", "assets/none.txt": b"", "fingerprint.pb": b"\n"}
+    write(tmp_path / "digits", **model, **{"saved_model.pb": saved_model(-1, 8, 8, 1)})
+    done = run("--no-input", ROOT, "model_path=digits", "project_slug=made", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert tree(tmp_path / "made" / "model" / "digits") == tree(tmp_path / "digits")
+
+
+def test_model_behind_a_link(tmp_path):
+    """As the Hub's cache keeps them: the target is what is weighed and copied."""
+    write(tmp_path, **{"blobs/0a1b": IRIS.read_bytes()})
+    (tmp_path / "iris.skops").symlink_to("blobs/0a1b")
+    done = run("--no-input", ROOT, "model_path=iris.skops", "task=tabular", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    copied = tmp_path / "iris" / "model" / "iris.skops"
+    assert copied.read_bytes() == IRIS.read_bytes() and not copied.is_symlink()
