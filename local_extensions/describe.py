@@ -208,7 +208,7 @@ def cost(answers: Answers) -> str:
     if tier["note"] and tier["note"] not in host["where"]:
         about.append(f"{tier['note'][0].upper()}{tier['note'][1:]}.")
     if tier["sleep"]:
-        about.append(f"It sleeps {tier['sleep']}.")
+        about.append(f"Sleep: {tier['sleep']}.")
     lines = [textwrap.fill(" ".join(about), 88), ""]
     for check in fit(answers).checks:
         limit = f" of {check.written}" if check.limit else ", no limit"

@@ -4,6 +4,7 @@ import ast
 import itertools
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -146,6 +147,22 @@ def test_schemas(bake, platform):
         check_schema("--builtin-schema", "vendor.compose-spec", project / "compose.yaml")
         gpu = bake(platform=platform, hardware="gpu") / "compose.yaml"
         check_schema("--builtin-schema", "vendor.compose-spec", gpu)
+
+
+def test_binaries_go_to_lfs_where_the_platform_needs_it(bake, tmp_path):
+    """Nowhere on Heroku, which does not fetch them; on a Space, all and nothing else."""
+    for platform, filters in (("huggingface", "lfs"), ("heroku", "unspecified")):
+        project = bake(task="image-classification", platform=platform)
+        subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+        for path in sorted(files(project)):
+            if path.startswith(".git/"):
+                continue
+            told = subprocess.check_output(
+                ["git", "check-attr", "filter", path], cwd=project, text=True
+            )
+            is_binary = b"\0" in (project / path).read_bytes()
+            assert told.split()[-1] == (filters if is_binary else "unspecified"), path
+        shutil.rmtree(project / ".git")
 
 
 def test_same_answers_same_project(bake, tmp_path):
