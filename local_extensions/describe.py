@@ -6,6 +6,7 @@ import math
 import re
 import sys
 import textwrap
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -56,7 +57,23 @@ def _model(task_name: str, framework: str, own: str) -> dict[str, Any]:
             described |= _pixels(found, task["size"], framework, described["own"])
         elif described["own"]:
             described |= _fields(found, task_name)
+        if described["own"]:
+            described["notes"] = [*found.notes, *_to_do(found, described, task_name)]
     return described
+
+
+def _to_do(found, described: dict[str, Any], task: str) -> Iterator[str]:
+    """Tell what the file does not, and its owner has to write down."""
+    if "architecture" in described:
+        yield "The file holds weights alone: return your network from architecture.py."
+    if "input_shape" in described and not (found.input_shape or found.n_features):
+        yield "The file does not tell its input: see INPUT_SHAPE in model.py."
+    if task == "tabular" and not found.features:
+        yield "The file does not name its columns: see FEATURES in model.py."
+    if task.endswith("classification") and not (
+        found.labels or "labels.txt" in described["files"].values()
+    ):
+        yield "The file does not name its classes: write model/labels.txt, one name a line."
 
 
 def _weights(source: Path, formats: dict[str, Any]) -> dict[str, Any]:
@@ -71,7 +88,6 @@ def _weights(source: Path, formats: dict[str, Any]) -> dict[str, Any]:
         },
         "size": found.size,
         "runs_code": found.runs_code,
-        "notes": found.notes,
         **formats[found.format],
     }
 

@@ -6,6 +6,7 @@ anything is created.
 """
 
 import os
+import re
 import sys
 import textwrap
 import unicodedata
@@ -17,6 +18,7 @@ from cookiecutter.exceptions import FailedHookException
 from . import describe, model_files, quoting
 from .describe import CATALOG, Answers
 
+HUB_ID = re.compile(r"[A-Za-z0-9][\w-]*/[\w.-]+(@[\w.-]+)?", re.ASCII)
 LENGTHS = {"project_name": 100, "description": 300}
 
 
@@ -30,6 +32,12 @@ def choose_model(answers: Answers) -> str:
     if not given:
         return ""
     path = Path(os.path.expanduser(given)).absolute()
+    if HUB_ID.fullmatch(given) and not path.parent.exists():
+        raise Refused(
+            f"model_path: there is no file {given} here. If it is a model on the Hub, which is "
+            f"not fetched for you yet: hf download {given.partition('@')[0]} FILE, and give the "
+            "file's path."
+        )
     try:
         found = describe.inspect(path)
     except model_files.Unusable as error:

@@ -1,8 +1,9 @@
-"""Story B: networks of 90 MB, saved by their frameworks, from a file to a Heroku dyno."""
+"""Models of the user's own: story B's networks of 90 MB, and every format that is offered."""
 
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -107,5 +108,95 @@ def test_weights_alone_wait_for_their_class(bake, model, tmp_path):
     )
     run = subprocess.run(
         [bin_folder / "pytest", "-q"], cwd=project, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout[-3000:]
+
+
+# Small models, by the framework that saves them: a script, and the files that it makes.
+SCRIPTS = {
+    "keras": """
+import keras
+
+network = keras.Sequential(
+    [keras.Input((12, 10, 3)), keras.layers.Flatten(), keras.layers.Dense(3, "softmax")]
+)
+network.save("network.h5")
+network.export("saved")
+""",
+    "pytorch": """
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+torch.manual_seed(0)
+layers = [nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 3)]
+network = nn.Sequential(*layers).eval()
+torch.export.save(torch.export.export(network, (torch.zeros(1, 3, 20, 20),)), "exported.pt2")
+save_file(network.state_dict(), "weights.safetensors")
+""",
+    "scikit-learn": """
+import pickle
+
+import joblib
+import pandas as pd
+from sklearn.datasets import load_diabetes, load_wine
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+X, y = load_wine(return_X_y=True, as_frame=True)
+forest = RandomForestClassifier(5, random_state=0).fit(X, y.map(["red", "white", "rose"].__getitem__))
+joblib.dump(forest, "forest.joblib", compress=3)
+X, y = load_diabetes(return_X_y=True)
+with open("regressor.pkl", "wb") as file:
+    pickle.dump(RandomForestRegressor(5, random_state=0).fit(X, y), file)
+import skops.io
+
+skops.io.dump(forest, "forest.skops")
+""",
+}
+FORMATS = [
+    ("keras", "image-classification", "network.h5"),
+    ("keras", "image-classification", "saved"),
+    ("pytorch", "image-classification", "exported.pt2"),
+    ("pytorch", "image-classification", "weights.safetensors"),
+    ("scikit-learn", "tabular", "forest.joblib"),
+    ("scikit-learn", "tabular", "regressor.pkl"),
+    ("scikit-learn", "tabular", "forest.skops"),
+]
+
+
+@pytest.fixture(scope="session")
+def small(bake, tmp_path_factory):
+    """Return a function that gives the folder of a framework's small models."""
+
+    @cache
+    def make(framework: str) -> Path:
+        folder = tmp_path_factory.mktemp(framework)
+        answers = {"task": "tabular", "framework": framework, "platform": "local"}
+        bin_folder = install(bake(**answers))
+        subprocess.run([bin_folder / "python", "-c", SCRIPTS[framework]], cwd=folder, check=True)
+        return folder
+
+    return make
+
+
+@pytest.mark.parametrize(("framework", "task", "name"), FORMATS)
+def test_every_format(bake, small, framework, task, name, tmp_path):
+    """The project is generated for the file, and passes its own tests with it."""
+    baked = bake(model_path=str(small(framework) / name), task=task, platform="local")
+    project = shutil.copytree(baked, tmp_path / "project")
+    if name == "weights.safetensors":
+        layers = SCRIPTS["pytorch"].partition("layers = ")[2].partition("\n")[0]
+        (project / "architecture.py").write_text(
+            "from torch import nn\n\n\ndef build():\n"
+            f"    layers = {layers}\n    return nn.Sequential(*layers)\n"
+        )
+    if framework == "scikit-learn" and name != "regressor.pkl":
+        assert '"alcohol": 0.0' in (project / "model.py").read_text("utf-8")
+    run = subprocess.run(
+        [install(project) / "pytest", "-q"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 0, run.stdout[-3000:]

@@ -64,6 +64,8 @@ FORMATS = {
 }
 ENDINGS = [end for format in FORMATS.values() for end in format.endings if end]
 INSTEAD = {  # of what people have and no framework here reads
+    ".py": "for a plain function, leave model_path empty, answer framework=python, and put it "
+    "into model.py",
     ".pb": "give the folder of a SavedModel, or convert the graph to ONNX with tf2onnx",
     ".mlmodel": "Core ML needs an Apple device: export the original model to ONNX",
     ".bin": f"for PyTorch, {torch.SAVE}",
