@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from cookiecutter.main import cookiecutter
+from playwright.sync_api import sync_playwright
+from running import photograph
 
 ROOT = Path(__file__).parent.parent
 QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
@@ -61,3 +64,26 @@ def generate(tmp_path):
         return subprocess.run(command, check=False, **options)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Return a browser without a window, which asks nothing of the outside."""
+    command = shutil.which("chromium") or shutil.which("google-chrome")
+    if not command:
+        pytest.skip("needs a browser: apt-get install chromium")
+    quiet = "no-sandbox disable-gpu disable-quic no-first-run disable-sync"
+    quiet += " disable-background-networking disable-component-update"
+    options = [f"--{option}" for option in quiet.split()]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=command, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory) -> Path:
+    """Return story A's photograph, 1280x853."""
+    path = tmp_path_factory.mktemp("photo") / "photo.jpg"
+    path.write_bytes(photograph())
+    return path

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+from gradio_client import Client, handle_file
 from PIL import Image
 
 BUILD = Path(__file__).parent.parent / "build"
@@ -91,3 +92,23 @@ def is_grey(picture: Path, photo: bytes) -> bool:
     answer = np.asarray(Image.open(picture).convert("L"), float)
     luma = np.asarray(Image.open(io.BytesIO(photo)).convert("L"), float)
     return answer.shape == luma.shape and np.abs(answer - luma).mean() < 2
+
+
+def check_grey(url: str, photo: Path, browser) -> None:
+    """Send story A's photograph through the API and through a browser."""
+    answer = Client(url, verbose=False).predict(handle_file(photo), api_name="/predict")
+    assert is_grey(Path(answer), photo.read_bytes())
+    page = browser.new_page()
+    page.goto(url)
+    page.locator("input[type=file]").first.set_input_files(photo)
+    picture, result = (
+        page.locator(".block", has_text=label).locator("img[src*='/file=']")
+        for label in ("Picture", "Result")
+    )
+    picture.first.wait_for()
+    page.get_by_role("button", name="Submit").click()
+    shown = page.request.get(result.get_attribute("src")).body()
+    page.close()
+    answer = photo.with_name("shown.jpg")
+    answer.write_bytes(shown)
+    assert is_grey(answer, photo.read_bytes())

@@ -1,32 +1,17 @@
 """A prediction in a real browser for each task, with the screenshot kept."""
 
-import shutil
-
 import pytest
 from conftest import CATALOG
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from running import BUILD, clean_environment, free_port, install, served
 
 pytestmark = pytest.mark.slow
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
 ANSWERS = {  # what the page shows when its first example is submitted
     "image-classification": "2",
     "tabular": "setosa",
     "text-classification": "English",
 }
-
-
-@pytest.fixture(scope="session")
-def browser():
-    if not CHROMIUM:
-        pytest.skip("needs a browser: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize("task", CATALOG["tasks"])

@@ -2,17 +2,14 @@
 
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-from gradio_client import Client, handle_file
 from images import Container, Engine
-from PIL import Image
+from running import check_grey, free_port
 
 pytestmark = pytest.mark.slow
 
@@ -56,24 +53,6 @@ def app(engine, project) -> Container:
         yield container
 
 
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def check_picture(url: str, folder: Path) -> None:
-    """Send a colour picture of a photograph's size and see it come back grey."""
-    y, x = np.mgrid[:853, :1280]
-    photo = Image.fromarray(np.stack([x // 6, y // 4, 255 - x // 6], -1).astype("uint8"))
-    photo.save(folder / "photo.jpg")
-    client = Client(url, verbose=False, download_files=folder)
-    answer = Image.open(client.predict(handle_file(folder / "photo.jpg"), api_name="/predict"))
-    assert answer.size == photo.size
-    grey = np.asarray(photo.convert("L"), float)[..., None]
-    assert np.abs(np.asarray(answer.convert("RGB")) - grey).mean() < 2
-
-
 def test_dockerfile_is_clean(bake):
     project = bake(task="image-to-image", framework="python", platform="docker")
     hadolint = Path(sys.executable).with_name("hadolint")
@@ -91,8 +70,8 @@ def test_an_edit_reinstalls_nothing(engine, project, tmp_path):
         assert container("tail", "-1", "app.py") == "# edited\n"
 
 
-def test_picture_goes_in_and_comes_out(app, tmp_path):
-    check_picture(app.url, tmp_path)
+def test_picture_goes_in_and_comes_out(app, photo, browser):
+    check_grey(app.url, photo, browser)
 
 
 def test_runs_as_user_1000_who_owns_the_folder(app):
@@ -120,11 +99,11 @@ def test_holds_the_app_and_no_more(app):
     [["--user=1000"], ["--read-only", "--tmpfs=/tmp"]],
     ids=["as-a-docker-space", "read-only"],
 )
-def test_runs_on_the_default_port(engine, project, tmp_path, options):
+def test_runs_on_the_default_port(engine, project, photo, browser, options):
     port = free_port()
     with engine.run(IMAGE, f"--publish=127.0.0.1:{port}:7860", *options) as container:
         container.wait_until_ready(f"http://127.0.0.1:{port}")
-        check_picture(f"http://127.0.0.1:{port}", tmp_path)
+        check_grey(f"http://127.0.0.1:{port}", photo, browser)
         start = time.monotonic()
         # Gradio catches the interrupt that SIGINT raises, so the process ends well.
         assert container.stop(15) == 0

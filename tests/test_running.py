@@ -6,21 +6,12 @@ import shutil
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 from conftest import OFFERED
-from gradio_client import Client, handle_file
-from running import BUILD, clean_environment, free_port, install, is_grey, photograph, served
+from running import BUILD, check_grey, clean_environment, free_port, install, served
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="session")
-def photo(tmp_path_factory):
-    path = tmp_path_factory.mktemp("photo") / "photo.jpg"
-    path.write_bytes(photograph())
-    return path
 
 
 @pytest.mark.parametrize(("task", "framework"), OFFERED)
@@ -37,20 +28,15 @@ def test_its_own_tests_pass_and_leave_nothing(bake, task, framework):
     assert not re.search(r"__pycache__|\.gradio|_cache/|\.log", added)
 
 
-def check_grey(url: str, photo) -> None:
-    answer = Client(url, verbose=False).predict(handle_file(photo), api_name="/predict")
-    assert is_grey(Path(answer), photo.read_bytes())
-
-
 STORY_A = {"task": "image-to-image", "framework": "python"}
 
 
-def test_local(bake, photo):
+def test_local(bake, photo, browser):
     project = bake(**STORY_A, platform="local")
     port, folder = free_port(), install(project)
     environment = clean_environment(folder, PORT=str(port))
     with served(project, ["python", "app.py"], environment, port) as url:
-        check_grey(url, photo)
+        check_grey(url, photo, browser)
         busy = subprocess.run(
             ["python", "app.py"], cwd=project, env=environment,
             capture_output=True, text=True, timeout=60, check=False,
@@ -61,17 +47,17 @@ def test_local(bake, photo):
 
 
 @pytest.mark.parametrize("shell", ["bash", "sh"])
-def test_heroku(bake, photo, shell):
+def test_heroku(bake, photo, browser, shell):
     """The Procfile's line, in the bare environment of a dyno and in a plain sh."""
     project = bake(**STORY_A, platform="heroku")
     port, folder = free_port(), install(project)
     line = (project / "Procfile").read_text("utf-8").removeprefix("web: ")
     environment = clean_environment(folder, PORT=str(port), DYNO="web.1")
     with served(project, [shell, "-c", line], environment, port) as url:
-        check_grey(url, photo)
+        check_grey(url, photo, browser)
 
 
-def test_space(bake, photo):
+def test_space(bake, photo, browser):
     """The variables of a Space on ZeroGPU, and its device service as a stand-in."""
     project = bake(**STORY_A, platform="huggingface")
     port, folder = free_port(), install(project)
@@ -82,7 +68,7 @@ def test_space(bake, photo):
             SPACES_ZERO_GPU="true", SPACES_ZERO_DEVICE_API_URL=url,
         )  # fmt: skip
         with served(project, ["python", "app.py"], environment, port) as app:
-            check_grey(app, photo)
+            check_grey(app, photo, browser)
     # ZeroGPU ends a Space that does not report; a plain function takes no GPU time.
     assert calls == ["/startup-report"]
 
