@@ -6,10 +6,10 @@ DEMO := build/demo
 
 demo: $(VENV)/installed  ## generate the default project and serve it
 	rm -rf $(DEMO)
-	$(BIN)/cookiecutter . --no-input --output-dir $(DEMO)
+	$(BIN)/cookiecutter . --no-input --output-dir $(DEMO)/project
 	$(BIN)/python -m venv $(DEMO)/venv
-	$(DEMO)/venv/bin/pip install --quiet -r $(DEMO)/*/requirements.txt
-	cd $(DEMO)/*/ && ../venv/bin/python app.py
+	$(DEMO)/venv/bin/pip install --quiet -r $(DEMO)/project/*/requirements.txt
+	cd $(DEMO)/project/* && ../../venv/bin/python app.py
 
 test: $(VENV)/installed  ## everything
 	$(BIN)/pytest
