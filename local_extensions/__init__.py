@@ -6,7 +6,9 @@ from datetime import date
 from jinja2 import Environment
 from jinja2.ext import Extension
 
-from . import describe, questions, quoting
+from . import catalog, files, host, model, questions, quoting
+
+FOLDER = "{{cookiecutter.project_slug}}"
 
 
 class ProjectExtension(Extension):
@@ -14,21 +16,21 @@ class ProjectExtension(Extension):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        environment.globals |= {"catalog": describe.CATALOG, "year": date.today().year}
+        environment.globals |= {"catalog": catalog.CATALOG, "year": date.today().year}
         environment.filters |= {
             "choose_model": questions.choose_model,
             "choose_framework": questions.choose_framework,
             "show_hardware": questions.show_hardware,
             "folder": questions.folder,
-            "model": describe.model,
-            "hardware": describe.hardware,
-            "optional_files": describe.optional_files,
-            "copies": describe.copies,
-            "told": describe.told,
-            "hosting": describe.hosting,
-            "fit": describe.fit,
-            "record": describe.record,
-            "cost": describe.cost,
+            "model": model.model,
+            "hardware": host.hardware,
+            "optional_files": files.optional_files,
+            "copies": files.copies,
+            "told": host.told,
+            "hosting": host.hosting,
+            "fit": host.fit,
+            "record": files.record,
+            "cost": host.cost,
             "slug": quoting.slug,
             "py": quoting.py,
             "py_block": quoting.py_block,
@@ -37,7 +39,9 @@ class ProjectExtension(Extension):
         }
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
-        """Check the answers before the project's folder is made."""
-        return (
-            "{{ cookiecutter | folder }}" if source == "{{cookiecutter.project_slug}}" else source
-        )
+        """Check the answers where cookiecutter renders the name of the project's folder.
+
+        That is after the questions, before anything is made, and at a replay, which asks
+        none. A filter in the folder's own name would not do: Windows allows no bar there.
+        """
+        return "{{ cookiecutter | folder }}" if source == FOLDER else source

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from cookiecutter.exceptions import FailedHookException
 
-from . import describe, model_files, quoting
-from .describe import CATALOG, Answers
+from . import host, model_files, quoting
+from .catalog import FRAMEWORKS, TASKS, Answers
+from .model import inspect, model
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w-]*/[\w.-]+(@[\w.-]+)?", re.ASCII)
 LENGTHS = {"project_name": 100, "description": 300}
@@ -39,7 +40,7 @@ def choose_model(answers: Answers) -> str:
             "file's path."
         )
     try:
-        found = describe.inspect(path)
+        found = inspect(path)
     except model_files.Unusable as error:
         raise Refused(f"model_path: {error}") from None
     if _interactive():
@@ -58,9 +59,9 @@ def _tell(*lines: str) -> None:
 
 def choose_framework(answers: Answers) -> str:
     """Return the framework that runs the model; refuse one that cannot."""
-    frameworks, chosen = CATALOG["frameworks"], answers["framework"]
+    frameworks, chosen = FRAMEWORKS, answers["framework"]
     if answers["__model"]:
-        found = describe.inspect(Path(answers["__model"]))
+        found = inspect(Path(answers["__model"]))
         own = next(name for name, facts in frameworks.items() if found.format in facts["formats"])
         if chosen not in ("auto", own):
             raise Refused(
@@ -69,7 +70,7 @@ def choose_framework(answers: Answers) -> str:
             )
         chosen = own
     elif chosen == "auto":
-        chosen = CATALOG["tasks"][answers["task"]]["framework"]
+        chosen = TASKS[answers["task"]]["framework"]
     tasks = frameworks[chosen]["tasks"]
     if answers["task"] not in tasks:
         others = [name for name, facts in frameworks.items() if answers["task"] in facts["tasks"]]
@@ -84,13 +85,13 @@ def show_hardware(answers: Answers) -> str:
     """Show the tiers of the chosen platform, with what they cost and what to know."""
     if not _interactive():
         return ""
-    classes = CATALOG["frameworks"][answers["__framework"]]["requirements"]
-    for name, tier in describe.hardware(answers["platform"]).items():
+    classes = FRAMEWORKS[answers["__framework"]]["requirements"]
+    for name, tier in host.hardware(answers["platform"]).items():
         if tier["class"] not in classes:
             continue
         price, memory = tier["price_usd"], tier["ram_bytes"]
         cost = "" if price is None else f"${price:.2f}/{tier['per']}" if price else "free"
-        room = describe.preflight().size(memory) if memory else ""
+        room = host.preflight().size(memory) if memory else ""
         _tell(f"{name:17} {cost:>13} {room:>7}  {tier['title']}"[:70])
         _tell(*(f"    {line}" for line in textwrap.wrap(tier["note"], 66)))
     return ""
@@ -109,7 +110,7 @@ def folder(answers: Answers) -> str:
     Called before anything is made, after the questions and at a replay, which asks none.
     """
     try:
-        describe.model(answers)
+        model(answers)
     except model_files.Unusable as error:
         raise Refused(f"model_path: {error}") from None
     check(answers)
@@ -136,8 +137,8 @@ def _texts(answers: Answers) -> Iterator[str]:
 
 
 def _hardware(answers: Answers) -> Iterator[str]:
-    tiers, chosen = describe.hardware(answers["platform"]), answers["hardware"]
-    framework = CATALOG["frameworks"][answers["__framework"]]
+    tiers, chosen = host.hardware(answers["platform"]), answers["hardware"]
+    framework = FRAMEWORKS[answers["__framework"]]
     useful = [name for name in tiers if tiers[name]["class"] in framework["requirements"]]
     if chosen not in tiers:
         import difflib  # not needed by those who spell well
@@ -161,6 +162,6 @@ def _hardware(answers: Answers) -> Iterator[str]:
 
 
 def _fit(answers: Answers) -> Iterator[str]:
-    report = describe.fit(answers)
+    report = host.fit(answers)
     if not report.fits:
         yield report.as_text()

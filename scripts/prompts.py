@@ -12,6 +12,13 @@ ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = ROOT / "cookiecutter.json"
 TOOLS = ROOT / "{{cookiecutter.project_slug}}" / "tools"
 
+LICENSES = {
+    "MIT": ("MIT", "others may do anything, and keep the notice"),
+    "Apache-2.0": ("Apache 2.0", "the same, with a grant of patents"),
+    "BSD-3-Clause": ("BSD 3-Clause", "as MIT, and your name is no endorsement"),
+    "none": ("none", "others may do nothing"),
+}
+
 
 def read(path: Path) -> dict:
     return json.loads(path.read_text("utf-8"))
@@ -58,6 +65,15 @@ def platforms(facts: dict) -> dict[str, str]:
     return table(rows)
 
 
+def pythons(facts: dict) -> dict[str, str]:
+    tiers = [tier for platform in facts.values() for tier in platform["hardware"].items()]
+    rows = {}
+    for version in read(QUESTIONS)["python_version"]:
+        without = [name for name, tier in tiers if version not in tier.get("python", version)]
+        rows[version] = (version, f"not on {', '.join(without)}" if without else "everywhere")
+    return table(rows)
+
+
 def prompts() -> dict:
     """Return what cookiecutter asks; a label carries the fact that decides."""
     catalog, facts = read(ROOT / "catalog.json"), read(TOOLS / "platforms.json")["platforms"]
@@ -70,8 +86,8 @@ def prompts() -> dict:
         "description": "What does it do, in one sentence?",
         "platform": {"__prompt__": "Where will it live?", **platforms(facts)},
         "hardware": "On which hardware?",
-        "python_version": "Which Python?",
-        "license": "Which licence?",
+        "python_version": {"__prompt__": "Which Python?", **pythons(facts)},
+        "license": {"__prompt__": "Which licence?", **table(LICENSES)},
         "ci": "Add GitHub workflows that test and deploy it?",
     }
 

@@ -1,0 +1,15 @@
+"""What is offered, and the facts about the platforms: data that the rest looks up."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATES, DEMOS = ROOT / "templates", ROOT / "demos"
+TOOLS = ROOT / "{{cookiecutter.project_slug}}" / "tools"  # of a generated project
+
+CATALOG = json.loads((ROOT / "catalog.json").read_text("utf-8"))
+TASKS, FRAMEWORKS = CATALOG["tasks"], CATALOG["frameworks"]
+PLATFORMS = json.loads((TOOLS / "platforms.json").read_text("utf-8"))["platforms"]
+
+Answers = dict[str, Any]  # what cookiecutter has asked so far, by the question's name

@@ -1,0 +1,120 @@
+"""What the project is about: the user's own model, a demo's, or a plain function."""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from . import model_files, quoting
+from .catalog import CATALOG, DEMOS, FRAMEWORKS, TASKS, Answers
+
+inspect = cache(model_files.inspect)
+
+
+def model(answers: Answers) -> dict[str, Any]:
+    """Describe the model: the user's own, the demo's, or a plain function."""
+    return _model(answers["task"], answers["__framework"], answers["__model"])
+
+
+@cache
+def _model(task_name: str, framework: str, own: str) -> dict[str, Any]:
+    task, formats = TASKS[task_name], FRAMEWORKS[framework]["formats"]
+    demo = DEMOS / task_name
+    if own:
+        source = Path(own)
+        does = f"{task['does'].capitalize()}."
+        described = {"own": True, "title": _title(source), "description": does}
+        pictures = DEMOS / task.get("own_examples", "none") / "examples"
+    else:
+        source = (
+            demo / f"{task['demo']}{next(iter(formats.values()))['ending']}" if formats else None
+        )
+        card = json.loads((demo / "card.json").read_text("utf-8")) if formats else {}
+        card["rows"] = [row if isinstance(row, list) else [row] for row in card.pop("examples", [])]
+        card |= FRAMEWORKS[framework].get("demos", {}).get(task_name, {})
+        described = {"own": False, **card}
+        pictures = demo / "examples"
+    if pictures.is_dir():
+        described["pictures"] = str(pictures)
+        described["example"] = f"examples/{min(pictures.iterdir()).name}"
+    if source:
+        described |= _weights(source, formats)
+        found = inspect(source)
+        if "size" in task:
+            described |= _pixels(found, task["size"], framework, described["own"])
+        elif described["own"]:
+            described |= _fields(found, task_name)
+        if described["own"]:
+            described["notes"] = [*found.notes, *_to_do(found, described, task_name)]
+    return described
+
+
+def _to_do(found, described: dict[str, Any], task: str) -> Iterator[str]:
+    """Tell what the file does not, and its owner has to write down."""
+    if "architecture" in described:
+        yield "The file holds weights alone: return your network from architecture.py."
+    if "input_shape" in described and not (found.input_shape or found.n_features):
+        yield "The file does not tell its input: see INPUT_SHAPE in model.py."
+    if task == "tabular" and not found.features:
+        yield "The file does not name its columns: see FEATURES in model.py."
+    if task.endswith("classification") and not (
+        found.labels or "labels.txt" in described["files"].values()
+    ):
+        yield "The file does not name its classes: write model/labels.txt, one name a line."
+
+
+def _weights(source: Path, formats: dict[str, Any]) -> dict[str, Any]:
+    """Tell the files that the model consists of, and what loads them."""
+    found, labels = inspect(source), source.with_name("labels.txt")
+    return {
+        "file": quoting.file_name(source.name),
+        "files": {
+            str(source): quoting.file_name(source.name),
+            **{str(path): str(path.relative_to(source.parent)) for path in found.companions},
+            **({str(labels): "labels.txt"} if labels.is_file() else {}),
+        },
+        "size": found.size,
+        "runs_code": found.runs_code,
+        **formats[found.format],
+    }
+
+
+def _title(source: Path) -> str:
+    words = re.sub(r"[\W_]+", " ", source.stem).strip()
+    return (words[:1].upper() + words[1:60]).strip() or "My model"
+
+
+def _pixels(found, size, framework: str, own: bool) -> dict[str, Any]:
+    """Tell the shape and the values that the model's pictures have."""
+    shape, first = found.input_shape, FRAMEWORKS[framework]["channels_first"]
+    channels = 3
+    if shape and len(shape) == 4:
+        first = shape[1] in (1, 3)
+        channels = shape[1 if first else 3] or 3
+        size = [n or m for n, m in zip(shape[2:] if first else shape[1:3], size, strict=True)]
+    elif found.n_features and math.isqrt(found.n_features) ** 2 == found.n_features:
+        first, channels, size = False, 1, [math.isqrt(found.n_features)] * 2
+    mean, std, source = 0.0, 1.0, ""
+    for rule in CATALOG["pixels"]:
+        if own and rule["framework"] == framework and re.fullmatch(rule["name"], found.name or ""):
+            mean, std, source = rule["mean"], rule["std"], rule["source"]
+            break
+    if channels == 1 and isinstance(mean, list):
+        mean, std, source = 0.0, 1.0, ""
+    return {
+        "input_shape": (None, channels, *size) if first else (None, *size, channels),
+        "mean": tuple(mean) if isinstance(mean, list) else mean,
+        "std": tuple(std) if isinstance(std, list) else std,
+        "pixel_source": source,
+    }
+
+
+def _fields(found, task: str) -> dict[str, Any]:
+    """Tell the fields of a form for the user's own model."""
+    if task == "text-classification":
+        return {"rows": [["The parcel came a week late, and the box was open."]]}
+    names = found.features or [f"feature {n + 1}" for n in range(found.n_features or 1)]
+    return {"features": dict.fromkeys(names, 0.0), "rows": [[0.0] * len(names)]}
