@@ -20,7 +20,7 @@ def test_page(bake, browser, task):
     port = free_port()
     environment = clean_environment(install(project), PORT=str(port))
     with served(project, ["python", "app.py"], environment, port) as url:
-        page = browser.new_page(viewport={"width": 1100, "height": 800})
+        page = browser.new_page(viewport={"width": 1100, "height": 640})
         errors = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(url)

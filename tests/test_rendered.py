@@ -183,3 +183,21 @@ def test_prompts_are_up_to_date():
     for label in QUESTIONS["__prompts__"].values():
         for line in label.values() if isinstance(label, dict) else [label]:
             assert len(line) <= 72, line  # "    1 - " before it, 80 columns
+
+
+def test_readme_says_what_is_offered():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    _, _, *rows = [line for line in readme.splitlines() if line.startswith("|")]
+    columns = ["python", "scikit-learn", "onnx", "pytorch", "keras"]
+    said = set()
+    for row in rows:
+        title, *cells = [cell.strip() for cell in row.strip("|").split("|")]
+        task = next(n for n, t in CATALOG["tasks"].items() if t["title"].lower() == title)
+        said |= {(task, name) for name, cell in zip(columns, cells, strict=True) if cell == "yes"}
+    assert said == set(OFFERED)
+    endings = {
+        f["ending"] for facts in CATALOG["frameworks"].values() for f in facts["formats"].values()
+    }
+    assert all(f"`{ending}`" in readme for ending in endings if ending)
+    combinations = len(OFFERED) * len(QUESTIONS["platform"])
+    assert f"{combinations} combinations" in readme
