@@ -19,13 +19,13 @@ test-fast: $(VENV)/installed  ## what needs no install, build, server or browser
 
 lock: $(VENV)/installed  ## refresh the locked requirements and their sizes
 	$(BIN)/uv run scripts/lock.py
-	$(BIN)/python scripts/prompts.py
+	$(BIN)/python -m scripts.prompts
 
 demos: $(VENV)/installed  ## train the demo models again
 	$(BIN)/uv run scripts/train_demos.py
 
 prompts: $(VENV)/installed  ## write the prompts again, after a change of the data
-	$(BIN)/python scripts/prompts.py
+	$(BIN)/python -m scripts.prompts
 
 bench: $(VENV)/installed  ## print the figures that the README quotes
 	$(BIN)/python scripts/bench.py

@@ -26,22 +26,23 @@ def unpack(bundle: str) -> None:
         files = json.load(file)
     for path, text in files.items():
         if text.strip():
-            make_folder(path)
-            with open(path, "w", encoding="utf-8") as file:
+            make_room(path)
+            with open(path, "w", encoding="utf-8", newline="") as file:  # as rendered
                 file.write(text)
     os.remove(bundle)
 
 
 def copy(source: str, target: str) -> None:
     """Copy a file or a folder into the project."""
-    make_folder(target)
+    make_room(target)
     if os.path.isdir(source):
         shutil.copytree(source, target, dirs_exist_ok=True)
     else:
         shutil.copyfile(source, target)
 
 
-def make_folder(path: str) -> None:
+def make_room(path: str) -> None:
+    """Make the folder that a path lies in."""
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
 
 

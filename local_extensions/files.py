@@ -13,6 +13,8 @@ def optional_files(answers: Answers) -> dict[str, str]:
     for part in ("runtime", "architecture"):
         if part in chosen:
             files[f"{part}.py"] = f"frameworks/{answers['__framework']}/{chosen[part]}"
+    if chosen.get("names"):
+        files["model/labels.txt"] = "parts/labels.txt"
     if answers["license"] != "none":
         files["LICENSE"] = f"licenses/{answers['license']}.txt"
     for layer in ("ci", f"platforms/{answers['platform']}"):

@@ -12,6 +12,8 @@ from typing import Any
 from .catalog import FRAMEWORKS, PLATFORMS, TEMPLATES, TOOLS, Answers
 from .model import model
 
+SOURCES = 150_000  # bytes of a generated project without its model and examples
+
 
 def hardware(platform: str) -> dict[str, Any]:
     """Return the tiers of a platform, the default first."""
@@ -34,16 +36,10 @@ def _hosting(platform: str, tier_name: str, framework: str, python: str) -> dict
         "tier": tier,
         "where": preflight().where(platform, tier_name),
         "python": tier.get("python", {}).get(python, python),
-        "requirements": [
-            "gradio",
-            *FRAMEWORKS[framework]["requirements"][tier["class"]],
-        ],
+        "requirements": ["gradio", *FRAMEWORKS[framework]["requirements"][tier["class"]]],
         "lock": lock,
         "packages": sizes["packages"],
     }
-
-
-SOURCES = 150_000  # what a generated project weighs without its model and examples
 
 
 def fit(answers: Answers) -> Any:

@@ -29,11 +29,9 @@ def _model(task_name: str, framework: str, own: str) -> dict[str, Any]:
         described = {"own": True, "title": _title(source), "description": does}
         pictures = DEMOS / task.get("own_examples", "none") / "examples"
     else:
-        source = (
-            demo / f"{task['demo']}{next(iter(formats.values()))['ending']}" if formats else None
-        )
+        endings = [format["ending"] for format in formats.values()]
+        source = demo / f"{task['demo']}{endings[0]}" if endings else None
         card = json.loads((demo / "card.json").read_text("utf-8")) if formats else {}
-        card["rows"] = [row if isinstance(row, list) else [row] for row in card.pop("examples", [])]
         card |= FRAMEWORKS[framework].get("demos", {}).get(task_name, {})
         described = {"own": False, **card}
         pictures = demo / "examples"
@@ -43,8 +41,8 @@ def _model(task_name: str, framework: str, own: str) -> dict[str, Any]:
     if source:
         described |= _weights(source, formats)
         found = inspect(source)
-        if "size" in task:
-            described |= _pixels(found, task["size"], framework, described["own"])
+        if "picture" in task:
+            described |= _pixels(found, task["picture"], framework, described["own"])
         elif described["own"]:
             described |= _fields(found, task_name)
         if described["own"]:
@@ -73,11 +71,11 @@ def _weights(source: Path, formats: dict[str, Any]) -> dict[str, Any]:
         "file": quoting.file_name(source.name),
         "files": {
             str(source): quoting.file_name(source.name),
-            **{str(path): str(path.relative_to(source.parent)) for path in found.companions},
+            **{str(path): path.relative_to(source.parent).as_posix() for path in found.companions},
             **({str(labels): "labels.txt"} if labels.is_file() else {}),
         },
         "size": found.size,
-        "runs_code": found.runs_code,
+        "names": () if labels.is_file() else found.labels,
         **formats[found.format],
     }
 
@@ -89,7 +87,7 @@ def _title(source: Path) -> str:
 
 def _pixels(found, size, framework: str, own: bool) -> dict[str, Any]:
     """Tell the shape and the values that the model's pictures have."""
-    shape, first = found.input_shape, FRAMEWORKS[framework]["channels_first"]
+    shape, first = found.input_shape, not FRAMEWORKS[framework].get("channels_last")
     channels = 3
     if shape and len(shape) == 4:
         first = shape[1] in (1, 3)
@@ -116,5 +114,6 @@ def _fields(found, task: str) -> dict[str, Any]:
     """Tell the fields of a form for the user's own model."""
     if task == "text-classification":
         return {"rows": [["The parcel came a week late, and the box was open."]]}
-    names = found.features or [f"feature {n + 1}" for n in range(found.n_features or 1)]
+    columns = found.n_features or (found.input_shape or (1,))[-1] or 1
+    names = found.features or [f"feature {n + 1}" for n in range(columns)]
     return {"features": dict.fromkeys(names, 0.0), "rows": [[0.0] * len(names)]}

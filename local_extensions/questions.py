@@ -12,6 +12,7 @@ import textwrap
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from cookiecutter.exceptions import FailedHookException
 
@@ -59,21 +60,21 @@ def _tell(*lines: str) -> None:
 
 def choose_framework(answers: Answers) -> str:
     """Return the framework that runs the model; refuse one that cannot."""
-    frameworks, chosen = FRAMEWORKS, answers["framework"]
+    chosen = answers["framework"]
     if answers["__model"]:
         found = inspect(Path(answers["__model"]))
-        own = next(name for name, facts in frameworks.items() if found.format in facts["formats"])
+        own = next(name for name, facts in FRAMEWORKS.items() if found.format in facts["formats"])
         if chosen not in ("auto", own):
             raise Refused(
-                f"framework: {found.path.name} is a model for {frameworks[own]['title']}, not "
-                f"for {frameworks[chosen]['title']}. Answer auto or {own}."
+                f"framework: {found.path.name} is a model for {FRAMEWORKS[own]['title']}, not "
+                f"for {FRAMEWORKS[chosen]['title']}. Answer auto or {own}."
             )
         chosen = own
     elif chosen == "auto":
         chosen = TASKS[answers["task"]]["framework"]
-    tasks = frameworks[chosen]["tasks"]
+    tasks = FRAMEWORKS[chosen]["tasks"]
     if answers["task"] not in tasks:
-        others = [name for name, facts in frameworks.items() if answers["task"] in facts["tasks"]]
+        others = [name for name, facts in FRAMEWORKS.items() if answers["task"] in facts["tasks"]]
         raise Refused(
             f"framework: {answers['task']} is not offered with {chosen}. This task has "
             f"{', '.join(others)}; this framework has {', '.join(tasks)}."
@@ -85,16 +86,20 @@ def show_hardware(answers: Answers) -> str:
     """Show the tiers of the chosen platform, with what they cost and what to know."""
     if not _interactive():
         return ""
-    classes = FRAMEWORKS[answers["__framework"]]["requirements"]
-    for name, tier in host.hardware(answers["platform"]).items():
-        if tier["class"] not in classes:
-            continue
-        price, memory = tier["price_usd"], tier["ram_bytes"]
-        cost = "" if price is None else f"${price:.2f}/{tier['per']}" if price else "free"
-        room = host.preflight().size(memory) if memory else ""
+    preflight = host.preflight()
+    for name, tier in _useful(answers).items():
+        cost = "" if tier["price_usd"] is None else preflight.price(tier)
+        room = preflight.size(tier["ram_bytes"]) if tier["ram_bytes"] else ""
         _tell(f"{name:17} {cost:>13} {room:>7}  {tier['title']}"[:70])
         _tell(*(f"    {line}" for line in textwrap.wrap(tier["note"], 66)))
     return ""
+
+
+def _useful(answers: Answers) -> dict[str, Any]:
+    """Return the tiers of the chosen platform that the framework has packages for."""
+    classes = FRAMEWORKS[answers["__framework"]]["requirements"]
+    tiers = host.hardware(answers["platform"])
+    return {name: tier for name, tier in tiers.items() if tier["class"] in classes}
 
 
 def check(answers: Answers) -> None:
@@ -137,9 +142,8 @@ def _texts(answers: Answers) -> Iterator[str]:
 
 
 def _hardware(answers: Answers) -> Iterator[str]:
-    tiers, chosen = host.hardware(answers["platform"]), answers["hardware"]
-    framework = FRAMEWORKS[answers["__framework"]]
-    useful = [name for name in tiers if tiers[name]["class"] in framework["requirements"]]
+    tiers, useful = host.hardware(answers["platform"]), _useful(answers)
+    framework, chosen = FRAMEWORKS[answers["__framework"]], answers["hardware"]
     if chosen not in tiers:
         import difflib  # not needed by those who spell well
 

@@ -32,7 +32,8 @@ from remotezip import RemoteZip
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "templates" / "requirements"
-PYTHONS = ("3.12", "3.11", "3.13")  # sizes are taken on the first that has every wheel
+QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
+PYTHONS = QUESTIONS["python_version"]  # sizes are taken on the first that has every wheel
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 
 # What the builder of Hugging Face Spaces installs together with requirements.txt

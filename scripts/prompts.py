@@ -1,6 +1,6 @@
 """Write the choices and prompts of cookiecutter.json from the catalogue and the platform data.
 
-    python scripts/prompts.py
+    python -m scripts.prompts
 
 Cookiecutter wants them as literal JSON; the facts in them have one home, elsewhere.
 """
@@ -8,9 +8,10 @@ Cookiecutter wants them as literal JSON; the facts in them have one home, elsewh
 import json
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from local_extensions.catalog import FRAMEWORKS, PLATFORMS, ROOT, TASKS, TEMPLATES
+from local_extensions.host import preflight
+
 QUESTIONS = ROOT / "cookiecutter.json"
-TOOLS = ROOT / "{{cookiecutter.project_slug}}" / "tools"
 
 LICENSES = {
     "MIT": ("MIT", "others may do anything, and keep the notice"),
@@ -33,28 +34,27 @@ def table(rows: dict[str, tuple[str, ...]]) -> dict[str, str]:
     }
 
 
-def tasks(catalog: dict) -> dict[str, str]:
-    return table({name: (task["title"], task["does"]) for name, task in catalog["tasks"].items()})
+def tasks() -> dict[str, str]:
+    return table({name: (task["title"], task["does"]) for name, task in TASKS.items()})
 
 
-def frameworks(catalog: dict) -> dict[str, str]:
+def frameworks() -> dict[str, str]:
     rows = {"auto": ("Recognise it", "or the demo's own", "")}
-    for name, facts in catalog["frameworks"].items():
+    for name, facts in FRAMEWORKS.items():
         endings = [format["ending"] or "SavedModel" for format in facts["formats"].values()]
-        sizes = read(ROOT / "templates" / "requirements" / f"{name}-cpu.json")["packages"]
+        sizes = read(TEMPLATES / "requirements" / f"{name}-cpu.json")["packages"]
         wheels = sum(package["wheel"] for package in sizes.values())
         does = " ".join(dict.fromkeys(endings)) or "no weights"
         rows[name] = (facts["title"], does, f"{wheels / 1e6:.0f} MB to install")
     return table(rows)
 
 
-def platforms(facts: dict) -> dict[str, str]:
+def platforms() -> dict[str, str]:
     rows = {}
-    for name, platform in facts.items():
+    for name, platform in PLATFORMS.items():
         slug, tier = next(iter(platform["hardware"].items()))
-        price, memory = tier["price_usd"], tier["ram_bytes"]
-        cost = f"${price}/{tier['per']} ({slug})" if price else f"free ({slug})"
-        cost = tier["note"] if price is None else cost
+        memory = tier["ram_bytes"]
+        cost = preflight().price(tier) + (f" ({slug})" if tier["price_usd"] is not None else "")
         limits = [limit for limit in platform["limits"] if limit["kind"] == "refuse"]
         limit = f"{limits[0]['name']} {limits[0]['written']}" if limits[0]["bytes"] else "no limit"
         rows[name] = (
@@ -65,8 +65,8 @@ def platforms(facts: dict) -> dict[str, str]:
     return table(rows)
 
 
-def pythons(facts: dict) -> dict[str, str]:
-    tiers = [tier for platform in facts.values() for tier in platform["hardware"].items()]
+def pythons() -> dict[str, str]:
+    tiers = [tier for platform in PLATFORMS.values() for tier in platform["hardware"].items()]
     rows = {}
     for version in read(QUESTIONS)["python_version"]:
         without = [name for name, tier in tiers if version not in tier.get("python", version)]
@@ -76,17 +76,16 @@ def pythons(facts: dict) -> dict[str, str]:
 
 def prompts() -> dict:
     """Return what cookiecutter asks; a label carries the fact that decides."""
-    catalog, facts = read(ROOT / "catalog.json"), read(TOOLS / "platforms.json")["platforms"]
     return {
         "model_path": "Your model: a file or folder (empty: a demo model that runs at once)",
-        "task": {"__prompt__": "What does it do?", **tasks(catalog)},
-        "framework": {"__prompt__": "What runs it?", **frameworks(catalog)},
+        "task": {"__prompt__": "What does it do?", **tasks()},
+        "framework": {"__prompt__": "What runs it?", **frameworks()},
         "project_name": "What is the app called?",
         "project_slug": "Its name for folders and addresses",
         "description": "What does it do, in one sentence?",
-        "platform": {"__prompt__": "Where will it live?", **platforms(facts)},
+        "platform": {"__prompt__": "Where will it live?", **platforms()},
         "hardware": "On which hardware?",
-        "python_version": {"__prompt__": "Which Python?", **pythons(facts)},
+        "python_version": {"__prompt__": "Which Python?", **pythons()},
         "license": {"__prompt__": "Which licence?", **table(LICENSES)},
         "ci": "Add GitHub workflows that test and deploy it?",
     }

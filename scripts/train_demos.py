@@ -496,7 +496,7 @@ def tabular(folder):
             name: round(float(median), 1)
             for name, median in zip(data.feature_names, np.median(x, axis=0))
         },
-        examples=[[round(float(value), 1) for value in row] for row in examples],
+        rows=[[round(float(value), 1) for value in row] for row in examples],
     )
 
 
@@ -719,7 +719,7 @@ def text_classification(folder):
         metric_natural="accuracy on everyday sentences written for the purpose",
         results_natural=measure([sentence for sentence, _ in sentences], truth),
         held_out_natural=len(sentences),
-        examples=EXAMPLES,
+        rows=[[text] for text in EXAMPLES],
     )
 
 

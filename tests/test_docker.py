@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -104,7 +103,5 @@ def test_runs_on_the_default_port(engine, project, photo, browser, options):
     with engine.run(IMAGE, f"--publish=127.0.0.1:{port}:7860", *options) as container:
         container.wait_until_ready(f"http://127.0.0.1:{port}")
         check_grey(f"http://127.0.0.1:{port}", photo, browser)
-        start = time.monotonic()
-        # Gradio catches the interrupt that SIGINT raises, so the process ends well.
+        # Gradio catches the interrupt that SIGINT raises: killed by force, it would be 137.
         assert container.stop(15) == 0
-        assert time.monotonic() - start < 15

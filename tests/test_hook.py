@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from conftest import QUESTIONS, ROOT
+from conftest import ROOT
 from cookiecutter.generate import generate_context
 from cookiecutter.prompt import prompt_for_config
 from cookiecutter.utils import create_env_with_context
@@ -169,10 +169,8 @@ def test_needs_no_network(place):
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory):
-    """A copy of the template whose questions let anything pass and whose Spaces hold nothing."""
+    """A copy of the template whose Spaces hold nothing."""
     template = copy_template(tmp_path_factory.mktemp("strict"))
-    questions = QUESTIONS | {"__checked": "yes"}
-    (template / "cookiecutter.json").write_text(json.dumps(questions), "utf-8")
     platforms = template / "{{cookiecutter.project_slug}}" / "tools" / "platforms.json"
     facts = json.loads(platforms.read_text("utf-8"))
     (limit,) = (x for x in facts["platforms"]["huggingface"]["limits"] if x["name"] == "repository")

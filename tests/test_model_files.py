@@ -544,7 +544,7 @@ REFUSED = {
     "pointer": (
         "model.onnx",
         b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 97000000\n",
-        "Git LFS pointer, not the model of 93 MB that it stands for: run `git lfs pull`",
+        "Git LFS pointer, not the model of 97 MB that it stands for: run `git lfs pull`",
     ),
     "web page": ("model.onnx", b"\n<!DOCTYPE html><html>", "is a web page"),
     "noise": ("model.onnx", b"\xff" * 99, "is no ONNX model"),

@@ -114,6 +114,23 @@ def test_weights_alone_wait_for_their_class(bake, model, tmp_path):
 
 # Small models, by the framework that saves them: a script, and the files that it makes.
 SCRIPTS = {
+    # As skl2onnx writes it: the class first, then the probabilities.
+    "onnx": """
+import numpy as np
+import onnx
+
+graph = onnx.parser.parse_graph(
+    "forest (float[n, 4] row) => (int64[n] label, float[n, 3] probabilities) {"
+    "s = MatMul(row, w)  probabilities = Softmax <axis = 1> (s)"
+    "label = ArgMax <axis = 1, keepdims = 0> (probabilities) }"
+)
+graph.initializer.append(onnx.numpy_helper.from_array(np.eye(4, 3, dtype="float32"), "w"))
+model = onnx.helper.make_model(
+    graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8
+)
+onnx.helper.set_model_props(model, {"names": "['red', 'white', 'rose']"})
+onnx.save(model, "forest.onnx")
+""",
     "keras": """
 import keras
 
@@ -122,6 +139,7 @@ network = keras.Sequential(
 )
 network.save("network.h5")
 network.export("saved")
+keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)]).save("table.keras")
 """,
     "pytorch": """
 import torch
@@ -154,6 +172,8 @@ skops.io.dump(forest, "forest.skops")
 """,
 }
 FORMATS = [
+    ("onnx", "tabular", "forest.onnx"),
+    ("keras", "tabular", "table.keras"),
     ("keras", "image-classification", "network.h5"),
     ("keras", "image-classification", "saved"),
     ("pytorch", "image-classification", "exported.pt2"),
@@ -172,8 +192,8 @@ def small(bake, tmp_path_factory):
     def make(framework: str) -> Path:
         folder = tmp_path_factory.mktemp(framework)
         answers = {"task": "tabular", "framework": framework, "platform": "local"}
-        bin_folder = install(bake(**answers))
-        subprocess.run([bin_folder / "python", "-c", SCRIPTS[framework]], cwd=folder, check=True)
+        python = sys.executable if framework == "onnx" else install(bake(**answers)) / "python"
+        subprocess.run([python, "-c", SCRIPTS[framework]], cwd=folder, check=True)
         return folder
 
     return make
@@ -190,6 +210,9 @@ def test_every_format(bake, small, framework, task, name, tmp_path):
             "from torch import nn\n\n\ndef build():\n"
             f"    layers = {layers}\n    return nn.Sequential(*layers)\n"
         )
+    if name.startswith("forest"):  # its names came along
+        labels = (project / "model" / "labels.txt").read_text("utf-8").split()
+        assert sorted(labels) == ["red", "rose", "white"]
     if framework == "scikit-learn" and name != "regressor.pkl":
         assert '"alcohol": 0.0' in (project / "model.py").read_text("utf-8")
     run = subprocess.run(

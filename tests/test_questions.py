@@ -280,7 +280,7 @@ REFUSED = {
     "folder": (["model_path=folder"], ["is a folder without saved_model.pb"]),
     "empty": (["model_path=empty.onnx"], ["empty.onnx is empty"]),
     "text": (["model_path=text.onnx"], ["text.onnx is no ONNX model"]),
-    "pointer": (["model_path=pointer.onnx"], ["is a Git LFS pointer", "118 MB", "git lfs pull"]),
+    "pointer": (["model_path=pointer.onnx"], ["is a Git LFS pointer", "123 MB", "git lfs pull"]),
     "ending": (["model_path=digits.pt"], ["rename it to digits.onnx"]),
     "tier": (["hardware=t4-smal"], ["Did you mean t4-small?", "a100-large"]),
     "tier elsewhere": (["platform=heroku", "hardware=cpu-basic"], ["heroku has no 'cpu-basic'"]),
@@ -421,7 +421,7 @@ def test_terminal(here):
     os.close(mine)
     os.close(its)
     assert "skops model" in shown.stdout and "4 columns" in shown.stdout
-    assert "standard-1x" in shown.stdout and "$5.00/month" in shown.stdout
+    assert "standard-1x" in shown.stdout and "$5/month" in shown.stdout
     assert (here / "iris" / "Procfile").is_file()
 
 

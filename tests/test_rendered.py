@@ -13,6 +13,8 @@ import pytest
 import yaml
 from conftest import CATALOG, OFFERED, QUESTIONS, ROOT
 
+from scripts import prompts
+
 COMMON = {
     ".gitignore", "LICENSE", "README.md", "app.py", "model.py", "server.py",
     "requirements.in", "requirements.txt", "requirements-dev.txt",
@@ -129,6 +131,11 @@ def test_lint(bake, answers):
     ruff("format", "--isolated", "--no-cache", "--check", project)
 
 
+def test_lint_of_the_template():
+    ruff("check", ROOT)
+    ruff("format", "--check", ROOT)
+
+
 def check_schema(*arguments) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "check_jsonschema", *arguments],
@@ -176,9 +183,6 @@ def test_same_answers_same_project(bake, tmp_path):
 
 
 def test_prompts_are_up_to_date():
-    sys.path.insert(0, str(ROOT / "scripts"))
-    import prompts
-
     assert QUESTIONS["__prompts__"] == prompts.prompts()
     for label in QUESTIONS["__prompts__"].values():
         for line in label.values() if isinstance(label, dict) else [label]:

@@ -24,7 +24,7 @@ class Readiness:
 
     def __init__(self, load: Callable[[], object]) -> None:
         self._load = load
-        self._status, self._reason = "loading", None
+        self._state = {"status": "loading"}
         threading.Thread(target=self._run, name="load", daemon=True).start()
 
     def _run(self) -> None:
@@ -32,9 +32,10 @@ class Readiness:
             self._load()
         except Exception as error:
             logger.exception("The model could not be loaded")
-            self._status, self._reason = "failed", f"{type(error).__name__}: {error}"
+            reason = f"{type(error).__name__}: {error}"
+            self._state = {"status": "failed", "reason": reason}
         else:
-            self._status = "ready"
+            self._state = {"status": "ready"}
 
     def healthz(self, request: Request) -> JSONResponse:
         """Answer 200 while the process lives."""
@@ -42,10 +43,8 @@ class Readiness:
 
     def readyz(self, request: Request) -> JSONResponse:
         """Answer 200 once the model is loaded, before that 503, with the reason."""
-        body = {"status": self._status}
-        if self._reason:
-            body["reason"] = self._reason
-        return JSONResponse(body, 200 if self._status == "ready" else 503)
+        state = self._state  # replaced as a whole by the thread that loads
+        return JSONResponse(state, 200 if state["status"] == "ready" else 503)
 
 
 def port() -> int:

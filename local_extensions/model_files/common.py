@@ -47,11 +47,11 @@ def one_line(text: str) -> str:
 
 
 def human(size: float) -> str:
-    """Write a size as people do: 512 bytes, 1.5 kB, 92 MB."""
+    """Write a size as people do: 512 bytes, 1.5 kB, 92 MB, where M is 10^6."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000 or unit == "GB":
             break
-        size /= 1024
+        size /= 1000
     return f"{size:.{0 if unit == 'bytes' or size >= 20 else 1}f} {unit}"
 
 

@@ -174,14 +174,19 @@ def parse_size(text: str) -> int:
     return int(float(number) * (1024 if binary else 1000) ** power)
 
 
+def price(tier: Mapping) -> str:
+    """Write what a tier costs: free, $5/month, or what is noted where that is open."""
+    if tier["price_usd"] is None:
+        return tier["note"]
+    dollars = f"${tier['price_usd']:.2f}/{tier['per']}".replace(".00/", "/")
+    return dollars if tier["price_usd"] else "free"
+
+
 def where(platform: str, hardware: str) -> str:
     """Name a platform and a tier with its price: Heroku, eco ($5/month)."""
     tier = PLATFORMS[platform]["hardware"][hardware]
-    price = tier["price_usd"]
-    cost = "free" if price == 0 else f"${price or 0:.2f}/{tier['per']}"
-    cost = tier["note"] if price is None else cost.replace(".00/", "/")
     doubt = "" if tier["verified"] else ", UNVERIFIED"
-    return f"{PLATFORMS[platform]['title']}, {hardware} ({cost}{doubt})"
+    return f"{PLATFORMS[platform]['title']}, {hardware} ({price(tier)}{doubt})"
 
 
 def pick(kind: str, value: str, known: Iterable[str]) -> str:
@@ -224,8 +229,8 @@ def _checks(platform: str, project: Footprint, own: Mapping) -> Iterator[Check]:
         parts, limit = QUANTITIES[name](project), facts["bytes"]
         predicted = sum(parts.values())
         fits = limit is None or predicted <= limit
-        told = ("source", "as_of", "verified", "written", "disputed")
-        told = {key: facts.get(key) for key in told}
+        keys = ("source", "as_of", "verified", "written", "disputed")
+        told = {key: facts.get(key) for key in keys}
         yield Check(name, predicted, limit, "bytes", fits, parts=parts, **told)
 
 
@@ -354,14 +359,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         own = _read(TOOLS / "project.json")
-        platform, hardware = (
-            options.platform or own.get("platform", ""),
-            options.hardware,
-        )
+        platform = options.platform or own.get("platform", "")
+        hardware = options.hardware
         if platform == own.get("platform"):
             hardware = hardware or own.get("hardware")
-        own_limits = (limit.partition("=") for limit in options.limit)
-        limits = {name: parse_size(text) for name, _, text in own_limits}
+        given = (limit.partition("=") for limit in options.limit)
+        limits = {name: parse_size(text) for name, _, text in given}
         report = check(platform, hardware, footprint(TOOLS.parent), limits)
     except (BadInput, OSError) as error:
         print(f"preflight: {error}", file=sys.stderr)

@@ -11,10 +11,7 @@ class Model:
 
     Attributes:
         input_shape: as the model declares it, batch axis first; None is any length.
-        labels: empty: a Keras model carries no names.
     """
-
-    labels = ()
 
     def __init__(self, path: Path) -> None:
         # Safe mode refuses code hidden in the file, such as a Lambda layer's.

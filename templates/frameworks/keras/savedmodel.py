@@ -11,10 +11,7 @@ class Model:
 
     Attributes:
         input_shape: as the model declares it, batch axis first; None is any length.
-        labels: empty: a SavedModel carries no names.
     """
-
-    labels = ()
 
     def __init__(self, path: Path) -> None:
         # A SavedModel is a program: load only folders that you trust.

@@ -1,11 +1,11 @@
 """Run an ONNX model on arrays."""
 
-from ast import literal_eval
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
+FLOATS = ("tensor(float16)", "tensor(float)", "tensor(double)")
 DTYPES = {
     "tensor(float16)": np.float16,
     "tensor(float)": np.float32,
@@ -18,11 +18,10 @@ DTYPES = {
 
 
 class Model:
-    """A model as a function from a batch to its first output.
+    """A model as a function from a batch to its scores, or its first output.
 
     Attributes:
         input_shape: as the model declares it, batch axis first; None is any length.
-        labels: the names of the classes, if the model carries them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,12 +33,13 @@ class Model:
         self.input_shape = tuple(
             n if isinstance(n, int) else None for n in declared.shape
         )
-        names = self._session.get_modelmeta().custom_metadata_map.get("names")
-        self.labels = tuple(literal_eval(names).values()) if names else ()
+        # A scikit-learn classifier gives the class first, and then the probabilities.
+        outputs = self._session.get_outputs()
+        self._output = next((o for o in outputs if o.type in FLOATS), outputs[0]).name
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Run the model on a batch of inputs, batch axis first."""
         batch = np.asarray(batch, self._dtype)
         missing_axes = len(self.input_shape) - batch.ndim
         batch = batch.reshape(batch.shape + (1,) * missing_axes)
-        return self._session.run(None, {self._name: batch})[0]
+        return self._session.run([self._output], {self._name: batch})[0]

@@ -16,12 +16,9 @@ class Model:
 
     Attributes:
         input_shape: None: weights do not tell.
-        labels: empty: weights carry no names.
     """
 
     input_shape = None
-    labels = ()
-
     def __init__(self, path: Path) -> None:
         if path.suffix == ".safetensors":
             weights = load_file(path)

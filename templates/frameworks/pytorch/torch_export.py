@@ -13,10 +13,7 @@ class Model:
 
     Attributes:
         input_shape: as the model declares it, batch axis first; None is any length.
-        labels: empty: an exported program carries no names.
     """
-
-    labels = ()
 
     def __init__(self, path: Path) -> None:
         program = torch.export.load(path)

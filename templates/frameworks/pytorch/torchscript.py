@@ -13,12 +13,9 @@ class Model:
 
     Attributes:
         input_shape: None: TorchScript does not tell.
-        labels: empty: TorchScript carries no names.
     """
 
     input_shape = None
-    labels = ()
-
     def __init__(self, path: Path) -> None:
         # TorchScript is a program: load only files that you trust.
         self._module = torch.jit.load(path, map_location=DEVICE).eval()

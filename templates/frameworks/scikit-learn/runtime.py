@@ -15,7 +15,6 @@ class Model:
 
     Attributes:
         input_shape: (None, number of features), or None if the model does not tell.
-        labels: the names of the classes, if the model carries them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,14 +27,12 @@ class Model:
             self._estimator = joblib.load(path)
         features = getattr(self._estimator, "n_features_in_", None)
         self.input_shape = (None, features) if features else None
-        classes = getattr(self._estimator, "classes_", ())
-        self.labels = tuple(str(name) for name in classes)
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Return class probabilities, (n, classes), or predicted numbers, (n,)."""
         if hasattr(self._estimator, "predict_proba"):
             return self._estimator.predict_proba(batch)
         predicted = self._estimator.predict(batch)
-        if self.labels:
+        if hasattr(self._estimator, "classes_"):
             return np.equal.outer(predicted, self._estimator.classes_).astype(float)
         return predicted

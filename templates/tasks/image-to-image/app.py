@@ -14,7 +14,7 @@ from model import load, predict
 EXAMPLES = sorted(map(str, Path(__file__).parent.glob("examples/*")))
 
 {% if zero %}
-{% include "parts/zero-" ~ catalog.frameworks[cookiecutter.__framework].zero ~ ".py" %}
+{% include ["frameworks/" ~ cookiecutter.__framework ~ "/zero.py", "parts/zero.py"] %}
 
 {% endif %}
 demo = gr.Interface(

@@ -12,13 +12,7 @@ from runtime import Model
 
 MODEL = Path(__file__).parent / "model" / {{ model.file | py }}
 
-# How a picture becomes numbers: (pixel / 255 - MEAN) / STD.
-{% if model.pixel_source %}
-# These are the values of {{ model.pixel_source }}.
-{% endif %}
-INPUT_SHAPE = {{ model.input_shape | py }}  # where the model does not tell it
-MEAN = {{ model.mean | py }}
-STD = {{ model.std if model.std is string else model.std | py }}
+{% include "parts/pixels.py" %}
 
 {% include "parts/load.py" %}
 

@@ -16,7 +16,7 @@ def filled(*row: float | None) -> list[dict]:
 
 
 {% if zero %}
-{% include "parts/zero-" ~ catalog.frameworks[cookiecutter.__framework].zero ~ ".py" %}
+{% include ["frameworks/" ~ cookiecutter.__framework ~ "/zero.py", "parts/zero.py"] %}
 
 {% endif %}
 demo = gr.Interface(

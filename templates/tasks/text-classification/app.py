@@ -10,7 +10,7 @@ import server
 from model import load, predict
 
 {% if zero %}
-{% include "parts/zero-" ~ catalog.frameworks[cookiecutter.__framework].zero ~ ".py" %}
+{% include ["frameworks/" ~ cookiecutter.__framework ~ "/zero.py", "parts/zero.py"] %}
 
 {% endif %}
 demo = gr.Interface(
