@@ -169,6 +169,7 @@ with open("regressor.pkl", "wb") as file:
 import skops.io
 
 skops.io.dump(forest, "forest.skops")
+joblib.dump(RandomForestClassifier(5, random_state=0).fit(X, (y > 150) * 4 + 3), "threes.joblib")
 """,
 }
 FORMATS = [
@@ -181,6 +182,7 @@ FORMATS = [
     ("scikit-learn", "tabular", "forest.joblib"),
     ("scikit-learn", "tabular", "regressor.pkl"),
     ("scikit-learn", "tabular", "forest.skops"),
+    ("scikit-learn", "tabular", "threes.joblib"),
 ]
 
 
@@ -215,6 +217,12 @@ def test_every_format(bake, small, framework, task, name, tmp_path):
         assert sorted(labels) == ["red", "rose", "white"]
     if framework == "scikit-learn" and name != "regressor.pkl":
         assert '"alcohol": 0.0' in (project / "model.py").read_text("utf-8")
+    if name == "threes.joblib":  # classes that are numbers keep them as names
+        ask = "import model; print(sorted(model.predict(*model.FEATURES.values())))"
+        told = subprocess.check_output([install(project) / "python", "-c", ask], cwd=project)
+        assert told == b"['3', '7']\n"
+    ruff = [sys.executable, "-m", "ruff", "format", "--isolated", "--no-cache", "--check", baked]
+    subprocess.run(ruff, check=True)
     run = subprocess.run(
         [install(project) / "pytest", "-q"],
         cwd=project,

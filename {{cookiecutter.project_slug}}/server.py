@@ -68,7 +68,10 @@ def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
     args = parser.parse_args()
     try:
         server_port = port()
-        readiness = Readiness(load)
+    except ValueError as error:
+        sys.exit(f"The app cannot be served: {error}")
+    readiness = Readiness(load)
+    try:
         demo.launch(
             server_port=server_port,
             share=args.share,
@@ -81,5 +84,5 @@ def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
                 ]
             },
         )
-    except (OSError, ValueError) as error:
-        sys.exit(f"The app cannot be served: {error}")
+    except OSError:
+        sys.exit(f"Port {server_port} is taken or cannot be had: set PORT to another.")

@@ -8,7 +8,8 @@ def _labelled(scores: np.ndarray) -> dict[str, float]:
     if LABELS.exists():
         names = LABELS.read_text("utf-8").splitlines()
     else:
-        names = [f"class {n}" for n in range(scores.size)]
+        numbers = [f"class {n}" for n in range(scores.size)]
+        names = getattr(load(), "labels", numbers) or numbers
     if len(names) != scores.size:
         raise ValueError(f"{len(names)} labels for a model of {scores.size} classes")
     return {name: float(score) for name, score in zip(names, scores, strict=True)}

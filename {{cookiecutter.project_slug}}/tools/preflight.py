@@ -306,10 +306,11 @@ def footprint(folder: Path) -> Footprint:
             sources += count
     sizes = _read(folder / "tools" / "sizes.json")["packages"]
     text = (folder / "requirements.txt").read_text("utf-8")
-    pins = re.findall(r"^(\w[\w.-]*)[^;#\n]*(;?)", text, re.MULTILINE)
+    pins = re.findall(r"^(\w[\w.-]*)[^;#\n]*;?([^#\n]*)", text, re.MULTILINE)
     pins = [(re.sub(r"[-_.]+", "-", name).lower(), marker) for name, marker in pins]
-    # A pin with a condition that has no recorded size is for another system.
-    packages = {n: sizes.get(n) for n, marker in pins if n in sizes or not marker}
+    # Without a recorded size, a pin with a condition is for a system other than Linux.
+    here = {n for n, marker in pins if not marker.strip() or "== 'linux'" in marker}
+    packages = {n: sizes.get(n) for n, _ in pins if n in sizes or n in here}
     github = (folder / ".github").is_dir()
     return Footprint(weights, sources, largest, packages, 0, tuple(pointers), github)
 

@@ -19,6 +19,7 @@ class Model:
     """
 
     input_shape = None
+
     def __init__(self, path: Path) -> None:
         if path.suffix == ".safetensors":
             weights = load_file(path)

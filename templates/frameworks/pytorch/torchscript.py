@@ -16,6 +16,7 @@ class Model:
     """
 
     input_shape = None
+
     def __init__(self, path: Path) -> None:
         # TorchScript is a program: load only files that you trust.
         self._module = torch.jit.load(path, map_location=DEVICE).eval()

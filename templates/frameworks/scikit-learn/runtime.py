@@ -15,6 +15,7 @@ class Model:
 
     Attributes:
         input_shape: (None, number of features), or None if the model does not tell.
+        labels: the classes, as text; empty for a regression.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,6 +28,7 @@ class Model:
             self._estimator = joblib.load(path)
         features = getattr(self._estimator, "n_features_in_", None)
         self.input_shape = (None, features) if features else None
+        self.labels = [str(name) for name in getattr(self._estimator, "classes_", ())]
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Return class probabilities, (n, classes), or predicted numbers, (n,)."""

@@ -10,9 +10,10 @@ import server
 from model import FEATURES, load, predict
 
 
-def filled(*row: float | None) -> list[dict]:
-    """Refuse a row with an empty field."""
-    return [gr.validate(value is not None, "Fill in this field.") for value in row]
+def filled(*row: float | None) -> list[dict] | dict:
+    """Refuse a row with an empty field; Gradio takes no list for a single one."""
+    told = [gr.validate(value is not None, "Fill in this field.") for value in row]
+    return told if len(told) > 1 else told[0]
 
 
 {% if zero %}

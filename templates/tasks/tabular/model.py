@@ -35,7 +35,7 @@ def predict(*row: float) -> dict[str, float] | float:
             f"the model takes {model.input_shape[-1]} columns, the row has {len(row)}: "
             "edit FEATURES in model.py"
         )
-    output = np.atleast_1d(model(np.array([row], np.float32))[0])
+    output = np.atleast_1d(model(np.array([row]))[0])
     if output.size == 1 and not LABELS.exists():
         return float(output[0])
     return _labelled(output)
