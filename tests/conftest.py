@@ -30,6 +30,14 @@ def pytest_sessionfinish(session):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+def ruff(*arguments) -> None:
+    """Fail with what ruff says of the files."""
+    run = subprocess.run(
+        [sys.executable, "-m", "ruff", *arguments], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_home(tmp_path_factory):
     """Keep the user's settings and replay files out of the tests."""
@@ -52,18 +60,6 @@ def bake(tmp_path_factory):
         )
 
     return generate
-
-
-@pytest.fixture
-def generate(tmp_path):
-    """Return a function that runs the command line, as a user does, in an empty folder."""
-
-    def run(*answers: str, **options) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "cookiecutter", "--no-input", str(ROOT), *answers]
-        options = {"cwd": tmp_path, "capture_output": True, "text": True} | options
-        return subprocess.run(command, check=False, **options)
-
-    return run
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from conftest import ruff
 from gradio_client import Client, handle_file
-from running import BUILD, clean_environment, free_port, install, photograph, served
+from running import BUILD, clean_environment, free_port, install, served
 
 pytestmark = pytest.mark.slow
 
@@ -75,11 +76,9 @@ def model(bake):
 
 
 @pytest.mark.parametrize("name", ["inception_v3.keras", "network.onnx", "network.pt"])
-def test_from_file_to_dyno(bake, model, name, tmp_path):
+def test_from_file_to_dyno(bake, model, photo, name):
     project = bake(model_path=str(model(name)), platform="heroku")
     assert (project / "model" / name).stat().st_size == model(name).stat().st_size
-    photo = tmp_path / "photo.jpg"
-    photo.write_bytes(photograph())
     port, folder = free_port(), install(project)
     line = (project / "Procfile").read_text("utf-8").removeprefix("web: ")
     environment = clean_environment(folder, PORT=str(port), DYNO="web.1")
@@ -221,8 +220,7 @@ def test_every_format(bake, small, framework, task, name, tmp_path):
         ask = "import model; print(sorted(model.predict(*model.FEATURES.values())))"
         told = subprocess.check_output([install(project) / "python", "-c", ask], cwd=project)
         assert told == b"['3', '7']\n"
-    ruff = [sys.executable, "-m", "ruff", "format", "--isolated", "--no-cache", "--check", baked]
-    subprocess.run(ruff, check=True)
+    ruff("format", "--isolated", "--no-cache", "--check", baked)
     run = subprocess.run(
         [install(project) / "pytest", "-q"],
         cwd=project,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import CATALOG, OFFERED, QUESTIONS, ROOT
+from conftest import CATALOG, OFFERED, QUESTIONS, ROOT, ruff
 
 from scripts import prompts
 
@@ -115,13 +115,6 @@ def test_text(bake, answers):
 def test_record_is_the_answers(bake, answers):
     recorded = json.loads((bake(**answers) / "tools" / "project.json").read_text("utf-8"))
     assert recorded.items() >= answers.items()
-
-
-def ruff(*arguments) -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "ruff", *arguments], capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_lint(bake, answers):
