@@ -21,6 +21,7 @@ class ProjectExtension(Extension):
             "choose_model": questions.choose_model,
             "choose_framework": questions.choose_framework,
             "show_hardware": questions.show_hardware,
+            "check": questions.check,
             "folder": questions.folder,
             "model": model.model,
             "hardware": host.hardware,

@@ -1,6 +1,7 @@
 """Which files a project has besides those that every project has."""
 
 import json
+from pathlib import Path
 
 from .catalog import TEMPLATES, Answers
 from .host import hosting
@@ -42,6 +43,9 @@ def record(answers: Answers) -> str:
     """Write down the answers, so that the project can be generated again."""
     public = {k: v for k, v in answers.items() if not k.startswith("_")}
     public["framework"] = answers["__framework"]
-    text = json.dumps({"template": answers["_template"], **public}, indent=2, ensure_ascii=False)
+    public["model_path"] = Path(answers["__model"]).name  # folders are the owner's affair
+    template = answers["_template"]
+    template = Path(template).resolve().name if Path(template).exists() else template
+    text = json.dumps({"template": template, **public}, indent=2, ensure_ascii=False)
     # A path may hold bytes that are no text; as an escape, JSON holds them too.
     return text.encode("utf-8", "backslashreplace").decode()

@@ -50,6 +50,20 @@ def _model(task_name: str, framework: str, own: str) -> dict[str, Any]:
     return described
 
 
+def takes(found: model_files.ModelFile) -> tuple[str, set[str]]:
+    """Say what a model takes, and which inputs of a task that can be; none if it is unknown."""
+    shape = found.input_shape or ()
+    if len(shape) == 4:
+        return "pictures", {"picture"}
+    columns = found.n_features or (shape[1] if len(shape) == 2 else None)
+    if found.input_dtype == "string" and columns in (None, 1):
+        return "text", {"text"}
+    if len(shape) != 2:
+        return "", set()
+    flat = columns and columns >= 64 and math.isqrt(columns) ** 2 == columns
+    return f"{columns or 'any number of'} columns", {"row", "picture"} if flat else {"row"}
+
+
 def _to_do(found, described: dict[str, Any], task: str) -> Iterator[str]:
     """Tell what the file does not, and its owner has to write down."""
     if "architecture" in described:

@@ -10,7 +10,8 @@ import re
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,9 @@ from cookiecutter.exceptions import FailedHookException
 
 from . import host, model_files, quoting
 from .catalog import FRAMEWORKS, TASKS, Answers
-from .model import inspect, model
+from .model import inspect, takes
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w-]*/[\w.-]+(@[\w.-]+)?", re.ASCII)
-LENGTHS = {"project_name": 100, "description": 300}
 
 
 class Refused(FailedHookException):
@@ -35,18 +35,37 @@ def choose_model(answers: Answers) -> str:
         return ""
     path = Path(os.path.expanduser(given)).absolute()
     if HUB_ID.fullmatch(given) and not path.parent.exists():
+        name, _, revision = given.partition("@")
+        at = f" --revision {revision}" if revision else ""
         raise Refused(
             f"model_path: there is no file {given} here. If it is a model on the Hub, which is "
-            f"not fetched for you yet: hf download {given.partition('@')[0]} FILE, and give the "
-            "file's path."
+            f"not fetched for you yet: hf download {name} FILE{at}, and give the file's path."
         )
+    _refuse(_own_model(path))
+    if _interactive():
+        _tell(inspect(path).detail, *inspect(path).notes)
+    return str(path)
+
+
+def _own_model(path: Path) -> Iterator[str]:
     try:
         found = inspect(path)
+        labels = path.with_name("labels.txt").read_text("utf-8-sig").rstrip().splitlines()
     except model_files.Unusable as error:
-        raise Refused(f"model_path: {error}") from None
-    if _interactive():
-        _tell(found.detail, *found.notes)
-    return str(path)
+        yield f"model_path: {error}"
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError):
+        yield "labels.txt: the file beside the model is no text in UTF-8. Save it as such."
+    else:
+        known = found.labels or labels
+        if len(labels) != len(known):
+            yield (
+                f"labels.txt: the file beside the model names {len(labels)} classes, and the "
+                f"model itself {len(known)}. Mend it, or move it elsewhere."
+            )
+        for name in {name for name in labels if labels.count(name) > 1}:
+            yield f"labels.txt: {name[:60]!r} stands there twice. Give each class its own name."
 
 
 def _interactive() -> bool:
@@ -56,6 +75,11 @@ def _interactive() -> bool:
 
 def _tell(*lines: str) -> None:
     print("".join(f"        {line}\n" for line in lines), end="")
+
+
+def _refuse(problems: Iterable[str]) -> None:
+    if text := "\n".join(problems):
+        raise Refused(text)
 
 
 def choose_framework(answers: Answers) -> str:
@@ -102,36 +126,50 @@ def _useful(answers: Answers) -> dict[str, Any]:
     return {name: tier for name, tier in tiers.items() if tier["class"] in classes}
 
 
-def check(answers: Answers) -> None:
-    """Refuse answers that cannot work together, all problems at once."""
-    problems = [*_texts(answers), *_hardware(answers)] or [*_fit(answers)]
-    if problems:
-        raise Refused("\n".join(problems))
+def check(answers: Answers, question: str) -> str:
+    """Refuse an answer right behind its question, before the next one is asked."""
+    if _interactive():
+        _refuse(CHECKS[question](answers))
+    return ""
 
 
 def folder(answers: Answers) -> str:
-    """Return the project's name; refuse answers that cannot work.
+    """Return the project's name; refuse answers that cannot work, all problems at once.
 
     Called before anything is made, after the questions and at a replay, which asks none.
     """
-    try:
-        model(answers)
-    except model_files.Unusable as error:
-        raise Refused(f"model_path: {error}") from None
-    check(answers)
+    if "_output_dir" in answers:  # else it is an answer that names this one
+        if answers["__model"]:
+            _refuse(_own_model(Path(answers["__model"])))
+        _refuse(problem for check in CHECKS.values() for problem in check(answers))
+        report = host.fit(answers)
+        _refuse([] if report.fits else [report.as_text()])
     return answers["project_slug"]
 
 
-def _texts(answers: Answers) -> Iterator[str]:
-    for question, longest in LENGTHS.items():
-        text = answers[question]
-        odd = {
-            f"U+{ord(c):04X}" for c in text if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")
-        }
-        if odd:
-            yield f"{question}: holds {', '.join(sorted(odd))}. Write one line of plain text."
-        elif not 0 < len(text.strip()) <= longest:
-            yield f"{question}: has {len(text.strip())} characters. Write 1 to {longest}."
+def _task(answers: Answers) -> Iterator[str]:
+    if not answers["__model"]:
+        return
+    found, chosen = inspect(Path(answers["__model"])), TASKS[answers["task"]]
+    what, kinds = takes(found)
+    if kinds and chosen["input"] not in kinds:
+        fitting = [name for name, task in TASKS.items() if task["input"] in kinds]
+        yield (
+            f"task: {found.path.name} takes {what}, not {chosen['does'].partition(' in,')[0]}. "
+            f"Answer {' or '.join(fitting)}."
+        )
+
+
+def _text(answers: Answers, question: str, longest: int) -> Iterator[str]:
+    text = answers[question]
+    odd = {f"U+{ord(c):04X}" for c in text if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")}
+    if odd:
+        yield f"{question}: holds {', '.join(sorted(odd))}. Write one line of plain text."
+    elif not 0 < len(text.strip()) <= longest:
+        yield f"{question}: has {len(text.strip())} characters. Write 1 to {longest}."
+
+
+def _slug(answers: Answers) -> Iterator[str]:
     name = answers["project_slug"]
     if not quoting.is_slug(name):
         yield (
@@ -151,21 +189,30 @@ def _hardware(answers: Answers) -> Iterator[str]:
         hint = f"Did you mean {near[0]}? " if near else ""
         yield (
             f"hardware: {answers['platform']} has no {chosen[:60]!r}. {hint}"
-            f"It has {', '.join(tiers)}."
+            f"Answer one of {', '.join(useful)}."
         )
     elif chosen not in useful:
         yield (
             f"hardware: {framework['title']} makes no use of the GPU of {chosen}. Answer one "
             f"of {', '.join(useful)}."
         )
-    elif answers["python_version"] not in tiers[chosen].get("python", answers["python_version"]):
+
+
+def _python(answers: Answers) -> Iterator[str]:
+    tier, chosen = host.hardware(answers["platform"]).get(answers["hardware"], {}), "python_version"
+    if answers[chosen] not in tier.get("python", answers[chosen]):
         yield (
-            f"python_version: {chosen} does not run {answers['python_version']}. Answer "
-            f"{' or '.join(tiers[chosen]['python'])}."
+            f"{chosen}: {answers['hardware']} does not run {answers[chosen]}. Answer "
+            f"{' or '.join(tier['python'])}."
         )
 
 
-def _fit(answers: Answers) -> Iterator[str]:
-    report = host.fit(answers)
-    if not report.fits:
-        yield report.as_text()
+# What may be wrong with the answer to a question.
+CHECKS = {
+    "task": _task,
+    "project_name": partial(_text, question="project_name", longest=100),
+    "project_slug": _slug,
+    "description": partial(_text, question="description", longest=300),
+    "hardware": _hardware,
+    "python_version": _python,
+}

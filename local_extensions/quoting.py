@@ -18,7 +18,7 @@ def is_slug(text: str) -> bool:
 
 def slug(text: str) -> str:
     """Make such a name from any text."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
     words = re.sub(r"[^a-z0-9]+", "-", plain.replace("'", "")).lstrip("-0123456789")
     name = words[:SLUG_LENGTH].strip("-")
     return name if is_slug(name) else f"{name}-app".lstrip("-")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import onnx
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -219,7 +220,7 @@ def test_any_name_of_a_model(here, tmp_path, name):
         ast.parse(file.read_text("utf-8"))
     assert f'"{weights.name}"' in (made / "model.py").read_text("utf-8")
     recorded = json.loads((made / "tools" / "project.json").read_text("utf-8"))
-    assert recorded["model_path"] == path
+    assert recorded["model_path"] == Path(path).name, "the owner's folders are not told"
     assert texts(made)[0].isprintable()
 
 
@@ -252,6 +253,14 @@ def models(here):
     (here / "pointer.onnx").write_text(pointer)
     shutil.copy(DIGITS, here / "digits.onnx")
     shutil.copy(DIGITS, here / "digits.pt")
+    shutil.copy(IRIS, here / "iris.skops")
+    for folder, labels in LABELS.items():
+        (here / folder).mkdir()
+        shutil.copy(IRIS, here / folder)
+        (here / folder / "labels.txt").write_bytes(labels)
+    named = onnx.load(DIGITS)
+    onnx.helper.set_model_props(named, {"names": str(list("0123456789"))})
+    onnx.save(named, here / "two" / "named.onnx")
     sparse(here / "big.safetensors", 1_200_000_000)
     return here
 
@@ -264,6 +273,12 @@ def sparse(path: Path, size: int) -> None:
     os.truncate(path, 8 + len(header) + size)
 
 
+LABELS = {
+    "two": b"a\nb\n",
+    "twins": b"a\na\nc\n",
+    "odd": b"\xff\xfe",
+    "fine": b"\xef\xbb\xbfa\r\nb\nc\n\n",
+}
 BIG = ["model_path=big.safetensors", "task=tabular"]
 REFUSED = {
     "combination": (["task=tabular", "framework=python"], ["tabular is not offered with python"]),
@@ -276,6 +291,21 @@ REFUSED = {
         ["model_path=big.safetensors", "task=text-classification"],
         ["text-classification is not offered with pytorch"],
     ),
+    "row for a picture": (
+        ["model_path=iris.skops"], ["task: iris.skops takes 4 columns, not a picture. Answer tabular."]
+    ),
+    "picture for a row": (
+        ["model_path=digits.onnx", "task=tabular"],
+        ["takes pictures, not a row of figures. Answer image-classification or image-to-image."],
+    ),
+    "row for a text": (
+        ["model_path=iris.skops", "task=text-classification"], ["takes 4 columns, not a text"]
+    ),
+    "too few labels": (
+        ["model_path=two/named.onnx"], ["names 2 classes, and the model itself 10"]
+    ),
+    "equal labels": (["model_path=twins/iris.skops", "task=tabular"], ["labels.txt: 'a' stands there"]),
+    "odd labels": (["model_path=odd/iris.skops", "task=tabular"], ["labels.txt: ", "no text in UTF-8"]),
     "missing": (["model_path=digit.onnx"], ["does not exist. Did you mean digits.onnx?"]),
     "folder": (["model_path=folder"], ["is a folder without saved_model.pb"]),
     "empty": (["model_path=empty.onnx"], ["empty.onnx is empty"]),
@@ -288,11 +318,18 @@ REFUSED = {
         ["task=tabular", "framework=scikit-learn", "hardware=t4-small"],
         ["scikit-learn makes no use of the GPU of t4-small", "cpu-basic"],
     ),
+    "no useless tier": (
+        ["task=tabular", "hardware=none"], ["Answer one of zero-a10g, cpu-basic, cpu-upgrade."]
+    ),
     "heroku": ([*BIG, "platform=heroku"], ["weights 1.2 GB", "packages", " of 1 GB", "What would fit"]),
     "huggingface": ([*BIG, "platform=huggingface"], ["weights 1.2 GB", " of 1 GB", "Use Docker"]),
     "several": (
         ["project_name=a\tb", "description=", "project_slug=A", "hardware=gpu"],
         ["project_name: ", "description: ", "project_slug: ", "hardware: "],
+    ),
+    "several with a model": (
+        ["model_path=iris.skops", "framework=scikit-learn", "project_slug=A", "hardware=gpu"],
+        ["task: ", "project_slug: ", "hardware: "],
     ),
 }  # fmt: skip
 
@@ -321,6 +358,10 @@ def test_no_limit_no_refusal(ask, models, platform):
     result = ask(*BIG, f"platform={platform}", "project_slug=made", "--accept-hooks", "no")
     assert result.exit_code == 0, result.output
     assert "2.36 GB, no limit" in (models / "made" / "README.md").read_text("utf-8")
+
+
+def test_labels_of_a_windows_editor(ask, models):
+    assert ask("model_path=fine/iris.skops", "task=tabular", "project_slug=made").exit_code == 0
 
 
 # Ways to call -----------------------------------------------------------------------------
@@ -410,16 +451,51 @@ def test_typed_answers(here):
     assert texts(here / "app")[0] == "49"
 
 
+def test_answer_that_names_the_slug(here):
+    """It is not the name of the folder, whose rendering checks all answers."""
+    answers = ["project_slug=made", "description={{cookiecutter.project_slug}}"]
+    done = run("--no-input", ROOT, *answers, cwd=here)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert texts(here / "made")[1] == "made"
+
+
+def at_terminal(here: Path, typed: str) -> subprocess.CompletedProcess:
+    """Run the command line for somebody who types."""
+    mine, its = pty.openpty()
+    os.write(mine, typed.encode())
+    command = [sys.executable, "-m", "cookiecutter", ROOT]
+    try:
+        return subprocess.run(
+            command, stdin=its, cwd=here, capture_output=True, text=True, check=False, timeout=60
+        )
+    finally:
+        os.close(mine)
+        os.close(its)
+
+
+@pytest.mark.parametrize(
+    ("question", "answers"),
+    [
+        ("task", {"model_path": "digits.onnx", "task": "tabular"}),
+        ("project_name", {"project_name": "x" * 101}),
+        ("project_slug", {"project_slug": "CON"}),
+        ("description", {"description": "x" * 301}),
+        ("hardware", {"hardware": "t5"}),
+        ("python_version", {"python_version": "3.11"}),
+    ],
+)
+def test_refusal_right_behind_the_question(models, question, answers):
+    typed = lines(**answers).splitlines(keepends=True)[: ASKED.index(question) + 1]
+    done = at_terminal(models, "".join(typed))
+    last = done.stdout.rpartition("\n        ")[2]
+    assert done.returncode == 1 and f"{question}: " in last, done.stdout + done.stderr
+
+
 def test_terminal(here):
     """Somebody at a terminal is told what the model is and what the hardware costs."""
     shutil.copy(IRIS, here / "iris.skops")
     typed = lines(model_path="iris.skops", task="tabular", platform="heroku")
-    mine, its = pty.openpty()
-    os.write(mine, typed.encode())
-    command = [sys.executable, "-m", "cookiecutter", ROOT]
-    shown = subprocess.run(command, stdin=its, cwd=here, capture_output=True, text=True, check=True)
-    os.close(mine)
-    os.close(its)
+    shown = at_terminal(here, typed)
     assert "skops model" in shown.stdout and "4 columns" in shown.stdout
     assert "standard-1x" in shown.stdout and "$5/month" in shown.stdout
     assert (here / "iris" / "Procfile").is_file()
