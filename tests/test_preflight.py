@@ -2,10 +2,13 @@
 
 import importlib.util
 import json
+import random
 import shutil
 import subprocess
 import sys
+import zlib
 from datetime import date, timedelta
+from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -266,11 +269,17 @@ def test_packages_that_are_too_big_leave_only_other_platforms(preflight, of):
 
 
 def test_soft_limit_warns_and_fits(preflight, of):
-    report = preflight.check("heroku", None, of(200_000_000))
+    report = preflight.check("heroku", "basic", of(200_000_000))
     assert report.fits
     assert any("over 300 MB (unverified)" in note for note in report.notes)
-    assert not preflight.check("heroku", None, of(100_000_000)).notes
-    assert not preflight.check("heroku", None, of(2 * GIGA)).notes
+    assert not preflight.check("heroku", "basic", of(100_000_000)).notes
+    assert not preflight.check("heroku", "basic", of(2 * GIGA)).notes
+
+
+def test_what_a_tier_asks_is_told(preflight, of):
+    report = preflight.check("huggingface", "cpu-basic", of(1))
+    assert "creating one needs PRO" in report.as_text()
+    assert "what your host charges" not in str(preflight.check("docker", "cpu", of(1)).notes)
 
 
 @pytest.mark.parametrize(
@@ -429,6 +438,61 @@ def test_package_without_a_size_is_named(project):
     assert "left-pad not in the recorded sizes" in done.stderr
     # A Space installs packages outside its repository: nothing there depends on them.
     assert run(project, "--platform", "huggingface").returncode == 0
+
+
+def test_package_in_another_version_is_named(project):
+    """A lock made again brings versions whose sizes nobody has recorded."""
+    requirements = project / "requirements.txt"
+    requirements.write_text(requirements.read_text().replace("numpy==2.4.0", "numpy==2.5.0"))
+    done = run(project)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "numpy not in the recorded sizes (tools/sizes.json) in this version" in done.stderr
+
+
+def test_package_in_several_versions_has_the_recorded_one(project):
+    with open(project / "requirements.txt", "a") as file:
+        file.write("numpy==2.2.6 ; python_full_version < '3.12'\n")
+    assert run(project).returncode == 0
+
+
+def test_installed_package_is_weighed_with_what_it_requires(preflight, project):
+    """What nobody recorded is counted as it is in the environment that runs preflight."""
+    version = metadata.version("httpx")
+    with open(project / "requirements.txt", "a") as file:
+        file.write(f"httpx == {version}\n")
+    packages = preflight.footprint(project).packages
+    assert {"httpcore", "h11", "idna"} <= packages.keys()
+    folder = Path(metadata.distribution("httpx").locate_file("httpx"))
+    sources = sum(path.stat().st_size for path in folder.rglob("*.py"))
+    assert packages["httpx"]["installed"] == pytest.approx(sources, rel=0.15)  # the metadata
+    assert 0.2 < packages["httpx"]["wheel"] / packages["httpx"]["installed"] < 0.5
+    assert packages["httpx"]["bytecode"] == pytest.approx(1.24 * sources, rel=0.01)
+    assert packages["gradio"] == PACKAGES["gradio"], "recorded"
+
+
+@pytest.mark.parametrize("size", [1_000, 5_000_000, 40_000_000])
+def test_large_file_is_weighed_by_a_sample(preflight, tmp_path, size):
+    noise = random.Random(0).randbytes(size // 2)
+    path = tmp_path / "weights"
+    path.write_bytes(b"".join(noise[n : n + 500] + b"0" * 500 for n in range(0, size // 2, 500)))
+    count = path.stat().st_size
+    assert preflight._deflated(path, count) == pytest.approx(
+        len(zlib.compress(path.read_bytes())), rel=0.03
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["requests", "requests>=2", "git+https://example.org/a.git", "a @ https://example.org/a.whl",
+     "-r more.txt", "-e .", "./a.whl", "a==1.*"],
+)  # fmt: skip
+def test_line_that_is_no_pin_is_named(project, line):
+    with open(project / "requirements.txt", "a") as file:
+        file.write(f"{line}\nuntold\n")
+    done = run(project)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert f"'{line}', 'untold' is not NAME==VERSION" in done.stderr
 
 
 def test_package_without_a_size_does_not_hide_a_refusal(project):

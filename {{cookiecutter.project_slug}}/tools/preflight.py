@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import textwrap
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -26,6 +27,9 @@ PLATFORMS, GITHUB = FACTS["platforms"], FACTS["repositories"]["github"]
 # bytecode (within 1.1 % of five sets that were measured); of Python 30 MB. Weights
 # hardly compress at all.
 GZIP_OF_WHEELS, GZIP_OF_BYTECODE, GZIP_OF_PYTHON = 0.97, 0.355, 30_000_000
+
+# Bytes of bytecode for a byte of source, in five installed sets (Python 3.12).
+BYTECODE_OF_SOURCES = 1.24
 
 HALVABLE = {".onnx", ".pt", ".pt2", ".pth", ".safetensors", ".keras", ".h5"}
 
@@ -55,7 +59,8 @@ class Footprint(NamedTuple):
         if missing := [name for name, sizes in self.packages.items() if not sizes]:
             raise BadInput(
                 f"It cannot be told whether this fits: {', '.join(missing)} not in the "
-                "recorded sizes (tools/sizes.json)."
+                "recorded sizes (tools/sizes.json) in this version, nor installed here: "
+                "run pip install -r requirements.txt first."
             )
         return sum(sizes[part] for sizes in self.packages.values())
 
@@ -116,7 +121,8 @@ class Check(NamedTuple):
         yield f"{self.name:10} [{'#' * used:.<{cells}}] {total}, {spare}"
         if not self.fits:
             parts = sorted(self.parts.items(), key=lambda part: -part[1])
-            yield "  = " + " + ".join(f"{name} {size(count)}" for name, count in parts)
+            sizes = (f"{name} {size(count)}" for name, count in parts if count)
+            yield f"  = {' + '.join(sizes)}"
         days = (date.today() - date.fromisoformat(self.as_of)).days
         age = "over a year old" if days > 365 else f"{days} days old"
         doubt = "" if self.verified else ", UNVERIFIED"
@@ -209,7 +215,7 @@ def check(
     checks = tuple(_checks(platform, project, limits))
     fits = all(check.fits for check in checks)
     ways = () if fits else tuple(_ways_out(platform, hardware, project, limits))
-    notes = tuple(_notes(platform, project))
+    notes = tuple(_notes(platform, hardware, project))
     return Report(platform, hardware, fits, checks, ways, notes)
 
 
@@ -275,9 +281,12 @@ def _variants(project: Footprint) -> Iterator[tuple[str, Footprint]]:
     yield ", with the weights in a model repository on the Hub, fetched at start", hub
 
 
-def _notes(platform: str, project: Footprint) -> Iterator[str]:
+def _notes(platform: str, hardware: str, project: Footprint) -> Iterator[str]:
     """Yield what to know beside the checks."""
+    tier = PLATFORMS[platform]["hardware"][hardware]
     rules = PLATFORMS[platform]["rules"]
+    if tier["note"] and tier["note"] not in where(platform, hardware):
+        yield f"{hardware}: {tier['note']}."
     lfs = "".join(f" {rule['what']}" for rule in rules if rule["name"] == "lfs")
     for name in project.pointers:
         yield f"{name} is a Git LFS pointer, counted as what it stands for.{lfs}"
@@ -305,14 +314,90 @@ def footprint(folder: Path) -> Footprint:
         else:
             sources += count
     sizes = _read(folder / "tools" / "sizes.json")["packages"]
-    text = (folder / "requirements.txt").read_text("utf-8")
-    pins = re.findall(r"^(\w[\w.-]*)[^;#\n]*;?([^#\n]*)", text, re.MULTILINE)
-    pins = [(re.sub(r"[-_.]+", "-", name).lower(), marker) for name, marker in pins]
-    # Without a recorded size, a pin with a condition is for a system other than Linux.
-    here = {n for n, marker in pins if not marker.strip() or "== 'linux'" in marker}
-    packages = {n: sizes.get(n) for n, _ in pins if n in sizes or n in here}
+    pins = _pins((folder / "requirements.txt").read_text("utf-8"), sizes)
     github = (folder / ".github").is_dir()
+    packages = _weighed(pins, sizes)
     return Footprint(weights, sources, largest, packages, 0, tuple(pointers), github)
+
+
+def _pins(text: str, recorded: Iterable[str]) -> dict[str, list[str]]:
+    """Return the versions of each package in a requirements.txt, for Linux."""
+    pins: dict[str, list[str]] = {}
+    odd = []
+    for line in text.replace("\\\n", " ").splitlines():
+        line = re.sub(r"(^|\s)#.*|\s--hash.*", "", line).strip()
+        pin = r"([\w.-]+)(?:\[.*\])? *== *([\w.!-]+)(?:\+[\w.]+)? *(?:;(.*))?"
+        if not line or re.match(r"--?[a-z-]*(index|find-links)", line):
+            continue
+        if not (found := re.fullmatch(pin, line)):
+            odd.append(repr(line))
+            continue
+        name, version, marker = found.groups()
+        name = re.sub(r"[-_.]+", "-", name).lower()
+        # Not recorded, a pin with a condition is for a system other than Linux.
+        if name in recorded or not marker or "== 'linux'" in marker:
+            pins.setdefault(name, []).append(version)
+    if odd:
+        raise BadInput(
+            f"requirements.txt: {', '.join(odd)} is not NAME==VERSION, so what it weighs "
+            "cannot be told: name it in requirements.in and lock that again."
+        )
+    return pins
+
+
+def _weighed(pins: Mapping, recorded: Mapping) -> dict[str, dict | None]:
+    """Return what each package weighs: as recorded, else as it is installed here.
+
+    An installed package brings those that it requires, if nobody pinned them.
+    """
+    weighed: dict[str, dict | None] = {}
+    todo = dict(pins)
+    while todo:
+        name, versions = todo.popitem()
+        sizes = recorded.get(name)
+        if not sizes or sizes["version"] not in versions:
+            sizes, required = _installed(name, versions)
+            todo |= {each: [] for each in required if each not in weighed | pins}
+        if sizes or name in pins:
+            weighed[name] = sizes
+    return weighed
+
+
+def _installed(name: str, versions: list[str]) -> tuple[dict | None, set[str]]:
+    """Weigh an installed package; return its sizes and the names that it requires."""
+    from importlib import metadata  # slow to import, and seldom needed
+
+    try:
+        package = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return None, set()
+    if versions and package.version.partition("+")[0] not in versions:
+        return None, set()
+    paths = {Path(package.locate_file(file)) for file in package.files or ()}
+    files = {p: p.stat().st_size for p in paths if p.suffix != ".pyc" and p.is_file()}
+    sources = sum(count for path, count in files.items() if path.suffix == ".py")
+    sizes = {
+        "version": package.version,
+        "wheel": sum(_deflated(path, count) for path, count in files.items()),
+        "installed": sum(files.values()),
+        "bytecode": round(BYTECODE_OF_SOURCES * sources),
+    }
+    needed = (line for line in package.requires or () if not re.search(r"extra *==", line))
+    names = (re.match(r"[\w.-]+", line)[0] for line in needed)
+    return sizes, {re.sub(r"[-_.]+", "-", name).lower() for name in names}
+
+
+def _deflated(path: Path, count: int) -> int:
+    """Return what a file weighs in a wheel; of a large one, from a sample of it."""
+    block, blocks = 1 << 16, 64
+    with open(path, "rb") as file:
+        if count <= block * blocks:
+            return len(zlib.compress(file.read()))
+        sample = 0
+        for n in range(blocks):
+            file.seek((count - block) * n // (blocks - 1))
+            sample += len(zlib.compress(file.read(block)))
+        return count * sample // (block * blocks)
 
 
 def _pushed(folder: Path) -> Iterator[Path]:
