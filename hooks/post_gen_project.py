@@ -47,10 +47,11 @@ def make_room(path: str) -> None:
 
 
 def next_steps(readme: str) -> str:
-    """Return the commands of the README that run the project, then those that deploy it."""
+    """Return the README's commands that run the project, and those that deploy it."""
     block = r"^## (?:Run|Deploy).*?^```sh\n(.*?)^```"
     run, *_, deploy = re.findall(block, readme, re.DOTALL | re.MULTILINE)
-    return f"cd {ANSWERS['project_slug']}\n{run}\n{deploy}"
+    here = f"cd {ANSWERS['project_slug']}\n{run}"
+    return f"Run it here:\n\n{here}\nPut it online:\n\n{deploy}"
 
 
 def main() -> None:
@@ -59,7 +60,11 @@ def main() -> None:
     for source, target in COPIES.items():
         copy(source, target)
     with open("README.md", encoding="utf-8") as file:
-        print(f"\n{TOLD}\n\nNext:\n\n{next_steps(file.read())}")
+        told = f"\n{TOLD}\n\n{next_steps(file.read())}"
+    try:
+        print(told, flush=True)
+    except BrokenPipeError:  # nobody reads on: no reason to give up the project
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from datetime import date
 from jinja2 import Environment
 from jinja2.ext import Extension
 
-from . import catalog, files, host, model, questions, quoting
+from . import catalog, files, fit, host, model, questions, quoting
 
 FOLDER = "{{cookiecutter.project_slug}}"
 
@@ -27,11 +27,11 @@ class ProjectExtension(Extension):
             "hardware": host.hardware,
             "optional_files": files.optional_files,
             "copies": files.copies,
-            "told": host.told,
+            "told": fit.told,
             "hosting": host.hosting,
-            "fit": host.fit,
+            "fit": fit.fit,
             "record": files.record,
-            "cost": host.cost,
+            "cost": fit.cost,
             "slug": quoting.slug,
             "py": quoting.py,
             "py_block": quoting.py_block,

@@ -29,7 +29,7 @@ def _model(task_name: str, framework: str, own: str) -> dict[str, Any]:
         described = {"own": True, "title": _title(source), "description": does}
         pictures = DEMOS / task.get("own_examples", "none") / "examples"
     else:
-        endings = [format["ending"] for format in formats.values()]
+        endings = [model_files.FORMATS[name].endings[0] for name in formats]
         source = demo / f"{task['demo']}{endings[0]}" if endings else None
         card = json.loads((demo / "card.json").read_text("utf-8")) if formats else {}
         card |= FRAMEWORKS[framework].get("demos", {}).get(task_name, {})

@@ -17,7 +17,7 @@ from typing import Any
 
 from cookiecutter.exceptions import FailedHookException
 
-from . import host, model_files, quoting
+from . import fit, host, model_files, quoting
 from .catalog import FRAMEWORKS, TASKS, Answers
 from .model import inspect, takes
 
@@ -142,7 +142,7 @@ def folder(answers: Answers) -> str:
         if answers["__model"]:
             _refuse(_own_model(Path(answers["__model"])))
         _refuse(problem for check in CHECKS.values() for problem in check(answers))
-        report = host.fit(answers)
+        report = fit.fit(answers)
         _refuse([] if report.fits else [report.as_text()])
     return answers["project_slug"]
 

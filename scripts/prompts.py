@@ -10,6 +10,7 @@ from pathlib import Path
 
 from local_extensions.catalog import FRAMEWORKS, PLATFORMS, ROOT, TASKS, TEMPLATES
 from local_extensions.host import preflight
+from local_extensions.model_files import FORMATS
 
 QUESTIONS = ROOT / "cookiecutter.json"
 
@@ -41,11 +42,11 @@ def tasks() -> dict[str, str]:
 def frameworks() -> dict[str, str]:
     rows = {"auto": ("Recognise it", "or the demo's own", "")}
     for name, facts in FRAMEWORKS.items():
-        endings = [format["ending"] or "SavedModel" for format in facts["formats"].values()]
+        endings = [FORMATS[format].endings[0] or "SavedModel" for format in facts["formats"]]
         sizes = read(TEMPLATES / "requirements" / f"{name}-cpu.json")["packages"]
         wheels = sum(package["wheel"] for package in sizes.values())
         does = " ".join(dict.fromkeys(endings)) or "no weights"
-        rows[name] = (facts["title"], does, f"{wheels / 1e6:.0f} MB to install")
+        rows[name] = (facts["title"], does, f"{wheels / 1e6:.0f} MB to download")
     return table(rows)
 
 
@@ -77,7 +78,7 @@ def pythons() -> dict[str, str]:
 def prompts() -> dict:
     """Return what cookiecutter asks; a label carries the fact that decides."""
     return {
-        "model_path": "Your model: a file or folder (empty: a demo model that runs at once)",
+        "model_path": "Your model, a file or folder (empty: a demo model)",
         "task": {"__prompt__": "What does it do?", **tasks()},
         "framework": {"__prompt__": "What runs it?", **frameworks()},
         "project_name": "What is the app called?",
@@ -87,7 +88,7 @@ def prompts() -> dict:
         "hardware": "On which hardware?",
         "python_version": {"__prompt__": "Which Python?", **pythons()},
         "license": {"__prompt__": "Which licence?", **table(LICENSES)},
-        "ci": "Add GitHub workflows that test and deploy it?",
+        "ci": "Add GitHub workflows: tests, and deployment if offered?",
     }
 
 

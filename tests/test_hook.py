@@ -117,8 +117,9 @@ def test_what_comes_along(hook):
 def test_next_steps_are_those_of_the_readme(bake, hook, platform, last, description):
     readme = (bake(platform=platform, description=description) / "README.md").read_text("utf-8")
     steps = hook(platform=platform, project_slug="mine").next_steps(readme)
-    first = ["cd mine", "python -m venv .venv && . .venv/bin/activate"]
-    assert steps.splitlines()[:2] == first
+    first = ["Run it here:", "", "cd mine", "python -m venv .venv && . .venv/bin/activate"]
+    assert steps.splitlines()[:4] == first
+    assert steps.count("\nPut it online:\n") == 1
     assert steps.rstrip().splitlines()[-1].startswith(last)
     assert not {"`", "rm", "##"} & set(steps.split())
 
@@ -158,6 +159,19 @@ def test_leaves_nothing_outside_the_project(place):
     shutil.rmtree(place / "here" / "made")
     assert tree(place) == before
     assert not list((ROOT / "{{cookiecutter.project_slug}}").rglob("__pycache__"))
+
+
+def test_nobody_reads_what_it_prints(place):
+    """As in `cookiecutter ... | head -1`."""
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", ROOT, "project_slug=made"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        command, stdout=writer, stderr=subprocess.PIPE, cwd=place / "here", check=False
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (place / "here" / "made" / "README.md").is_file()
 
 
 def test_needs_no_network(place):

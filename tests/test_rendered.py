@@ -13,6 +13,8 @@ import pytest
 import yaml
 from conftest import CATALOG, OFFERED, QUESTIONS, ROOT, ruff
 
+from local_extensions import host
+from local_extensions.model_files import FORMATS
 from scripts import prompts
 
 COMMON = {
@@ -65,7 +67,7 @@ def expected(answers: dict) -> set[str]:
     if answers["framework"] != "python":
         demo = CATALOG["tasks"][answers["task"]]["demo"]
         formats = CATALOG["frameworks"][answers["framework"]]["formats"]
-        files |= {"runtime.py", f"model/{demo}{next(iter(formats.values()))['ending']}"}
+        files |= {"runtime.py", f"model/{demo}{FORMATS[next(iter(formats))].endings[0]}"}
         if answers["task"] in CLASSES:
             files |= {"model/labels.txt"}
     if answers["license"] == "none":
@@ -165,6 +167,96 @@ def test_binaries_go_to_lfs_where_the_platform_needs_it(bake, tmp_path):
         shutil.rmtree(project / ".git")
 
 
+def times_tested(project: Path, branch: str) -> int:
+    """Count how often the workflows run the tests after a push to a branch."""
+    times = 0
+    for path in project.glob(".github/workflows/*.yml"):
+        text = path.read_text("utf-8")
+        started = yaml.safe_load(text)[True]  # YAML takes `on` for a truth
+        push = started.get("push", {}) or {} if isinstance(started, dict) else {}
+        assert "push" in started
+        starts = branch in push.get("branches", [branch])
+        starts = starts and branch not in push.get("branches-ignore", [])
+        times += starts and ("run: pytest" in text or "/test.yml" in text)
+    return times
+
+
+@pytest.mark.parametrize("platform", QUESTIONS["platform"])
+def test_a_push_is_tested_once(bake, platform):
+    assert [times_tested(bake(platform=platform), branch) for branch in ("main", "other")] == [1, 1]
+
+
+def test_readme_names_what_is_there(bake, answers):
+    project = bake(**answers)
+    readme = (project / "README.md").read_text("utf-8")
+    for name in re.findall(r"`([\w./-]+(?:\.(?:py|txt|in|yml)|/))`", readme):
+        assert (project / name).exists(), name
+    for name in ("runtime.py", "model/labels.txt", "examples/", ".github/workflows/deploy.yml"):
+        assert (f"`{name}`" in readme) == (project / name).exists(), name
+
+
+@pytest.mark.parametrize(("task", "framework"), OFFERED)
+def test_readme_tells_how_good_the_demo_is(bake, task, framework):
+    readme = (bake(task=task, framework=framework) / "README.md").read_text("utf-8")
+    if framework == "python":  # a function learns nothing
+        assert "The demo model" not in readme
+        return
+    card = json.loads((ROOT / "demos" / task / "card.json").read_text("utf-8"))
+    told = " ".join(readme.partition("## The demo model")[2].partition("## Call")[0].split())
+    assert told == f"{card['data']} {card['measured']}".format(card["results"][framework])
+
+
+@pytest.mark.parametrize(
+    ("answers", "said", "unsaid"),
+    [
+        ({"platform": "local"}, [], ["Sleep", "Waking", "source and age", "toolkit"]),
+        (
+            {"platform": "docker"},
+            ["--sdk docker"],
+            ["Sleep", "Waking", "source and age", "toolkit"],
+        ),
+        ({"platform": "docker", "hardware": "gpu"}, ["toolkit"], []),
+        (
+            {"platform": "heroku"},
+            ["Sleep: after 30 minutes", "at most 60 seconds", "plain git", "source and age"],
+            [],
+        ),
+        ({"platform": "heroku", "hardware": "basic"}, ["Sleep: never"], ["Waking"]),
+        (
+            {"platform": "heroku", "task": "image-to-image", "framework": "python"},
+            [],
+            ["plain git"],
+        ),
+        ({"platform": "huggingface"}, ["Sleep: ", "at most 30 min"], []),
+    ],
+)
+def test_readme_says_what_is_true_there(bake, answers, said, unsaid):
+    readme = " ".join((bake(**answers) / "README.md").read_text("utf-8").split())
+    assert [text for text in said if text not in readme] == []
+    assert [text for text in unsaid if text in readme] == []
+
+
+def test_short_description_ends_at_a_word(bake):
+    description = "Tells apart the twelve kinds of birds that come to the feeder in my garden"
+    readme = (bake(description=description) / "README.md").read_text("utf-8")
+    short = yaml.safe_load(readme.split("---\n")[1])["short_description"]
+    assert short == "Tells apart the twelve kinds of birds that come to the..."
+
+
+def test_the_fit_told_before_is_that_of_the_project(bake, answers):
+    """The README's figures were computed before there was a project to weigh."""
+    project = bake(**answers)
+    preflight = host.preflight()
+    found = preflight.footprint(project)
+    told = re.findall(
+        r"^- (\w+): ([\d.]+ [kMG]?B)", (project / "README.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert told
+    for name, size in told:
+        real = sum(preflight.QUANTITIES[name](found).values())
+        assert preflight.parse_size(size) == pytest.approx(real, rel=0.05)
+
+
 def test_same_answers_same_project(bake, tmp_path):
     from cookiecutter.main import cookiecutter
 
@@ -177,9 +269,12 @@ def test_same_answers_same_project(bake, tmp_path):
 
 def test_prompts_are_up_to_date():
     assert QUESTIONS["__prompts__"] == prompts.prompts()
-    for label in QUESTIONS["__prompts__"].values():
-        for line in label.values() if isinstance(label, dict) else [label]:
-            assert len(line) <= 72, line  # "    1 - " before it, 80 columns
+    for label in QUESTIONS["__prompts__"].values():  # in 80 columns
+        if isinstance(label, dict):
+            for line in label.values():
+                assert len(f"    1 - {line}") <= 80, line
+        else:
+            assert len(f"  [11/11] {label} [y/n] (y): ") <= 80, label
 
 
 def test_readme_says_what_is_offered():
@@ -193,7 +288,7 @@ def test_readme_says_what_is_offered():
         said |= {(task, name) for name, cell in zip(columns, cells, strict=True) if cell == "yes"}
     assert said == set(OFFERED)
     endings = {
-        f["ending"] for facts in CATALOG["frameworks"].values() for f in facts["formats"].values()
+        FORMATS[name].endings[0] for f in CATALOG["frameworks"].values() for name in f["formats"]
     }
     assert all(f"`{ending}`" in readme for ending in endings if ending)
     combinations = len(OFFERED) * len(QUESTIONS["platform"])

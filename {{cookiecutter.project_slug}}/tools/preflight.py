@@ -382,7 +382,9 @@ def _installed(name: str, versions: list[str]) -> tuple[dict | None, set[str]]:
         "installed": sum(files.values()),
         "bytecode": round(BYTECODE_OF_SOURCES * sources),
     }
-    needed = (line for line in package.requires or () if not re.search(r"extra *==", line))
+    needed = (
+        line for line in package.requires or () if not re.search(r"extra *==", line)
+    )
     names = (re.match(r"[\w.-]+", line)[0] for line in needed)
     return sizes, {re.sub(r"[-_.]+", "-", name).lower() for name in names}
 
