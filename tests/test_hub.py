@@ -2,9 +2,12 @@
 
 import base64
 import json
+import re
 import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import yaml
@@ -64,6 +67,26 @@ def hub():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("platform", "sdk", "hardware"),
+    [("huggingface", "gradio", "zero-a10g"), ("docker", "docker", None)],
+)
+def test_create(bake, hub, tmp_path, platform, sdk, hardware):
+    """The README's command, with the client of this machine."""
+    readme = (bake(platform=platform, project_slug="mine") / "README.md").read_text("utf-8")
+    (command,) = re.findall(r"^hf repos create (?:.*\\\n)*.*$", readme, re.MULTILINE)
+    environment = clean_environment(
+        Path(sys.executable).parent, HF_ENDPOINT=hub.url, HF_TOKEN="hf_test", HF_HOME=str(tmp_path)
+    )
+    run = subprocess.run(
+        ["bash", "-c", command], env=environment, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert (hub.created["name"], hub.created["type"]) == ("mine", "space")
+    assert (hub.created["sdk"], hub.created.get("hardware")) == (sdk, hardware)
 
 
 @pytest.mark.parametrize("client", ["hf upload", "gradio deploy"])

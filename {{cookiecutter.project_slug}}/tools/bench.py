@@ -8,8 +8,9 @@ import math
 import statistics
 import sys
 import time
+from pathlib import Path
 
-from client import arguments, connect
+from client import arguments, call, connect, why
 
 
 def measure(
@@ -20,15 +21,15 @@ def measure(
     try:
         client = connect(url)
         values = arguments(client, words)
-        client.predict(*values, api_name="/predict")  # the first call wakes the app
-    except Exception as error:  # noqa: BLE001
-        return [], [f"{type(error).__name__}: {error}"] * runs
+        call(client, values)  # the first call wakes the app
+    except Exception as error:  # noqa: BLE001, every failure counts
+        return [], [why(error)] * runs
     for _ in range(runs):
         start = time.perf_counter()
         try:
-            client.predict(*values, api_name="/predict")
-        except Exception as error:  # noqa: BLE001, every failure counts
-            failures.append(f"{type(error).__name__}: {error}")
+            call(client, values)
+        except Exception as error:  # noqa: BLE001
+            failures.append(why(error))
         else:
             seconds.append(time.perf_counter() - start)
     return seconds, failures
@@ -48,9 +49,13 @@ def main() -> None:
     """Print a table with a line for each address."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("url", nargs="+")
-    parser.add_argument("--file", help="the input (else an example)")
-    parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--file", help="a picture or sound to send, else an example")
+    parser.add_argument("--runs", type=int, default=10, help="calls of each address")
     args = parser.parse_args()
+    if args.file and not Path(args.file).is_file():
+        parser.error(f"--file: there is no file {args.file}")
+    if args.runs < 1:
+        parser.error(f"--runs: {args.runs} is less than 1")
     print(f"{'address':44} {'median s':>8} {'p95 s':>8} {'failures':>8}")
     failed = {}
     for url in args.url:
@@ -58,8 +63,8 @@ def main() -> None:
         seconds, failures = measure(url, words, args.runs)
         print(row(url, seconds, failures))
         failed |= {url: failures[0]} if failures else {}
-    for url, why in failed.items():
-        print(f"{url}: {why}", file=sys.stderr)
+    for url, reason in failed.items():
+        print(f"{url}: {reason}", file=sys.stderr)
     sys.exit(1 if failed else 0)
 
 

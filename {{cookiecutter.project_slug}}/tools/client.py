@@ -4,8 +4,11 @@ An INPUT is a file for a picture or a sound, a number or a text for the rest.
 """
 
 import argparse
+import contextlib
+import io
 import json
 import sys
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +21,33 @@ NUMBERS = {"Number", "Slider"}
 
 
 def connect(url: str, timeout: float = 300) -> Client:
-    """Return a client for the app; it gives up after `timeout` seconds of silence."""
-    return Client(url, verbose=False, httpx_kwargs={"timeout": timeout})
+    """Return a client for the app; it gives up after `timeout` seconds of silence.
+
+    Raises:
+        ValueError: no Gradio app answers there, or one that wants a login.
+        httpx.HTTPError: nothing answers.
+    """
+    if ":" in url and not url.startswith(("http://", "https://")):
+        raise ValueError("an address starts with http:// or https://")
+    try:
+        return Client(url, verbose=False, httpx_kwargs={"timeout": timeout})
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"no usable Gradio app ({error})") from error
 
 
 def arguments(client: Client, words: list[str] | None = None) -> list[Any]:
     """Turn words, or examples where there are none, into what the app's inputs take.
 
     Raises:
-        ValueError: too few or too many words, a file that is not there, no number.
+        ValueError: the app has no /predict; there are too few or too many words; a
+            word is no file or no number.
     """
     api = client.view_api(print_info=False, return_format="dict")
-    inputs = api["named_endpoints"]["/predict"]["parameters"]
+    endpoints = api["named_endpoints"]
+    if "/predict" not in endpoints:
+        names = ", ".join(endpoints) or "nothing with a name"
+        raise ValueError(f"the app has no /predict; it has {names}")
+    inputs = endpoints["/predict"]["parameters"]
     if words is None:
         words = [_example(parameter) for parameter in inputs]
     if len(words) != len(inputs):
@@ -53,17 +71,45 @@ def _argument(component: str, word: str) -> Any:
     return float(word) if component in NUMBERS else word
 
 
+def call(client: Client, values: list[Any]) -> Any:
+    """Return what the app makes of the values; files are downloaded.
+
+    Raises:
+        ConnectionError: the connection broke before the answer came.
+        ValueError: the app refused the values, or failed with them.
+        httpx.HTTPError: the server refused the call, or does not answer.
+    """
+    try:
+        # Its thread prints the traceback of a connection that breaks.
+        with contextlib.redirect_stderr(io.StringIO()):
+            return client.predict(*values, api_name="/predict")
+    except CancelledError:
+        raise ConnectionError("the app went away before it answered") from None
+
+
+def why(error: Exception) -> str:
+    """Say in one line what went wrong, in the server's words where there are any."""
+    if isinstance(error, httpx.HTTPStatusError):
+        answer = error.response
+        text = f"{answer.status_code} {answer.reason_phrase}: {answer.text}"
+    elif isinstance(error, ValueError):  # ours, or the app's own message
+        text = str(error)
+    else:
+        text = f"{type(error).__name__}: {error}"
+    return " ".join(text.split())[:300]
+
+
 def main() -> None:
     """Print the app's answer as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("url")
-    parser.add_argument("input", nargs="+")
+    parser.add_argument("url", help="https://..., or USER/NAME of a Space")
+    parser.add_argument("input", nargs="+", help="a file, a number or a text")
     args = parser.parse_args()
     try:
         client = connect(args.url)
-        answer = client.predict(*arguments(client, args.input), api_name="/predict")
-    except (OSError, ValueError, httpx.HTTPError) as error:
-        sys.exit(f"{args.url}: {type(error).__name__}: {error}")
+        answer = call(client, arguments(client, args.input))
+    except Exception as error:  # noqa: BLE001, a user has no use for a traceback
+        sys.exit(f"{args.url}: {why(error)}")
     print(json.dumps(answer, indent=2, ensure_ascii=False))
 
 
