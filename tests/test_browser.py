@@ -1,7 +1,9 @@
 """A prediction in a real browser for each task, with the screenshot kept."""
 
+import json
+
 import pytest
-from conftest import CATALOG
+from conftest import CATALOG, ROOT
 from playwright.sync_api import expect
 from running import BUILD, clean_environment, free_port, install, served
 
@@ -27,7 +29,13 @@ def test_page(bake, browser, task):
         example = page.locator(".gallery-item, tbody tr.tr-body").first
         expect(example).to_be_visible(timeout=30_000)
         example.click()
-        page.wait_for_timeout(1000)  # the example is fetched into its field
+        card = json.loads((ROOT / "demos" / task / "card.json").read_text("utf-8"))
+        if "rows" in card:
+            for label, value in zip(card.get("features", ["Text"]), card["rows"][0], strict=True):
+                expect(page.get_by_label(label, exact=True)).to_have_value(str(value))
+        else:
+            picture = page.locator(".block", has_text="Picture").locator("img[src*='/file=']")
+            expect(picture.first).to_have_js_property("complete", True)
         page.get_by_role("button", name="Submit").click()
         if task in ANSWERS:
             label = page.get_by_test_id("label-output-value")

@@ -1,5 +1,6 @@
 """Models of the user's own: story B's networks of 90 MB, and every format that is offered."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 from conftest import ruff
 from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 from running import BUILD, clean_environment, free_port, install, served
+from test_running import device_service
 
 pytestmark = pytest.mark.slow
 
@@ -105,10 +108,28 @@ def test_weights_alone_wait_for_their_class(bake, model, tmp_path):
     (project / "architecture.py").write_text(
         f"from torch import nn\n\n\ndef build():\n    {network}return nn.Sequential(*layers)\n"
     )
+    passes_its_own_tests(project)
+
+
+def passes_its_own_tests(project: Path) -> None:
     run = subprocess.run(
-        [bin_folder / "pytest", "-q"], cwd=project, capture_output=True, text=True, check=False
+        [install(project) / "pytest", "-q"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 0, run.stdout[-3000:]
+    assert "feature names" not in run.stdout  # a warning of scikit-learn
+
+
+def ask(project: Path, code: str, **options) -> str:
+    """Return what a line of Python prints in a project, or its last words if it fails."""
+    command = [install(project) / "python", "-W", "ignore", "-c", code]
+    run = subprocess.run(
+        command, cwd=project, capture_output=True, text=True, check=False, **options
+    )
+    return (run.stdout or run.stderr).strip().rpartition("\n")[2]
 
 
 # Small models, by the framework that saves them: a script, and the files that it makes.
@@ -149,6 +170,7 @@ torch.manual_seed(0)
 layers = [nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 3)]
 network = nn.Sequential(*layers).eval()
 torch.export.save(torch.export.export(network, (torch.zeros(1, 3, 20, 20),)), "exported.pt2")
+torch.jit.trace(network, torch.zeros(1, 3, 20, 20)).save("traced.pt")
 save_file(network.state_dict(), "weights.safetensors")
 """,
     "scikit-learn": """
@@ -156,8 +178,12 @@ import pickle
 
 import joblib
 import pandas as pd
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 X, y = load_wine(return_X_y=True, as_frame=True)
 forest = RandomForestClassifier(5, random_state=0).fit(X, y.map(["red", "white", "rose"].__getitem__))
@@ -169,6 +195,15 @@ import skops.io
 
 skops.io.dump(forest, "forest.skops")
 joblib.dump(RandomForestClassifier(5, random_state=0).fit(X, (y > 150) * 4 + 3), "threes.joblib")
+
+# By the names of columns, which only a table has.
+fruit = pd.DataFrame({"colour": ["red", "red", "green", "green"], "size": [2.0, 8.0, 2.0, 8.0]})
+scale = ("scale", StandardScaler(), ["size"])
+columns = ColumnTransformer([("colour", OneHotEncoder(), ["colour"]), scale])
+names = ["cherry", "apple", "pea", "melon"]
+joblib.dump(make_pipeline(columns, LogisticRegression(C=100)).fit(fruit, names), "fruit.joblib")
+columns, outputs = ColumnTransformer([scale]), [[1.5, -2.25]] * 4
+joblib.dump(make_pipeline(columns, LinearRegression()).fit(fruit[["size"]], outputs), "two.joblib")
 """,
 }
 FORMATS = [
@@ -182,6 +217,7 @@ FORMATS = [
     ("scikit-learn", "tabular", "regressor.pkl"),
     ("scikit-learn", "tabular", "forest.skops"),
     ("scikit-learn", "tabular", "threes.joblib"),
+    ("scikit-learn", "tabular", "two.joblib"),
 ]
 
 
@@ -217,15 +253,87 @@ def test_every_format(bake, small, framework, task, name, tmp_path):
     if framework == "scikit-learn" and name.startswith("forest"):
         assert '"alcohol": 0.0' in (project / "model.py").read_text("utf-8")
     if name == "threes.joblib":  # classes that are numbers keep them as names
-        ask = "import model; print(sorted(model.predict(*model.FEATURES.values())))"
-        told = subprocess.check_output([install(project) / "python", "-c", ask], cwd=project)
-        assert told == b"['3', '7']\n"
+        assert ask(project, f"{DEFAULTS} print(sorted(answer))") == "['3', '7']"
+    if name == "two.joblib":  # numbers, and no classes
+        assert ask(project, f"{DEFAULTS} print(answer)") == "1.5, -2.25"
+    # A table of pictures is worth showing, one of the fields' own values is not.
+    assert ("examples=" in (project / "app.py").read_text("utf-8")) == (task != "tabular")
     ruff("format", "--isolated", "--no-cache", "--check", baked)
-    run = subprocess.run(
-        [install(project) / "pytest", "-q"],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout[-3000:]
+    passes_its_own_tests(project)
+
+
+DEFAULTS = "import model; answer = model.predict(*model.FEATURES.values());"
+
+
+def test_a_column_of_texts(bake, small, tmp_path):
+    """Its owner writes a text into FEATURES: that makes it a field of text."""
+    path = small("scikit-learn") / "fruit.joblib"
+    baked = bake(model_path=str(path), task="tabular", platform="local")
+    project = shutil.copytree(baked, tmp_path / "project")
+    source = (project / "model.py").read_text("utf-8")
+    edited = re.sub(r'"colour": .*,', '"colour": "red",', source)
+    assert edited != source
+    (project / "model.py").write_text(edited, "utf-8")
+    passes_its_own_tests(project)
+    port = free_port()
+    environment = clean_environment(install(project), PORT=str(port))
+    with served(project, ["python", "app.py"], environment, port) as url:
+        client = Client(url, verbose=False)
+        for row in (("red", 2, "cherry"), ("red", 8, "apple"), ("green", 8, "melon")):
+            assert client.predict(*row[:2], api_name="/predict")["label"] == row[2]
+        with pytest.raises(ValueError, match="Fill in this field"):
+            client.predict("", 2, api_name="/predict")
+
+
+def test_labels_as_editors_write_them(bake, small, tmp_path):
+    path = small("onnx") / "forest.onnx"
+    baked = bake(model_path=str(path), task="tabular", platform="local")
+    project = shutil.copytree(baked, tmp_path / "project")
+    labels = project / "model" / "labels.txt"
+    labels.write_bytes("rosé\r\nred\r\nwhite\r\n\r\n\r\n".encode("utf-8-sig"))
+    assert ask(project, f"{DEFAULTS} print([*answer])") == "['rosé', 'red', 'white']"
+    labels.write_text("red\nwhite\nred\n")
+    told = ask(project, DEFAULTS)
+    assert told == "ValueError: labels.txt has 'red' more than once: rename one"
+
+
+# What `spaces` asks of PyTorch's GPU build, which weighs 3 GB, and its CPU build lacks.
+GPU_BUILD = """
+import torch
+
+torch.version.cuda = "13.0"
+torch._C._cuda_init = None
+torch.cuda._is_in_bad_fork = bool
+"""
+
+
+@pytest.mark.parametrize("name", ["exported.pt2", "traced.pt"])
+def test_zero_gpu(bake, small, name, tmp_path):
+    """A Space on ZeroGPU, as far as it goes without one: to where the GPU has to answer."""
+    answers = {"model_path": str(small("pytorch") / name), "task": "image-classification"}
+    baked = bake(**answers, platform="huggingface", hardware="zero-a10g", python_version="3.12")
+    project = shutil.copytree(baked, tmp_path / "project")
+    requirements = project / "requirements.txt"
+    spaces = re.search(r"^spaces==\S+", requirements.read_text("utf-8"), re.MULTILINE)[0]
+    cpu = (bake(**answers, platform="local") / "requirements.txt").read_text("utf-8")
+    requirements.write_text(f"{cpu}{spaces}\n", "utf-8")
+    (tmp_path / "sitecustomize.py").write_text(GPU_BUILD)
+    port, folder = free_port(), install(project)
+    with device_service() as (url, calls):
+        environment = clean_environment(
+            folder, SYSTEM="spaces", SPACE_ID="user/network", SPACE_HOST="localhost",
+            GRADIO_SERVER_NAME="0.0.0.0", GRADIO_SERVER_PORT=str(port),
+            SPACES_ZERO_GPU="true", SPACES_ZERO_DEVICE_API_URL=url,
+            PYTHONPATH=str(tmp_path), PYTHONUNBUFFERED="1",
+        )  # fmt: skip
+        # One function wants the GPU, and ZeroGPU keeps all of the model's weights for it:
+        # 4 x (4 x 3 x 3 x 3 + 4 + 16 x 3 + 3) bytes.
+        code = "import app; from spaces.zero import decorator, torch;"
+        code += "print({f.__name__ for f in decorator.decorated_cache}, torch.size())"
+        assert ask(project, code, env=environment) == "{'predict'} 652"
+        with served(project, ["python", "app.py"], environment, port) as app:
+            picture = handle_file(min(project.glob("examples/*")))
+            with pytest.raises(AppError):
+                Client(app, verbose=False).predict(picture, api_name="/predict")
+    assert calls == ["/startup-report", "/schedule", "/allow", "/release"]
+    assert "Torch not compiled with CUDA enabled" in (BUILD / "served.log").read_text("utf-8")

@@ -28,6 +28,30 @@ def test_its_own_tests_pass_and_leave_nothing(bake, task, framework):
     assert not re.search(r"__pycache__|\.gradio|_cache/|\.log", added)
 
 
+@pytest.mark.parametrize("own", [False, True], ids=["demo", "own"])
+@pytest.mark.parametrize("task", ["image-classification", "tabular", "text-classification"])
+def test_its_own_tests_tell_a_wrong_answer(bake, task, own, tmp_path):
+    """The least likely label in the likeliest's place."""
+    baked = bake(task=task, platform="local")
+    if own:
+        model = next(path for path in baked.glob("model/*") if path.name != "labels.txt")
+        baked = bake(task=task, platform="local", model_path=str(model))
+    project = shutil.copytree(baked, tmp_path / "project")
+    source = (project / "app.py").read_text("utf-8")
+    wrong = "fn=lambda *row: {name: 1 - p for name, p in predict(*row).items()},"
+    assert "fn=predict," in source
+    (project / "app.py").write_text(source.replace("fn=predict,", wrong), "utf-8")
+    run = subprocess.run(
+        [install(project) / "pytest", "-q"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    failed = set(re.findall(r"^FAILED \S+::(\w+)", run.stdout, re.MULTILINE))
+    assert failed == {"test_api" if task == "tabular" else "test_example"}, run.stdout[-3000:]
+
+
 STORY_A = {"task": "image-to-image", "framework": "python"}
 
 
@@ -75,13 +99,17 @@ def test_space(bake, photo, browser):
 
 @contextlib.contextmanager
 def device_service():
+    """Give the address of a stand-in for ZeroGPU, which grants all, and what it is asked."""
     calls = []
+    granted = b'{"idle": false, "nvidiaIndex": 0, "nvidiaUUID": "GPU-0", "allowToken": "yes"}'
 
     class Service(BaseHTTPRequestHandler):
         def do_POST(self):
             calls.append(self.path.partition("?")[0])
             self.send_response(200)
+            self.send_header("Content-Type", "application/json")
             self.end_headers()
+            self.wfile.write(granted)
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
 import skops.io
 
 # Packages whose types a .skops file may hold: name more if you trust them.
@@ -28,10 +29,13 @@ class Model:
             self._estimator = joblib.load(path)
         features = getattr(self._estimator, "n_features_in_", None)
         self.input_shape = (None, features) if features else None
+        self._columns = getattr(self._estimator, "feature_names_in_", None)
         self.labels = [str(name) for name in getattr(self._estimator, "classes_", ())]
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """Return class probabilities, (n, classes), or predicted numbers, (n,)."""
+        """Return class probabilities, (n, classes), or numbers, (n,) or (n, outputs)."""
+        if self._columns is not None:  # it was fitted on a table, and asks for one
+            batch = pd.DataFrame(batch, columns=self._columns).infer_objects()
         if hasattr(self._estimator, "predict_proba"):
             return self._estimator.predict_proba(batch)
         predicted = self._estimator.predict(batch)

@@ -28,7 +28,7 @@ def predict(image: np.ndarray) -> dict[str, float]:
         The probability of each label, 0 to 1.
 
     Raises:
-        ValueError: the model has more or fewer classes than there are labels.
+        ValueError: the labels are not as many as the classes, or two are the same.
     """
     model = load()
     return _labelled(model(prepare(image, model.input_shape))[0])

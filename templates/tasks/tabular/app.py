@@ -1,5 +1,6 @@
 {% set zero = (cookiecutter | hosting).tier.class == "zero" %}
-"""The web page: a row of figures in, a class or a number out."""
+{% set model = cookiecutter | model %}
+"""The web page: a row of values in, a class or numbers out."""
 
 import gradio as gr
 {% if zero %}
@@ -10,9 +11,15 @@ import server
 from model import FEATURES, load, predict
 
 
-def filled(*row: float | None) -> list[dict] | dict:
+def field(name: str, value: float | str) -> gr.Number | gr.Textbox:
+    """Return the field of a column: of text where it starts with a text."""
+    kind = gr.Textbox if isinstance(value, str) else gr.Number
+    return kind(label=name, value=value)
+
+
+def filled(*row: float | str | None) -> list[dict] | dict:
     """Refuse a row with an empty field; Gradio takes no list for a single one."""
-    told = [gr.validate(value is not None, "Fill in this field.") for value in row]
+    told = [gr.validate(v not in (None, ""), "Fill in this field.") for v in row]
     return told if len(told) > 1 else told[0]
 
 
@@ -22,9 +29,11 @@ def filled(*row: float | None) -> list[dict] | dict:
 {% endif %}
 demo = gr.Interface(
     fn=predict,
-    inputs=[gr.Number(label=name, value=value) for name, value in FEATURES.items()],
+    inputs=[field(name, value) for name, value in FEATURES.items()],
     outputs=gr.Label(label="Answer"),
-    examples={{ (cookiecutter | model).rows | py_block(4) }},
+{% if not model.own %}
+    examples={{ model.rows | py_block(4) }},
+{% endif %}
     title={{ cookiecutter.project_name | py }},
     description={{ cookiecutter.description | py }},
     api_name="predict",

@@ -1,4 +1,4 @@
-"""The model: a row of figures in, a class or a number out. Put your own model here."""
+"""The model: a row of values in, a class or numbers out. Put your own model here."""
 
 from functools import cache
 from pathlib import Path
@@ -11,20 +11,22 @@ from runtime import Model
 MODEL = Path(__file__).parent / "model" / {{ (cookiecutter | model).file | py }}
 LABELS = MODEL.with_name("labels.txt")  # one name a line, in the order of the classes
 
-# The columns in the model's order, each with the value that its field starts with.
+# The columns in the model's order, each with the value that its field starts with:
+# a number, or a text such as "red" for a column of texts.
 FEATURES = {{ (cookiecutter | model).features | py_block }}
 
 {% include "parts/load.py" %}
 
 
-def predict(*row: float) -> dict[str, float] | float:
-    """Tell the class or the number that belongs to a row.
+def predict(*row: float | str) -> dict[str, float] | float | str:
+    """Tell the class or the numbers that belong to a row.
 
     Args:
         row: a value for each of FEATURES, in their order and units.
 
     Returns:
-        The probability of each label, 0 to 1; or the number that a regression predicts.
+        The probability of each label, 0 to 1; or what a regression predicts: a number,
+        or several in a text, such as "1.5, -2.25".
 
     Raises:
         ValueError: the row or the labels do not match the model.
@@ -35,10 +37,12 @@ def predict(*row: float) -> dict[str, float] | float:
             f"the model takes {model.input_shape[-1]} columns, the row has {len(row)}: "
             "edit FEATURES in model.py"
         )
-    output = np.atleast_1d(model(np.array([row]))[0])
-    if output.size == 1 and not LABELS.exists():
-        return float(output[0])
-    return _labelled(output)
+    has_text = any(isinstance(value, str) for value in row)
+    output = np.atleast_1d(model(np.array([row], object if has_text else float))[0])
+    classes = output.size > 1 and _are_probabilities(output)
+    if LABELS.exists() or getattr(model, "labels", classes):
+        return _labelled(output)
+    return float(output[0]) if output.size == 1 else ", ".join(map(str, output))
 
 
 {% include "parts/labels.py" %}

@@ -24,7 +24,7 @@ def predict(text: str) -> dict[str, float]:
         The probability of each label, 0 to 1.
 
     Raises:
-        ValueError: the model has more or fewer classes than there are labels.
+        ValueError: the labels are not as many as the classes, or two are the same.
     """
     return _labelled(load()(np.array([text], dtype=object))[0])
 
