@@ -10,6 +10,7 @@ import re
 import sys
 import textwrap
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -53,19 +54,22 @@ def _own_model(path: Path) -> Iterator[str]:
         labels = path.with_name("labels.txt").read_text("utf-8-sig").rstrip().splitlines()
     except model_files.Unusable as error:
         yield f"model_path: {error}"
+        return
     except FileNotFoundError:
-        pass
+        labels = found.labels
     except (OSError, ValueError):
         yield "labels.txt: the file beside the model is no text in UTF-8. Save it as such."
-    else:
-        known = found.labels or labels
-        if len(labels) != len(known):
-            yield (
-                f"labels.txt: the file beside the model names {len(labels)} classes, and the "
-                f"model itself {len(known)}. Mend it, or move it elsewhere."
-            )
-        for name in {name for name in labels if labels.count(name) > 1}:
-            yield f"labels.txt: {name[:60]!r} stands there twice. Give each class its own name."
+        return
+    if found.labels and len(found.labels) != len(labels):
+        yield (
+            f"labels.txt: the file beside the model names {len(labels)} classes, and the "
+            f"model itself {len(found.labels)}. Mend it, or move it elsewhere."
+        )
+    if twice := [name[:60] for name, count in Counter(labels).items() if count > 1]:
+        yield (
+            f"labels.txt: two classes have the name {', '.join(map(repr, twice[:5]))}. Give each "
+            "its own, one a line, in a labels.txt beside the model."
+        )
 
 
 def _interactive() -> bool:

@@ -261,6 +261,8 @@ def models(here):
     named = onnx.load(DIGITS)
     onnx.helper.set_model_props(named, {"names": str(list("0123456789"))})
     onnx.save(named, here / "two" / "named.onnx")
+    onnx.helper.set_model_props(named, {"names": "['crane', 'crane']"})
+    onnx.save(named, here / "birds.onnx")
     sparse(here / "big.safetensors", 1_200_000_000)
     return here
 
@@ -296,7 +298,7 @@ REFUSED = {
     ),
     "picture for a row": (
         ["model_path=digits.onnx", "task=tabular"],
-        ["takes pictures, not a row of figures. Answer image-classification or image-to-image."],
+        ["takes pictures, not a row of values. Answer image-classification or image-to-image."],
     ),
     "row for a text": (
         ["model_path=iris.skops", "task=text-classification"], ["takes 4 columns, not a text"]
@@ -304,7 +306,8 @@ REFUSED = {
     "too few labels": (
         ["model_path=two/named.onnx"], ["names 2 classes, and the model itself 10"]
     ),
-    "equal labels": (["model_path=twins/iris.skops", "task=tabular"], ["labels.txt: 'a' stands there"]),
+    "equal labels": (["model_path=twins/iris.skops", "task=tabular"], ["labels.txt: two classes have the name 'a'."]),
+    "equal labels in the model": (["model_path=birds.onnx"], ["two classes have the name 'crane'."]),
     "odd labels": (["model_path=odd/iris.skops", "task=tabular"], ["labels.txt: ", "no text in UTF-8"]),
     "missing": (["model_path=digit.onnx"], ["does not exist. Did you mean digits.onnx?"]),
     "folder": (["model_path=folder"], ["is a folder without saved_model.pb"]),

@@ -19,8 +19,12 @@ class Model:
 
     def __init__(self, path: Path) -> None:
         # TorchScript is a program: load only files that you trust.
+{% if (cookiecutter | hosting).tier.class == "zero" %}
         module = torch.jit.load(path, map_location="cpu")
         self._module = module.to(DEVICE).eval()  # ZeroGPU sees only what is moved
+{% else %}
+        self._module = torch.jit.load(path, map_location=DEVICE).eval()
+{% endif %}
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Run the model on a batch of inputs, batch axis first."""
