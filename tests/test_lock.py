@@ -101,6 +101,14 @@ def test_no_cuda_on_a_cpu(name):
     assert not [n for n in names if n.startswith(("nvidia", "triton", "cuda"))]
 
 
+@pytest.mark.parametrize("name", [name for name in SETS if name.endswith("-gpu")])
+def test_cuda_comes_along_for_a_gpu(name):
+    """The base image has none, and ONNX Runtime would fall back to the CPU in silence."""
+    names = installed(name, "3.12").keys()
+    assert [n for n in names if n.startswith("nvidia-cudnn")]
+    assert [n for n in names if n.startswith("nvidia-cublas")]
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_dev_agrees(name):
     both = installed("dev", "3.12").items() | installed(name, "3.12").items()

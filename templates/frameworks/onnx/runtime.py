@@ -5,6 +5,12 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+{% if (cookiecutter | hosting).tier.class == "gpu" %}
+onnxruntime.preload_dlls()  # CUDA and cuDNN are packages here, not the system's
+PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+{% else %}
+PROVIDERS = ("CPUExecutionProvider",)
+{% endif %}
 FLOATS = ("tensor(float16)", "tensor(float)", "tensor(double)")
 DTYPES = {
     "tensor(float16)": np.float16,
@@ -25,9 +31,7 @@ class Model:
     """
 
     def __init__(self, path: Path) -> None:
-        self._session = onnxruntime.InferenceSession(
-            path, providers=onnxruntime.get_available_providers()
-        )
+        self._session = onnxruntime.InferenceSession(path, providers=PROVIDERS)
         declared = self._session.get_inputs()[0]
         self._name, self._dtype = declared.name, DTYPES[declared.type]
         self.input_shape = tuple(
