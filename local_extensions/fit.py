@@ -24,7 +24,8 @@ def fit(answers: Answers) -> Any:
                 weights += size
             else:
                 sources += size
-            largest = max(largest, (target, size), key=lambda file: file[1])
+            name = Path(target, path.relative_to(source)).as_posix()
+            largest = max(largest, (name, size), key=lambda file: file[1])
     footprint = host.preflight().Footprint(
         weights=weights,
         sources=sources,

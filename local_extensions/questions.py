@@ -203,12 +203,11 @@ def _hardware(answers: Answers) -> Iterator[str]:
 
 
 def _python(answers: Answers) -> Iterator[str]:
-    tier, chosen = host.hardware(answers["platform"]).get(answers["hardware"], {}), "python_version"
-    if answers[chosen] not in tier.get("python", answers[chosen]):
-        yield (
-            f"{chosen}: {answers['hardware']} does not run {answers[chosen]}. Answer "
-            f"{' or '.join(tier['python'])}."
-        )
+    version, chosen = answers["python_version"], answers["hardware"]
+    tier = host.hardware(answers["platform"]).get(chosen, {})
+    runs = tier.get("python", [version])
+    if version not in runs:
+        yield f"python_version: {chosen} does not run {version}. Answer {' or '.join(runs)}."
 
 
 # What may be wrong with the answer to a question.

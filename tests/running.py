@@ -42,6 +42,23 @@ def clean_environment(bin_folder: Path, **variables: str) -> dict[str, str]:
     return {"PATH": path, "HOME": str(BUILD), "LANG": "C.UTF-8", **variables}
 
 
+def zero_gpu(project: Path, port: int, service: str, **variables: str) -> dict[str, str]:
+    """Return the environment of a Space on ZeroGPU, with its device service at `service`."""
+    return clean_environment(
+        install(project), SYSTEM="spaces", SPACE_ID="user/app", SPACE_HOST="localhost",
+        GRADIO_SERVER_NAME="0.0.0.0", GRADIO_SERVER_PORT=str(port),
+        SPACES_ZERO_GPU="true", SPACES_ZERO_DEVICE_API_URL=service, **variables,
+    )  # fmt: skip
+
+
+def own_tests(project: Path) -> subprocess.CompletedProcess:
+    """Run a project's own tests."""
+    environment = clean_environment(install(project))
+    return subprocess.run(
+        ["pytest", "-q"], cwd=project, env=environment, capture_output=True, text=True, check=False
+    )
+
+
 def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

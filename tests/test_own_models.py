@@ -11,7 +11,15 @@ import pytest
 from conftest import ruff
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from running import BUILD, clean_environment, free_port, install, served
+from running import (
+    BUILD,
+    clean_environment,
+    free_port,
+    install,
+    own_tests,
+    served,
+    zero_gpu,
+)
 from test_running import device_service
 
 pytestmark = pytest.mark.slow
@@ -112,13 +120,7 @@ def test_weights_alone_wait_for_their_class(bake, model, tmp_path):
 
 
 def passes_its_own_tests(project: Path) -> None:
-    run = subprocess.run(
-        [install(project) / "pytest", "-q"],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = own_tests(project)
     assert run.returncode == 0, run.stdout[-3000:]
     assert "feature names" not in run.stdout  # a warning of scikit-learn
 
@@ -318,14 +320,9 @@ def test_zero_gpu(bake, small, name, tmp_path):
     cpu = (bake(**answers, platform="local") / "requirements.txt").read_text("utf-8")
     requirements.write_text(f"{cpu}{spaces}\n", "utf-8")
     (tmp_path / "sitecustomize.py").write_text(GPU_BUILD)
-    port, folder = free_port(), install(project)
+    port, more = free_port(), {"PYTHONPATH": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     with device_service() as (url, calls):
-        environment = clean_environment(
-            folder, SYSTEM="spaces", SPACE_ID="user/network", SPACE_HOST="localhost",
-            GRADIO_SERVER_NAME="0.0.0.0", GRADIO_SERVER_PORT=str(port),
-            SPACES_ZERO_GPU="true", SPACES_ZERO_DEVICE_API_URL=url,
-            PYTHONPATH=str(tmp_path), PYTHONUNBUFFERED="1",
-        )  # fmt: skip
+        environment = zero_gpu(project, port, url, **more)
         # One function wants the GPU, and ZeroGPU keeps all of the model's weights for it:
         # 4 x (4 x 3 x 3 x 3 + 4 + 16 x 3 + 3) bytes.
         code = "import app; from spaces.zero import decorator, torch;"

@@ -9,7 +9,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from conftest import OFFERED
-from running import BUILD, check_grey, clean_environment, free_port, install, served
+from running import (
+    BUILD,
+    check_grey,
+    clean_environment,
+    free_port,
+    install,
+    own_tests,
+    served,
+    zero_gpu,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -17,10 +26,7 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize(("task", "framework"), OFFERED)
 def test_its_own_tests_pass_and_leave_nothing(bake, task, framework):
     project = bake(task=task, framework=framework, platform="local")
-    environment = clean_environment(install(project))
-    run = subprocess.run(
-        ["pytest", "-q"], cwd=project, env=environment, capture_output=True, text=True, check=False
-    )
+    run = own_tests(project)
     assert run.returncode == 0, run.stdout[-3000:]
     subprocess.run(["git", "init", "-q"], cwd=project, check=True)
     subprocess.run(["git", "add", "-A"], cwd=project, check=True)
@@ -41,13 +47,7 @@ def test_its_own_tests_tell_a_wrong_answer(bake, task, own, tmp_path):
     wrong = "fn=lambda *row: {name: 1 - p for name, p in predict(*row).items()},"
     assert "fn=predict," in source
     (project / "app.py").write_text(source.replace("fn=predict,", wrong), "utf-8")
-    run = subprocess.run(
-        [install(project) / "pytest", "-q"],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = own_tests(project)
     failed = set(re.findall(r"^FAILED \S+::(\w+)", run.stdout, re.MULTILINE))
     assert failed == {"test_api" if task == "tabular" else "test_example"}, run.stdout[-3000:]
 
@@ -84,13 +84,9 @@ def test_heroku(bake, photo, browser, shell):
 def test_space(bake, photo, browser):
     """The variables of a Space on ZeroGPU, and its device service as a stand-in."""
     project = bake(**STORY_A, platform="huggingface")
-    port, folder = free_port(), install(project)
+    port = free_port()
     with device_service() as (url, calls):
-        environment = clean_environment(
-            folder, SYSTEM="spaces", SPACE_ID="user/colour-to-grey", SPACE_HOST="localhost",
-            GRADIO_SERVER_NAME="0.0.0.0", GRADIO_SERVER_PORT=str(port),
-            SPACES_ZERO_GPU="true", SPACES_ZERO_DEVICE_API_URL=url,
-        )  # fmt: skip
+        environment = zero_gpu(project, port, url)
         with served(project, ["python", "app.py"], environment, port) as app:
             check_grey(app, photo, browser)
     # ZeroGPU ends a Space that does not report; a plain function takes no GPU time.

@@ -333,7 +333,7 @@ def _pins(text: str, recorded: Iterable[str]) -> dict[str, list[str]]:
             odd.append(repr(line))
             continue
         name, version, marker = found.groups()
-        name = re.sub(r"[-_.]+", "-", name).lower()
+        name = _normalized(name)
         # Not recorded, a pin with a condition is for a system other than Linux.
         if name in recorded or not marker or "== 'linux'" in marker:
             pins.setdefault(name, []).append(version)
@@ -385,8 +385,11 @@ def _installed(name: str, versions: list[str]) -> tuple[dict | None, set[str]]:
     needed = (
         line for line in package.requires or () if not re.search(r"extra *==", line)
     )
-    names = (re.match(r"[\w.-]+", line)[0] for line in needed)
-    return sizes, {re.sub(r"[-_.]+", "-", name).lower() for name in names}
+    return sizes, {_normalized(re.match(r"[\w.-]+", line)[0]) for line in needed}
+
+
+def _normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _deflated(path: Path, count: int) -> int:
