@@ -1,9 +1,13 @@
 """Cookiecutter's extension: the filters that the questions and the templates use."""
 
 import shlex
+import sys
+from contextlib import suppress
 from datetime import date
+from pathlib import Path
 
-from jinja2 import Environment
+from jinja2 import Environment, FileSystemBytecodeCache
+from jinja2.bccache import Bucket
 from jinja2.ext import Extension
 
 from . import catalog, files, fit, host, model, questions, quoting
@@ -11,11 +15,24 @@ from . import catalog, files, fit, host, model, questions, quoting
 FOLDER = "{{cookiecutter.project_slug}}"
 
 
+class CompiledTemplates(FileSystemBytecodeCache):
+    """Templates as bytecode, kept where Python keeps that of modules, and if it does."""
+
+    def __init__(self) -> None:
+        super().__init__(str(Path(__file__).with_name("__pycache__")))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):  # a folder that is not ours to write to
+            if not sys.dont_write_bytecode:
+                super().dump_bytecode(bucket)
+
+
 class ProjectExtension(Extension):
     """Adds the filters below and the catalogue of what is offered."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
+        environment.bytecode_cache = CompiledTemplates()
         environment.globals |= {"catalog": catalog.CATALOG, "year": date.today().year}
         environment.filters |= {
             "choose_model": questions.choose_model,

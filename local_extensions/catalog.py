@@ -6,10 +6,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES, DEMOS = ROOT / "templates", ROOT / "demos"
-TOOLS = ROOT / "{{cookiecutter.project_slug}}" / "tools"  # of a generated project
+FIT = ROOT / "{{cookiecutter.project_slug}}" / "tools" / "fit"  # of a generated project
 
 CATALOG = json.loads((ROOT / "catalog.json").read_text("utf-8"))
 TASKS, FRAMEWORKS = CATALOG["tasks"], CATALOG["frameworks"]
-PLATFORMS = json.loads((TOOLS / "platforms.json").read_text("utf-8"))["platforms"]
+PLATFORMS = json.loads((FIT / "platforms.json").read_text("utf-8"))["platforms"]
 
 Answers = dict[str, Any]  # what cookiecutter has asked so far, by the question's name

@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
-from .catalog import TEMPLATES, Answers
+from cookiecutter.repository import is_repo_url
+
+from .catalog import ROOT, TEMPLATES, Answers
 from .host import hosting
 from .model import model
 
@@ -16,6 +18,7 @@ def optional_files(answers: Answers) -> dict[str, str]:
             files[f"{part}.py"] = f"frameworks/{answers['__framework']}/{chosen[part]}"
     if chosen.get("names"):
         files["model/labels.txt"] = "parts/labels.txt"
+    files["tools/fit/project.json"] = "parts/project.json"
     if answers["license"] != "none":
         files["LICENSE"] = f"licenses/{answers['license']}.txt"
     for layer in ("ci", f"platforms/{answers['platform']}"):
@@ -32,7 +35,7 @@ def copies(answers: Answers) -> dict[str, str]:
     chosen, lock = model(answers), str(TEMPLATES / hosting(answers)["lock"])
     return {
         f"{lock}.txt": "requirements.txt",
-        f"{lock}.json": "tools/sizes.json",
+        f"{lock}.json": "tools/fit/sizes.json",
         str(TEMPLATES / "requirements" / "dev.txt"): "requirements-dev.txt",
         **{source: f"model/{name}" for source, name in chosen.get("files", {}).items()},
         **({chosen["pictures"]: "examples"} if "pictures" in chosen else {}),
@@ -42,10 +45,22 @@ def copies(answers: Answers) -> dict[str, str]:
 def record(answers: Answers) -> str:
     """Write down the answers, so that the project can be generated again."""
     public = {k: v for k, v in answers.items() if not k.startswith("_")}
-    public["framework"] = answers["__framework"]
+    public |= project_facts(answers)
     public["model_path"] = Path(answers["__model"]).name  # folders are the owner's affair
     template = answers["_template"]
-    template = Path(template).resolve().name if Path(template).exists() else template
+    if not is_repo_url(template):  # a folder or an archive, which is the owner's affair too
+        template = ROOT.name
     text = json.dumps({"template": template, **public}, indent=2, ensure_ascii=False)
     # A path may hold bytes that are no text; as an escape, JSON holds them too.
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def project_facts(answers: Answers) -> dict[str, str | None]:
+    """Tell what the fit of the project depends on, besides its files."""
+    chosen = model(answers)
+    return {
+        "framework": answers["__framework"],
+        "format": chosen["format"],
+        "dtype": chosen["dtype"],
+        "lock": hosting(answers)["lock"].rpartition("/")[2],
+    }

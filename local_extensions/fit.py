@@ -5,46 +5,58 @@ from pathlib import Path
 from typing import Any
 
 from . import host
-from .catalog import TEMPLATES, Answers
-from .files import copies, optional_files
+from .catalog import FIT, TEMPLATES, Answers
+from .files import copies, optional_files, project_facts
 from .model import model
 
-TEXTS = 61_500  # bytes of the files that are rendered, within 4,000, without the licence
+TEXTS = 18_000  # bytes of the files that are rendered, within 4,000, without the licence
 
 
 def fit(answers: Answers) -> Any:
     """Compare the project with its platform's limits, before there is a project."""
-    weights, sources, largest = 0, TEXTS, ("", 0)
-    if licence := optional_files(answers).get("LICENSE"):
+    tools, optional = host.fit("footprint"), optional_files(answers)
+    weights, packed, sources, files = 0, 0.0, TEXTS, []
+    sources += sum(path.stat().st_size for path in FIT.parent.rglob("*.*"))
+    if licence := optional.get("LICENSE"):
         sources += (TEMPLATES / licence).stat().st_size
     for source, target in copies(answers).items():
         for path in [f for f in Path(source).rglob("*") if f.is_file()] or [Path(source)]:
             size = path.stat().st_size
+            if size >= tools.LARGE:
+                name = Path(target, path.relative_to(source)).as_posix()
+                files.append(tools.File(name, size, in_lfs=".gitattributes" in optional))
             if target.startswith("model/"):
                 weights += size
+                packed += size * tools.gzipped(path)
             else:
                 sources += size
-            name = Path(target, path.relative_to(source)).as_posix()
-            largest = max(largest, (name, size), key=lambda file: file[1])
-    footprint = host.preflight().Footprint(
+    facts = project_facts(answers)
+    footprint = tools.Footprint(
         weights=weights,
         sources=sources,
-        largest_file=largest,
         packages=host.hosting(answers)["packages"],
+        files=tuple(files),
+        gzip=packed / weights if weights else 1.0,
         on_github=bool(answers["ci"]),
+        **{name: facts[name] for name in ("format", "dtype", "framework", "lock")},
     )
-    return host.preflight().check(answers["platform"], answers["hardware"], footprint)
+    return host.fit("limits").check(answers["platform"], answers["hardware"], footprint)
+
+
+def as_text(report: Any) -> str:
+    """Write a report for the terminal."""
+    return host.fit("report").as_text(report, brief=True)
 
 
 def told(answers: Answers) -> str:
     """Return what to say of the finished project: whether it fits, what to know of it."""
     notes = model(answers).get("notes", ())
-    return "\n".join([fit(answers).as_text(), *(f"Note: {note}" for note in notes)])
+    return "\n".join([as_text(fit(answers)), *(f"Note: {note}" for note in notes)])
 
 
 def cost(answers: Answers) -> str:
     """Say what the host costs, when it sleeps, and how near its limits the project is."""
-    home, checks, size = host.hosting(answers), fit(answers).checks, host.preflight().size
+    home, checks, limits = host.hosting(answers), fit(answers).checks, host.fit("limits")
     tier, about = home["tier"], [f"{home['where']}: {home['tier']['title']}."]
     if tier["note"] and tier["note"] not in home["where"]:
         about.append(f"{tier['note'][0].upper()}{tier['note'][1:]}.")
@@ -59,8 +71,9 @@ def cost(answers: Answers) -> str:
             )
     lines = [textwrap.fill(" ".join(about), 88, break_on_hyphens=False), ""]
     for check in checks:
-        limit = f" of {check.written}" if check.limit else ", no limit"
+        limit = f" of {check.written}" if check.limit else f", {check.written or 'no limit'}"
         disputed = f" (disputed: {check.disputed['written']})" if check.disputed else ""
-        lines.append(f"- {check.name}: {size(check.predicted)}{limit}{disputed}")
+        predicted = limits.written(check.predicted, check.unit)
+        lines.append(f"- {check.name}: {predicted}{limit}{disputed}")
     sources = ", with the source and age of each limit" if limited else ""
     return "\n".join([*lines, "", f"`python tools/preflight.py` computes this again{sources}."])

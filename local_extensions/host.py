@@ -1,5 +1,6 @@
 """Where the project will live: its platform, tier and locked packages."""
 
+import importlib
 import importlib.util
 import json
 import sys
@@ -8,7 +9,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .catalog import FRAMEWORKS, PLATFORMS, TEMPLATES, TOOLS, Answers
+from .catalog import FIT, FRAMEWORKS, PLATFORMS, TEMPLATES, Answers
+
+PACKAGE = f"{__package__}.tools_fit"
 
 
 def hardware(platform: str) -> dict[str, Any]:
@@ -30,7 +33,7 @@ def _hosting(platform: str, tier_name: str, framework: str, python: str) -> dict
     return {
         "platform": PLATFORMS[platform],
         "tier": tier,
-        "where": preflight().where(platform, tier_name),
+        "where": fit("limits").where(platform, tier_name),
         "python": tier.get("python", {}).get(python, python),
         "requirements": ["gradio", *FRAMEWORKS[framework]["requirements"][tier["class"]]],
         "lock": lock,
@@ -39,14 +42,14 @@ def _hosting(platform: str, tier_name: str, framework: str, python: str) -> dict
 
 
 @cache
-def preflight() -> ModuleType:
-    """Load the project's own tools/preflight.py: there is one copy of it."""
-    spec = importlib.util.spec_from_file_location("preflight", TOOLS / "preflight.py")
-    module = importlib.util.module_from_spec(spec)
-    # A __pycache__ beside the file would be rendered into the project.
+def fit(name: str) -> ModuleType:
+    """Load a module of the project's own tools/fit: there is one copy of it."""
+    # A __pycache__ beside the files would be copied into the project.
     prefix, sys.pycache_prefix = sys.pycache_prefix, str(Path(__file__).with_name("__pycache__"))
+    if PACKAGE not in sys.modules:
+        spec = importlib.util.spec_from_file_location(PACKAGE, FIT / "__init__.py")
+        sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        return importlib.import_module(f"{PACKAGE}.{name}")
     finally:
         sys.pycache_prefix = prefix
-    return module

@@ -33,7 +33,7 @@ def _model(task_name: str, framework: str, own: str) -> dict[str, Any]:
         source = demo / f"{task['demo']}{endings[0]}" if endings else None
         card = json.loads((demo / "card.json").read_text("utf-8")) if formats else {}
         card |= FRAMEWORKS[framework].get("demos", {}).get(task_name, {})
-        described = {"own": False, **card}
+        described = {"own": False, "format": framework, "dtype": None, **card}
         pictures = demo / "examples"
     if pictures.is_dir():
         described["pictures"] = str(pictures)
@@ -89,6 +89,8 @@ def _weights(source: Path, formats: dict[str, Any]) -> dict[str, Any]:
             **({str(labels): "labels.txt"} if labels.is_file() else {}),
         },
         "size": found.size,
+        "format": found.format,
+        "dtype": found.dtype,
         "names": () if labels.is_file() else found.labels,
         **formats[found.format],
     }

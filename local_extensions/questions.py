@@ -114,10 +114,10 @@ def show_hardware(answers: Answers) -> str:
     """Show the tiers of the chosen platform, with what they cost and what to know."""
     if not _interactive():
         return ""
-    preflight = host.preflight()
+    limits = host.fit("limits")
     for name, tier in _useful(answers).items():
-        cost = "" if tier["price_usd"] is None else preflight.price(tier)
-        room = preflight.size(tier["ram_bytes"]) if tier["ram_bytes"] else ""
+        cost = "" if tier["price_usd"] is None else limits.price(tier)
+        room = limits.size(tier["ram_bytes"]) if tier["ram_bytes"] else ""
         _tell(f"{name:17} {cost:>13} {room:>7}  {tier['title']}"[:70])
         _tell(*(f"    {line}" for line in textwrap.wrap(tier["note"], 66)))
     return ""
@@ -147,7 +147,7 @@ def folder(answers: Answers) -> str:
             _refuse(_own_model(Path(answers["__model"])))
         _refuse(problem for check in CHECKS.values() for problem in check(answers))
         report = fit.fit(answers)
-        _refuse([] if report.fits else [report.as_text()])
+        _refuse([] if report.fits else [fit.as_text(report)])
     return answers["project_slug"]
 
 

@@ -6,6 +6,8 @@
 
 Writes `<framework>-<class>.txt`, the locked requirements, and `<framework>-<class>.json`,
 what they weigh, into templates/requirements/, and `dev.txt` for the tests of a project.
+From these and LIGHTER comes tools/fit/packages.json, which every project has: the sums of
+the sets, and the packages that could be replaced by a lighter build.
 """
 
 import argparse
@@ -14,7 +16,7 @@ import json
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
@@ -32,6 +34,7 @@ from remotezip import RemoteZip
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "templates" / "requirements"
+PACKAGES = ROOT / "{{cookiecutter.project_slug}}" / "tools" / "fit" / "packages.json"
 QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
 PYTHONS = QUESTIONS["python_version"]  # sizes are taken on the first that has every wheel
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -40,10 +43,25 @@ TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 # (its Python is in PYTHONS). `{}` is the version of Gradio.
 SPACES = ["gradio[oauth,mcp]=={}", "uvicorn>=0.14.0", "websockets>=10.4", "spaces"]
 
-# Bytes of .pyc that pip writes for a byte of .py. Measured in November 2026 on installs of
-# gradio with scikit-learn, onnxruntime, opencv and tensorflow-cpu: 1.20 to 1.25 on
-# Python 3.12 (on 3.11 1.36 with scikit-learn, 1.40 with torch).
-BYTECODE_PER_SOURCE = 1.24
+# Bytes of .pyc that pip writes for a byte of .py, by the version of Python. Measured in
+# November 2026 on installs of gradio with opencv and with scikit-learn: 1.357 to 1.367 on
+# 3.11, 1.239 to 1.247 on 3.12, 1.219 to 1.234 on 3.13. Other sets lie a little off: 1.40
+# with torch on 3.11, 1.20 with tensorflow-cpu on 3.12.
+# Recorded sizes are for the first of PYTHONS.
+BYTECODE_PER_SOURCE = {"3.11": 1.36, "3.12": 1.24, "3.13": 1.23}
+
+# Packages with another build that does the same on a CPU and weighs less on Linux x86-64:
+# the name of that build, and a pattern (of whole names) for what only the heavy one requires.
+LIGHTER = {
+    "tensorflow": ("tensorflow-cpu", "nvidia-.*"),
+    "torch": ("torch", "cuda-.*|nvidia-.*|triton"),  # the same name, from TORCH_INDEX
+    "onnxruntime-gpu": ("onnxruntime", "nvidia-.*"),
+    "xgboost": ("xgboost-cpu", "nvidia-nccl-.*"),
+    "faiss-gpu": ("faiss-cpu", "nvidia-.*"),
+    "faiss-gpu-cu12": ("faiss-cpu", "nvidia-.*"),
+    "opencv-python": ("opencv-python-headless", ""),
+    "opencv-contrib-python": ("opencv-contrib-python-headless", ""),
+}
 
 HEADER = """\
 # Locked versions of the packages in requirements.in, for Python {oldest} to {newest} on
@@ -52,6 +70,8 @@ HEADER = """\
 # uv pip compile --universal --python-version {oldest} --annotation-style line --upgrade \
 {options}requirements.in -o requirements.txt
 """
+
+Row = tuple[str, str, PackageWheel]  # name, version and wheel of a package
 
 
 @dataclass(frozen=True)
@@ -152,9 +172,7 @@ def wheels_of(folder: Path, text: str, *source: str) -> Pylock:
     return Pylock.from_dict(tomllib.loads(uv_compile(folder, "locked.txt", *arguments)))
 
 
-def select(
-    wheels: Pylock, platform: Platform, python: str
-) -> Iterator[tuple[str, str, PackageWheel]]:
+def select(wheels: Pylock, platform: Platform, python: str) -> Iterator[Row]:
     """Yield name, version and wheel of each package that a platform installs."""
     chosen = wheels.select(environment=platform.environment(python), tags=platform.tags(python))
     for package, wheel in chosen:
@@ -173,7 +191,7 @@ def supports(wheels: Pylock, platform: Platform) -> bool:
     return True
 
 
-def choose(wheels: Pylock) -> tuple[str, list[tuple[str, str, PackageWheel]]]:
+def choose(wheels: Pylock) -> tuple[str, list[Row]]:
     """Return a version of Python and the wheels that Linux x86-64 installs on it."""
     for python in PYTHONS:
         try:
@@ -196,7 +214,7 @@ def weigh(wheel: PackageWheel) -> dict[str, int]:
     return {
         "wheel": size,
         "installed": sum(file.file_size for file in files),
-        "bytecode": round(source * BYTECODE_PER_SOURCE),
+        "bytecode": round(source * BYTECODE_PER_SOURCE[PYTHONS[0]]),
     }
 
 
@@ -205,6 +223,21 @@ def remote_size(url: str) -> int:
     response = requests.head(url, allow_redirects=True, timeout=60)
     response.raise_for_status()
     return int(response.headers["Content-Length"])
+
+
+def weigh_all(rows: Iterable[Row]) -> dict[str, dict[str, int]]:
+    """Return what weigh() says of each wheel, by its address."""
+    wheels = {wheel.url: wheel for *_, wheel in rows}
+    with ThreadPoolExecutor(8) as pool:
+        return dict(zip(wheels, pool.map(weigh, wheels.values())))
+
+
+def with_sizes(rows: list[Row], weights: dict[str, dict]) -> dict[str, dict]:
+    """Return version and sizes of each package, by its name."""
+    return {
+        package: {"version": Version(version).public, **weights[wheel.url]}
+        for package, version, wheel in rows
+    }
 
 
 def header(platforms: list[str], index: str) -> str:
@@ -259,30 +292,16 @@ def lock_all(work: Path, links: str | None) -> tuple[dict[str, str], dict[str, t
     return files, chosen
 
 
-def main() -> None:
+def write_locks(work: Path, links: str | None) -> None:
     """Lock every set, weigh it, and write the files."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--find-links",
-        metavar="DIR",
-        help=f"a folder with PyTorch's CPU wheels, instead of {TORCH_INDEX}",
-    )
-    arguments = parser.parse_args()
-    with TemporaryDirectory() as temporary:
-        files, chosen = lock_all(Path(temporary), arguments.find_links)
-
-    wheels = {wheel.url: wheel for _, rows in chosen.values() for *_, wheel in rows}
-    with ThreadPoolExecutor(8) as pool:
-        weights = dict(zip(wheels, pool.map(weigh, wheels.values())))
+    files, chosen = lock_all(work, links)
+    weights = weigh_all(row for _, rows in chosen.values() for row in rows)
     for name, (python, rows) in chosen.items():
         sizes = {
             "python": python,
             "platform": LINUX.lower(),
             "as_of": datetime.date.today().isoformat(),
-            "packages": {
-                package: {"version": Version(version).public, **weights[wheel.url]}
-                for package, version, wheel in rows
-            },
+            "packages": with_sizes(rows, weights),
         }
         files[f"{name}.json"] = json.dumps(sizes, indent=2) + "\n"
 
@@ -291,6 +310,62 @@ def main() -> None:
         old.unlink()
     for file, text in files.items():
         (TARGET / file).write_text(text)
+
+
+def total(packages: dict[str, dict]) -> dict[str, int]:
+    """Return the sums of what packages weigh."""
+    rows = packages.values()
+    return {part: sum(row[part] for row in rows) for part in ("wheel", "installed", "bytecode")}
+
+
+def lighter(work: Path, sets: dict[str, dict]) -> dict[str, dict]:
+    """Return the lighter builds with their sizes: as they are locked, or the newest."""
+    sizes = {}
+    for name, locked in sets.items():
+        if name.endswith("-cpu"):
+            sizes |= locked["packages"]
+    missing = sorted({use for use, _ in LIGHTER.values()} - sizes.keys())
+    # Without the marker uv would take versions that the oldest Python has, too.
+    text = "".join(f"{use} ; python_version >= '{PYTHONS[0]}'\n" for use in missing)
+    _, rows = choose(wheels_of(work, text))
+    sizes |= with_sizes(rows, weigh_all(rows))
+    return {
+        name: {"drop": drop, "packages": {use: sizes[use]}} for name, (use, drop) in LIGHTER.items()
+    }
+
+
+def write_packages(work: Path) -> None:
+    """Write what every project is told about packages."""
+    sets = {path.stem: json.loads(path.read_text()) for path in sorted(TARGET.glob("*.json"))}
+    facts = {
+        "as_of": min(locked["as_of"] for locked in sets.values()),
+        "python": PYTHONS[0],
+        "platform": LINUX.lower(),
+        "bytecode_per_source": BYTECODE_PER_SOURCE,
+        "sets": {name: total(locked["packages"]) for name, locked in sets.items()},
+        "lighter": lighter(work, sets),
+    }
+    PACKAGES.write_text(json.dumps(facts, indent=2) + "\n")
+
+
+def main() -> None:
+    """Lock every set and write what it weighs."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--find-links",
+        metavar="DIR",
+        help=f"a folder with PyTorch's CPU wheels, instead of {TORCH_INDEX}",
+    )
+    parser.add_argument(
+        "--sizes-only",
+        action="store_true",
+        help=f"keep the locked sets, and write only {PACKAGES.name} from them",
+    )
+    arguments = parser.parse_args()
+    with TemporaryDirectory() as temporary:
+        if not arguments.sizes_only:
+            write_locks(Path(temporary), arguments.find_links)
+        write_packages(Path(temporary))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from local_extensions.catalog import FRAMEWORKS, PLATFORMS, ROOT, TASKS, TEMPLATES
-from local_extensions.host import preflight
+from local_extensions.host import fit
 from local_extensions.model_files import FORMATS
 
 QUESTIONS = ROOT / "cookiecutter.json"
@@ -52,10 +52,13 @@ def frameworks() -> dict[str, str]:
 
 def platforms() -> dict[str, str]:
     rows = {}
+    offered = {path.name for path in (TEMPLATES / "platforms").iterdir()}
     for name, platform in PLATFORMS.items():
+        if name not in offered:  # it is known for the ways out alone
+            continue
         slug, tier = next(iter(platform["hardware"].items()))
         memory = tier["ram_bytes"]
-        cost = preflight().price(tier) + (f" ({slug})" if tier["price_usd"] is not None else "")
+        cost = fit("limits").price(tier) + (f" ({slug})" if tier["price_usd"] is not None else "")
         limits = [limit for limit in platform["limits"] if limit["kind"] == "refuse"]
         limit = f"{limits[0]['name']} {limits[0]['written']}" if limits[0]["bytes"] else "no limit"
         rows[name] = (

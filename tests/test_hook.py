@@ -94,7 +94,7 @@ def test_model_comes_in_as_plain_files(hook, tmp_path, monkeypatch):
 
 
 def test_what_comes_along(hook):
-    common = {"requirements.txt", "tools/sizes.json", "requirements-dev.txt"}
+    common = {"requirements.txt", "tools/fit/sizes.json", "requirements-dev.txt"}
     copies = hook(task="image-to-image", framework="python").COPIES
     assert {*copies.values()} == common | {"examples"}
     copies = hook(task="tabular").COPIES
@@ -185,7 +185,7 @@ def test_needs_no_network(place):
 def strict(tmp_path_factory):
     """A copy of the template whose Spaces hold nothing."""
     template = copy_template(tmp_path_factory.mktemp("strict"))
-    platforms = template / "{{cookiecutter.project_slug}}" / "tools" / "platforms.json"
+    platforms = template / "{{cookiecutter.project_slug}}" / "tools" / "fit" / "platforms.json"
     facts = json.loads(platforms.read_text("utf-8"))
     (limit,) = (x for x in facts["platforms"]["huggingface"]["limits"] if x["name"] == "repository")
     limit["bytes"], limit["written"] = 1000, "1 kB"

@@ -1,6 +1,7 @@
 """The locked sets and their sizes agree with each other and with the catalog."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "templates" / "requirements"
+TOOLS = ROOT / "{{cookiecutter.project_slug}}" / "tools"
+PACKAGES = json.loads((TOOLS / "fit" / "packages.json").read_text())
+PYTHONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))["python_version"]
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 FRAMEWORKS = json.loads((ROOT / "catalog.json").read_text())["frameworks"]
 SETS = {
@@ -113,6 +117,47 @@ def test_cuda_comes_along_for_a_gpu(name):
 def test_dev_agrees(name):
     both = installed("dev", "3.12").items() | installed(name, "3.12").items()
     assert len(both) == len(dict(both))
+
+
+def total(packages):
+    """The sums of what packages weigh."""
+    rows = packages.values()
+    return {part: sum(row[part] for row in rows) for part in ("wheel", "installed", "bytecode")}
+
+
+def test_sums_in_every_project():
+    assert PACKAGES["sets"] == {name: total(sizes(name)["packages"]) for name in SETS}
+    assert {sizes(name)["as_of"] for name in SETS} == {PACKAGES["as_of"]}
+    assert {sizes(name)["platform"] for name in SETS} == {PACKAGES["platform"]}
+    assert PACKAGES["python"] == PYTHONS[0]
+    assert PACKAGES["bytecode_per_source"].keys() == set(PYTHONS)
+
+
+@pytest.mark.parametrize("heavy", PACKAGES["lighter"])
+def test_lighter_build(heavy):
+    ((name, row),) = PACKAGES["lighter"][heavy]["packages"].items()
+    assert 0 < row["wheel"] < row["installed"]
+    locked = {n for n in SETS if n.endswith("-cpu") and name in sizes(n)["packages"]}
+    assert all(sizes(n)["packages"][name] == row for n in locked)
+    for packages in (sizes(n)["packages"] for n in SETS):
+        if packages.get(heavy, row) != row:
+            assert row["wheel"] < packages[heavy]["wheel"]
+            assert row["installed"] < packages[heavy]["installed"]
+
+
+@pytest.mark.parametrize("framework", [name[:-4] for name in SETS if name.endswith("-gpu")])
+def test_lighter_build_of_a_gpu_set_is_the_cpu_set(framework):
+    on_gpu, on_cpu = (sizes(f"{framework}-{hardware}")["packages"] for hardware in ("gpu", "cpu"))
+    (heavy,) = on_gpu.keys() & PACKAGES["lighter"].keys()
+    lighter = PACKAGES["lighter"][heavy]
+    gone = {n for n in on_gpu if n == heavy or re.fullmatch(lighter["drop"], n)}
+    packages = {n: row for n, row in on_gpu.items() if n not in gone} | lighter["packages"]
+    assert packages.keys() == on_cpu.keys()
+    assert total(packages) == pytest.approx(total(on_cpu), rel=0.01)
+
+
+def test_no_host_in_every_project():
+    assert "://" not in json.dumps(PACKAGES)
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.iterdir()), ids=lambda p: p.name)

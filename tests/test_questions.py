@@ -112,7 +112,7 @@ def test_text_reads_back_everywhere(ask, here, text):
     assert f"# {text}\n\n{text}\n" in readme
     front = yaml.safe_load(readme.split("---\n")[1])
     assert (front["title"], front["short_description"]) == (made.name, text)
-    recorded = json.loads((made / "tools" / "project.json").read_text("utf-8"))
+    recorded = json.loads((made / "tools" / "fit" / "project.json").read_text("utf-8"))
     assert (recorded["project_name"], recorded["description"]) == (text, text)
 
 
@@ -219,7 +219,7 @@ def test_any_name_of_a_model(here, tmp_path, name):
     for file in made.rglob("*.py"):
         ast.parse(file.read_text("utf-8"))
     assert f'"{weights.name}"' in (made / "model.py").read_text("utf-8")
-    recorded = json.loads((made / "tools" / "project.json").read_text("utf-8"))
+    recorded = json.loads((made / "tools" / "fit" / "project.json").read_text("utf-8"))
     assert recorded["model_path"] == Path(path).name, "the owner's folders are not told"
     assert texts(made)[0].isprintable()
 
@@ -325,7 +325,7 @@ REFUSED = {
         ["task=tabular", "hardware=none"], ["Answer one of zero-a10g, cpu-basic, cpu-upgrade."]
     ),
     "heroku": ([*BIG, "platform=heroku"], ["weights 1.2 GB", "packages", " of 1 GB", "What would fit"]),
-    "huggingface": ([*BIG, "platform=huggingface"], ["weights 1.2 GB", " of 1 GB", "Use Docker"]),
+    "huggingface": ([*BIG, "platform=huggingface"], ["weights 1.2 GB", " of 1 GB", "Go to Docker"]),
     "several": (
         ["project_name=a\tb", "description=", "project_slug=A", "hardware=gpu"],
         ["project_name: ", "description: ", "project_slug: ", "hardware: "],
@@ -360,7 +360,7 @@ def test_no_limit_no_refusal(ask, models, platform):
     """Without the hook, which would copy more than a gigabyte."""
     result = ask(*BIG, f"platform={platform}", "project_slug=made", "--accept-hooks", "no")
     assert result.exit_code == 0, result.output
-    assert "2.36 GB, no limit" in (models / "made" / "README.md").read_text("utf-8")
+    assert "2.49 GB, no limit" in (models / "made" / "README.md").read_text("utf-8")
 
 
 def test_labels_of_a_windows_editor(ask, models):
@@ -426,7 +426,7 @@ def test_replay(shelf, tmp_path):
     again = run("--replay", "-o", tmp_path / "b", shelf / "ml-ui-template", cwd=tmp_path)
     assert (first.returncode, again.returncode) == (0, 0), again.stdout + again.stderr
     one, other = tree(tmp_path / "a"), tree(tmp_path / "b")
-    record = "flowers/tools/project.json"  # it names the template as it was called
+    record = "flowers/tools/fit/project.json"  # it names the template as it was called
     assert one.pop(record) and other.pop(record)
     assert one == other
 
@@ -551,8 +551,10 @@ def test_overwriting_keeps_what_is_not_the_templates(ask, edited, options, kept)
 
 
 def test_choices_are_those_of_the_data():
-    tools = ROOT / "{{cookiecutter.project_slug}}" / "tools"
-    platforms = json.loads((tools / "platforms.json").read_text("utf-8"))["platforms"]
+    fit = ROOT / "{{cookiecutter.project_slug}}" / "tools" / "fit"
+    known = json.loads((fit / "platforms.json").read_text("utf-8"))["platforms"]
+    offered = {path.name for path in (ROOT / "templates" / "platforms").iterdir()}
+    platforms = {name: facts for name, facts in known.items() if name in offered}
     assert QUESTIONS["task"] == list(CATALOG["tasks"])
     assert QUESTIONS["framework"] == ["auto", *CATALOG["frameworks"]]
     assert QUESTIONS["platform"] == list(platforms)

@@ -22,8 +22,11 @@ COMMON = {
     "requirements.in", "requirements.txt", "requirements-dev.txt",
     ".github/workflows/test.yml",
     "tests/conftest.py", "tests/test_model.py", "tests/test_server.py",
-    "tools/bench.py", "tools/client.py", "tools/platforms.json", "tools/preflight.py",
-    "tools/project.json", "tools/sizes.json",
+    "tools/bench.py", "tools/client.py", "tools/preflight.py",
+    "tools/fit/__init__.py", "tools/fit/footprint.py", "tools/fit/limits.py",
+    "tools/fit/measure.py", "tools/fit/report.py", "tools/fit/packages.json",
+    "tools/fit/platforms.json", "tools/fit/project.json", "tools/fit/runtimes.json",
+    "tools/fit/sizes.json",
 }  # fmt: skip
 PLATFORM = {
     "local": set(),
@@ -115,7 +118,7 @@ def test_text(bake, answers):
 
 
 def test_record_is_the_answers(bake, answers):
-    recorded = json.loads((bake(**answers) / "tools" / "project.json").read_text("utf-8"))
+    recorded = json.loads((bake(**answers) / "tools" / "fit" / "project.json").read_text("utf-8"))
     assert recorded.items() >= answers.items()
 
 
@@ -246,15 +249,15 @@ def test_short_description_ends_at_a_word(bake):
 def test_the_fit_told_before_is_that_of_the_project(bake, answers):
     """The README's figures were computed before there was a project to weigh."""
     project = bake(**answers)
-    preflight = host.preflight()
-    found = preflight.footprint(project)
+    footprint, limits = host.fit("footprint"), host.fit("limits")
+    found = footprint.of(project)
     told = re.findall(
-        r"^- (\w+): ([\d.]+ [kMG]?B)", (project / "README.md").read_text("utf-8"), re.MULTILINE
+        r"^- (\S+): ([\d.]+ [kMG]?B)", (project / "README.md").read_text("utf-8"), re.MULTILINE
     )
     assert told
     for name, size in told:
-        real = sum(preflight.QUANTITIES[name](found).values())
-        assert preflight.parse_size(size) == pytest.approx(real, rel=0.05)
+        real = sum(footprint.QUANTITIES[name](found).values())
+        assert limits.parse_size(size) == pytest.approx(real, rel=0.05)
 
 
 def test_same_answers_same_project(bake, tmp_path):

@@ -1,0 +1,1 @@
+"""What the project weighs, what its platform allows, and what would help."""
