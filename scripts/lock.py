@@ -18,7 +18,7 @@ import sys
 import tomllib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -192,13 +192,23 @@ def supports(wheels: Pylock, platform: Platform) -> bool:
 
 
 def choose(wheels: Pylock) -> tuple[str, list[Row]]:
-    """Return a version of Python and the wheels that Linux x86-64 installs on it."""
+    """Return a version of Python and the wheels that Linux x86-64 installs on it.
+
+    Behind them come those of packages that only another version needs.
+    """
     for python in PYTHONS:
         try:
-            return python, list(select(wheels, PLATFORMS[LINUX], python))
+            rows = list(select(wheels, PLATFORMS[LINUX], python))
+            break
         except PylockSelectError as error:
             reason = error
-    sys.exit(str(reason))
+    else:
+        sys.exit(str(reason))
+    for other in PYTHONS:
+        names = {name for name, *_ in rows}
+        rest = [package for package in wheels.packages if package.name not in names]
+        rows += select(replace(wheels, packages=rest), PLATFORMS[LINUX], other)
+    return python, rows
 
 
 def weigh(wheel: PackageWheel) -> dict[str, int]:

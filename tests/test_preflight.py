@@ -19,7 +19,7 @@ from local_extensions import host
 
 TOOLS = ROOT / "{{cookiecutter.project_slug}}" / "tools"
 GIGA = 10**9
-footprint = host.fit("footprint")
+requirements, weigh = host.fit("requirements"), host.fit("project").weigh
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_installed_package_is_weighed_with_what_it_requires(project):
     version = metadata.version("httpx")
     with open(project / "requirements.txt", "a") as file:
         file.write(f"httpx == {version}\n")
-    packages = footprint.of(project).packages
+    packages = weigh(project).packages
     assert {"httpcore", "h11", "idna"} <= packages.keys()
     folder = Path(metadata.distribution("httpx").locate_file("httpx"))
     sources = sum(path.stat().st_size for path in folder.rglob("*.py"))
@@ -168,13 +168,47 @@ def test_installed_package_is_weighed_with_what_it_requires(project):
     assert packages["gradio"] == PACKAGES["gradio"], "recorded"
 
 
+@pytest.mark.parametrize(
+    ("marker", "on"),
+    [
+        ("sys_platform == 'win32'", {}),
+        ("sys_platform == 'linux'", {"3.11", "3.12", "3.13"}),
+        ("python_full_version >= '3.12'", {"3.12", "3.13"}),
+        ("python_version < '3.12' and sys_platform == 'linux'", {"3.11"}),
+        ("platform_machine == 'arm64' or platform_machine == 'x86_64'", {"3.11", "3.12", "3.13"}),
+        ("(platform_machine == 'aarch64') and sys_platform == 'linux'", {}),
+        ("'linux' in sys_platform", {"3.11", "3.12", "3.13"}),
+        ("platform_machine not in 'x86_64 amd64'", {}),
+        ("no marker at all", {"3.11", "3.12", "3.13"}),
+        ("unknown_name == 'a'", {"3.11", "3.12", "3.13"}),
+    ],
+)
+def test_marker_decides(marker, on):
+    for python in ("3.11", "3.12", "3.13"):
+        pins = requirements._pins(f"a==1 ; {marker}", python)
+        assert bool(pins) is (python in on)
+
+
+def test_packages_of_another_python_are_weighed_if_they_are_the_installed_ones(project):
+    """A project for 3.99, whose lock has a version of its own for that."""
+    version = metadata.version("httpx")
+    with open(project / "requirements.txt", "a") as file:
+        file.write(f"httpx=={version} ; python_full_version < '3.99'\n")
+        file.write("httpx==99.0 ; python_full_version >= '3.99'\n")
+    path = project / "tools" / "fit" / "project.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"python_version": "3.99"}))
+    found = weigh(project)
+    assert found.packages["httpx"]["version"] == version
+    assert found.python == f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
 @pytest.mark.parametrize("size", [1_000, 5_000_000, 40_000_000])
 def test_large_file_is_weighed_by_a_sample(tmp_path, size):
     noise = random.Random(0).randbytes(size // 2)
     path = tmp_path / "weights"
     path.write_bytes(b"".join(noise[n : n + 500] + b"0" * 500 for n in range(0, size // 2, 500)))
     count = path.stat().st_size
-    assert footprint._deflated(path, count) == pytest.approx(
+    assert requirements._deflated(path, count) == pytest.approx(
         len(zlib.compress(path.read_bytes())), rel=0.03
     )
 
@@ -248,7 +282,7 @@ def test_footprint_of_a_folder(project):
     (project / "__pycache__").mkdir()
     (project / "__pycache__" / "app.pyc").write_bytes(b"0" * 10_000)
     (project / ".github").mkdir()
-    seen = footprint.of(project)
+    seen = weigh(project)
     assert seen.weights == 3_500
     assert seen.packages == PACKAGES
     assert seen.on_github
@@ -259,13 +293,13 @@ def test_footprint_of_a_folder(project):
 
 def test_what_git_ignores_does_not_count(project):
     subprocess.run(["git", "init", "-q"], cwd=project, check=True)
-    before = footprint.of(project)
+    before = weigh(project)
     add_weights(project, 1_000)
     (project / "datä").mkdir()
     (project / "datä" / "set.bin").write_bytes(b"0" * 7_000)
-    assert footprint.of(project).sources == before.sources + 7_000
+    assert weigh(project).sources == before.sources + 7_000
     (project / ".gitignore").write_text("datä/\n")
-    after = footprint.of(project)
+    after = weigh(project)
     assert after.weights == 1_000
     assert after.sources == before.sources + len("datä/\n".encode())
 
@@ -274,7 +308,7 @@ def test_linked_weights_count_as_their_target(project, tmp_path):
     with open(tmp_path / "elsewhere.onnx", "wb") as file:
         file.truncate(1_200_000_000)
     (project / "model" / "net.onnx").symlink_to(tmp_path / "elsewhere.onnx")
-    assert footprint.of(project).weights == 1_200_000_000
+    assert weigh(project).weights == 1_200_000_000
 
 
 @pytest.mark.parametrize("git", [True, False])
@@ -336,13 +370,13 @@ def test_earlier_versions_count(project):
         (project / "model" / "net.onnx").write_text(text)
         git(project, "add", "-A")
         git(project, "commit", "-qm", "A version")
-    assert footprint.of(project).history == 5_000
+    assert weigh(project).history == 5_000
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n"
     for number, size in enumerate((700_000_000, 800_000_000)):
         (project / "model" / "net.onnx").write_text(pointer.format(f"{number}" * 64, size))
         git(project, "add", "-A")
         git(project, "commit", "-qm", "A version")
-    found = footprint.of(project)
+    found = weigh(project)
     assert found.weights == 800_000_000
     assert found.history == pytest.approx(700_011_000, abs=500)
     done = run(project, "--platform", "huggingface")

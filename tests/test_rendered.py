@@ -24,7 +24,8 @@ COMMON = {
     "tests/conftest.py", "tests/test_model.py", "tests/test_server.py",
     "tools/bench.py", "tools/client.py", "tools/preflight.py",
     "tools/fit/__init__.py", "tools/fit/footprint.py", "tools/fit/limits.py",
-    "tools/fit/measure.py", "tools/fit/report.py", "tools/fit/packages.json",
+    "tools/fit/measure.py", "tools/fit/project.py", "tools/fit/report.py",
+    "tools/fit/requirements.py", "tools/fit/packages.json",
     "tools/fit/platforms.json", "tools/fit/project.json", "tools/fit/runtimes.json",
     "tools/fit/sizes.json",
 }  # fmt: skip
@@ -250,7 +251,7 @@ def test_the_fit_told_before_is_that_of_the_project(bake, answers):
     """The README's figures were computed before there was a project to weigh."""
     project = bake(**answers)
     footprint, limits = host.fit("footprint"), host.fit("limits")
-    found = footprint.of(project)
+    found = host.fit("project").weigh(project)
     told = re.findall(
         r"^- (\S+): ([\d.]+ [kMG]?B)", (project / "README.md").read_text("utf-8"), re.MULTILINE
     )

@@ -4,7 +4,7 @@ Exit status: 0 it fits, 1 it does not, 2 bad input or it cannot be told.
 
 fit/platforms.json has the limits and prices, each with its source and date, fit/sizes.json
 what the packages weigh, fit/runtimes.json what models take in memory. A new check is a
-limit in platforms.json and a function of the same name in fit/footprint.py.
+limit in platforms.json and a function of that name in fit/footprint.py.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from fit import footprint, limits
+from fit import footprint, limits, project
 from fit.report import as_text
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -34,8 +34,8 @@ def report(options: argparse.Namespace) -> limits.Report:
     given = (limit.partition("=") for limit in options.limit)
     replaced = {name: limits.parse_limit(name, text) for name, _, text in given}
     fetched = limits.parse_size(options.fetched)
-    project = footprint.of(PROJECT, fetched)
-    answer = limits.check(platform, hardware, project, replaced)
+    weighed = project.weigh(PROJECT, fetched)
+    answer = limits.check(platform, hardware, weighed, replaced)
     if not options.measure:
         return answer
     from fit.measure import measure

@@ -1,11 +1,8 @@
 """What a project weighs: its files, its packages, and both in memory."""
 
 import json
-import os
-import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from fnmatch import fnmatch
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,7 +72,8 @@ class Footprint(NamedTuple):
     def installed(self) -> int:
         """Bytes of all packages as they are installed, with their bytecode."""
         factors = PACKAGES["bytecode_per_source"]
-        factor = factors[self.python] / factors[PACKAGES["python"]]
+        recorded = factors[PACKAGES["python"]]
+        factor = factors.get(self.python, recorded) / recorded
         return self.total("installed") + round(factor * self.total("bytecode"))
 
     @property
@@ -224,51 +222,6 @@ QUANTITIES: dict[str, Callable[[Footprint], dict[str, float]]] = {
 }
 
 
-# Weighing what is in a folder.
-
-
-def of(folder: Path, fetched: int = 0) -> Footprint:
-    """Weigh the project in a folder: all that would be pushed, and its packages."""
-    own = read(folder / "tools" / "fit" / "project.json")
-    sizes = read(folder / "tools" / "fit" / "sizes.json")["packages"]
-    pins = _pins((folder / "requirements.txt").read_text("utf-8"), sizes)
-    attributes = _lines(folder / ".gitattributes")
-    ignored = {name: _lines(folder / name) for name in (".slugignore", ".dockerignore")}
-    weights, packed, sources, files, pointers = 0, 0.0, 0, [], []
-    kept_out = dict.fromkeys(ignored, 0)
-    for path in _pushed(folder):
-        name, (count, is_pointer) = path.relative_to(folder).as_posix(), _weigh(path)
-        if is_pointer:
-            pointers.append(name)
-        if count >= LARGE:
-            in_lfs = is_pointer or takes_to_lfs(attributes, name)
-            files.append(File(name, count, in_lfs))
-        if name.startswith("model/"):
-            weights += count
-            packed += count * (1 if is_pointer else gzipped(path))
-            continue
-        sources += count
-        for ignore, patterns in ignored.items():
-            kept_out[ignore] += count if is_ignored(patterns, name) else 0
-    return Footprint(
-        weights=weights,
-        sources=sources,
-        packages=_weighed(pins, sizes),
-        files=tuple(files),
-        gzip=packed / weights if weights else 1.0,
-        format=own.get("format"),
-        dtype=own.get("dtype"),
-        framework=own.get("framework"),
-        lock=own.get("lock"),
-        python=own.get("python_version", PACKAGES["python"]),
-        fetched=fetched,
-        history=_history(folder),
-        kept_out=kept_out,
-        pointers=tuple(pointers),
-        on_github=(folder / ".github").is_dir() or _pushes_to(folder, "github.com"),
-    )
-
-
 def gzipped(path: Path, sample: int = 1 << 18) -> float:
     """Return what gzip leaves of a large file, 0 to 1, from a sample of it."""
     size = path.stat().st_size
@@ -281,209 +234,6 @@ def gzipped(path: Path, sample: int = 1 << 18) -> float:
             file.seek((size - block) * n // (blocks - 1))
             left += len(zlib.compress(file.read(block), 6))
     return min(left / sample, 1.0)
-
-
-def is_ignored(patterns: Iterable[str], name: str) -> bool:
-    """Tell whether an ignore file keeps a file out, by its path or that of a folder."""
-    parts = name.split("/")
-    paths = ["/".join(parts[: n + 1]) for n in range(len(parts))]
-    for pattern in patterns:
-        pattern = pattern.removeprefix("**/").strip("/")
-        if any(fnmatch(each, pattern) for each in (paths if "/" in pattern else parts)):
-            return True
-    return False
-
-
-def takes_to_lfs(attributes: Iterable[str], name: str) -> bool:
-    """Tell whether .gitattributes gives a file to Git LFS; the last line that fits does."""
-    answer = False
-    for line in attributes:
-        pattern, *given = line.split()
-        base = name if "/" in pattern else name.rpartition("/")[2]
-        if fnmatch(base, pattern.lstrip("/")):
-            for attribute in given:
-                if attribute.lstrip("-!").partition("=")[0] == "filter":
-                    answer = attribute == "filter=lfs"
-    return answer
-
-
-def _lines(path: Path) -> list[str]:
-    """Return the lines of a file that say something; none if there is no such file."""
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        return []
-    return [line.strip() for line in lines if line.strip() and line[0] != "#"]
-
-
-def _pushed(folder: Path) -> Iterator[Path]:
-    """Yield the files that git would take, or all but hidden folders and caches."""
-    listed = _git(folder, "ls-files", "-zco", "--exclude-standard")
-    if listed is not None:
-        paths = {folder / name for name in listed.split("\0") if name}
-        yield from (path for path in paths if path.is_file() or path.is_symlink())
-        return
-    for root, folders, names in os.walk(folder):
-        skipped = ("__pycache__", "venv", "node_modules")
-        folders[:] = [
-            n
-            for n in folders
-            if n not in skipped and (n == ".github" or not n.startswith("."))
-        ]
-        yield from (Path(root, name) for name in names)
-
-
-def _weigh(path: Path) -> tuple[int, bool]:
-    """Return the bytes of a file, and whether it is a Git LFS pointer to them."""
-    try:
-        count = path.stat().st_size
-        text = path.read_bytes() if count < 1024 else b""
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {_why(path, error)}.") from None
-    pointed = pointer(text)
-    return (count, False) if pointed is None else (pointed, True)
-
-
-def _why(path: Path, error: OSError) -> str:
-    if path.is_symlink():
-        return f"it is a link to {os.readlink(path)}, which leads nowhere; mend it"
-    return f"{error.strerror}"
-
-
-def pointer(text: bytes) -> int | None:
-    """Return the bytes that a Git LFS pointer stands for; None if it is none."""
-    pattern = rb"version https://git-lfs.github.com/spec/.*^size (\d+)"
-    found = re.match(pattern, text, re.DOTALL | re.MULTILINE)
-    return int(found[1]) if found else None
-
-
-def _git(folder: Path, *arguments: str, given: str = "") -> str | None:
-    """Return what git prints; None if there is no git or no repository here."""
-    if not (folder / ".git").exists():
-        return None
-    import subprocess  # slow to import, and not needed before there is a repository
-
-    try:
-        git = subprocess.run(
-            ["git", *arguments],
-            cwd=folder,
-            input=os.fsencode(given),
-            capture_output=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        return None
-    return os.fsdecode(git.stdout) if git.returncode == 0 else None
-
-
-def _pushes_to(folder: Path, host: str) -> bool:
-    return host in (_git(folder, "remote", "--verbose") or "")
-
-
-def _history(folder: Path) -> int:
-    """Return the bytes of versions that are in git and no longer in the folder."""
-    objects = _git(folder, "rev-list", "--objects", "--all")
-    if not objects:
-        return 0
-    staged = (_git(folder, "ls-files", "-s", "-z") or "").split("\0")
-    changed = {*(_git(folder, "diff-files", "--name-only", "-z") or "").split("\0")}
-    entries = (entry.partition("\t") for entry in staged if entry)
-    current = {what.split()[1] for what, _, name in entries if name not in changed}
-    older = {line.split()[0] for line in objects.splitlines()} - current
-    asked = "".join(f"{each}\n" for each in older)
-    facts = _git(folder, "cat-file", "--batch-check", given=asked) or ""
-    total, small = 0, []
-    for name, kind, size in (line.split() for line in facts.splitlines()):
-        if kind == "blob":
-            total += int(size)
-            small += [name] if 100 < int(size) < 300 else []
-    for name in small:  # a pointer stands for more than it weighs
-        text = _git(folder, "cat-file", "blob", name) or ""
-        total += pointer(os.fsencode(text)) or 0
-    return total
-
-
-# Weighing packages.
-
-
-def _pins(text: str, recorded: Iterable[str]) -> dict[str, list[str]]:
-    """Return the versions of each package in a requirements.txt, for Linux."""
-    pins: dict[str, list[str]] = {}
-    odd = []
-    for line in text.replace("\\\n", " ").splitlines():
-        line = re.sub(r"(^|\s)#.*|\s--hash.*", "", line).strip()
-        pin = r"([\w.-]+)(?:\[.*\])? *== *([\w.!-]+)(?:\+[\w.]+)? *(?:;(.*))?"
-        if not line or re.match(r"--?[a-z-]*(index|find-links)", line):
-            continue
-        if not (found := re.fullmatch(pin, line)):
-            odd.append(repr(line))
-            continue
-        name, version, marker = found.groups()
-        name = _normalized(name)
-        # Not recorded, a pin with a condition is for a system other than Linux.
-        if name in recorded or not marker or "== 'linux'" in marker:
-            pins.setdefault(name, []).append(version)
-    if odd:
-        raise BadInput(
-            f"requirements.txt: {', '.join(odd)} is not NAME==VERSION, so what it weighs "
-            "cannot be told: name it in requirements.in and lock that again."
-        )
-    return pins
-
-
-def _weighed(pins: Mapping, recorded: Mapping) -> dict[str, dict | None]:
-    """Return what each package weighs: as recorded, else as it is installed here.
-
-    An installed package brings those that it requires, if nobody pinned them.
-    """
-    weighed: dict[str, dict | None] = {}
-    todo = dict(pins)
-    while todo:
-        name, versions = todo.popitem()
-        sizes = recorded.get(name)
-        if not sizes or sizes["version"] not in versions:
-            sizes, required = _installed(name, versions)
-            todo |= {each: [] for each in required if each not in weighed | pins}
-        if sizes or name in pins:
-            weighed[name] = sizes
-    return weighed
-
-
-def _installed(name: str, versions: list[str]) -> tuple[dict | None, set[str]]:
-    """Weigh an installed package; return its sizes and the names that it requires."""
-    from importlib import metadata  # slow to import, and seldom needed
-
-    try:
-        package = metadata.distribution(name)
-    except metadata.PackageNotFoundError:
-        return None, set()
-    if versions and package.version.partition("+")[0] not in versions:
-        return None, set()
-    paths = {Path(package.locate_file(file)) for file in package.files or ()}
-    files = {p: p.stat().st_size for p in paths if p.suffix != ".pyc" and p.is_file()}
-    sources = sum(count for path, count in files.items() if path.suffix == ".py")
-    factor = PACKAGES["bytecode_per_source"][PACKAGES["python"]]
-    sizes = {
-        "version": package.version,
-        "wheel": sum(_deflated(path, count) for path, count in files.items()),
-        "installed": sum(files.values()),
-        "bytecode": round(factor * sources),
-    }
-    needed = (
-        line for line in package.requires or () if not re.search(r"extra *==", line)
-    )
-    return sizes, {_normalized(re.match(r"[\w.-]+", line)[0]) for line in needed}
-
-
-def _normalized(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _deflated(path: Path, count: int) -> int:
-    """Return what a file weighs in a wheel; of a large one, from a sample of it."""
-    if count >= LARGE:
-        return round(count * gzipped(path, 1 << 20))
-    return len(zlib.compress(path.read_bytes()))
 
 
 def read(path: Path) -> dict:

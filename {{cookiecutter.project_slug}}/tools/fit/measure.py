@@ -4,7 +4,6 @@ Nothing stays behind: all is made in one temporary folder, and what is started i
 """
 
 import functools
-import gzip
 import http.client
 import json
 import os
@@ -15,15 +14,12 @@ import signal
 import socket
 import subprocess
 import sys
-import tarfile
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import BinaryIO
 
 # Heroku's Python is not here. CPython 3.11, 3.12 and 3.13, built from source and
 # without their tests, compress to 28, 31 and 33 MB; a distribution splits its own up.
