@@ -202,7 +202,16 @@ def test_packages_of_another_python_are_weighed_if_they_are_the_installed_ones(p
     assert found.python == f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
-@pytest.mark.parametrize("size", [1_000, 5_000_000, 40_000_000])
+def test_small_files_are_weighed_whole():
+    files = sorted(
+        Path(metadata.distribution("gradio_client").locate_file("gradio_client")).glob("*.py")
+    )
+    weighed = sum(requirements._deflated(path, path.stat().st_size) for path in files)
+    left = sum(len(zlib.compress(path.read_bytes())) for path in files)
+    assert weighed == pytest.approx(left, rel=0.05)
+
+
+@pytest.mark.parametrize("size", [5_000_000, 40_000_000])
 def test_large_file_is_weighed_by_a_sample(tmp_path, size):
     noise = random.Random(0).randbytes(size // 2)
     path = tmp_path / "weights"
@@ -420,6 +429,16 @@ def test_json_has_what_is_promised(project):
         assert check["unit"] == ("seconds" if check["name"] == "boot" else "bytes")
         assert check["predicted"] == sum(check["parts"].values())
     assert report["ways_out"] == []
+
+
+def test_nobody_reads_on(project):
+    """As in `python tools/preflight.py | head -1`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-B", project / "tools" / "preflight.py"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_bars_are_for_a_terminal(project):

@@ -72,7 +72,10 @@ def main(arguments: list[str] | None = None) -> int:
         colour=terminal and "NO_COLOR" not in os.environ,
         blocks="█░" if terminal and unicode else "#.",
     )
-    print(answer.as_json() if options.json else text)
+    try:
+        print(answer.as_json() if options.json else text, flush=True)
+    except BrokenPipeError:  # nobody reads on, and the answer stays what it is
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0 if answer.fits else 1
 
 

@@ -18,7 +18,7 @@ GZIP_OF_WHEELS, GZIP_OF_BYTECODE, GZIP_OF_PYTHON = 0.97, 0.355, 30_000_000
 
 CUDA_CONTEXT = 500_000_000  # an estimate: no GPU was at hand to measure it on
 
-ON_GPU = {"onnx", "torch-export", "torchscript", "state-dict", "safetensors", "keras"}
+ON_GPU = {"keras-gpu", "onnx-gpu", "pytorch-gpu", "pytorch-zero"}  # sets of packages
 LARGE = 1_000_000  # bytes of a file that is looked at on its own
 
 
@@ -164,7 +164,7 @@ def peak(project: Footprint) -> dict[str, int]:
 
 def gpu(project: Footprint) -> dict[str, int]:
     """Return the memory of a GPU that the model takes."""
-    if project.format not in ON_GPU:
+    if project.lock not in ON_GPU:
         return {}
     return {"CUDA": CUDA_CONTEXT, "weights": project.loaded}
 
@@ -223,17 +223,17 @@ QUANTITIES: dict[str, Callable[[Footprint], dict[str, float]]] = {
 
 
 def gzipped(path: Path, sample: int = 1 << 18) -> float:
-    """Return what gzip leaves of a large file, 0 to 1, from a sample of it."""
+    """Return what gzip leaves of a large file, 0 to 1, from a sample of so many bytes."""
     size = path.stat().st_size
     if size < LARGE:
         return 1.0
-    blocks, left = 16, 0
-    block = sample // blocks
+    block, left = 1 << 16, 0  # smaller ones would be compressed less
+    blocks = max(sample // block, 2)
     with open(path, "rb") as file:
         for n in range(blocks):
             file.seek((size - block) * n // (blocks - 1))
             left += len(zlib.compress(file.read(block), 6))
-    return min(left / sample, 1.0)
+    return min(left / (blocks * block), 1.0)
 
 
 def read(path: Path) -> dict:
