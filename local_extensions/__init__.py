@@ -33,7 +33,11 @@ class ProjectExtension(Extension):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         environment.bytecode_cache = CompiledTemplates()
-        environment.globals |= {"catalog": catalog.CATALOG, "year": date.today().year}
+        environment.globals |= {
+            "catalog": catalog.CATALOG,
+            "large_file": catalog.LARGE_FILE,
+            "year": date.today().year,
+        }
         environment.filters |= {
             "choose_model": questions.choose_model,
             "choose_framework": questions.choose_framework,

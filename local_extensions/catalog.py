@@ -10,6 +10,8 @@ FIT = ROOT / "{{cookiecutter.project_slug}}" / "tools" / "fit"  # of a generated
 
 CATALOG = json.loads((ROOT / "catalog.json").read_text("utf-8"))
 TASKS, FRAMEWORKS = CATALOG["tasks"], CATALOG["frameworks"]
-PLATFORMS = json.loads((FIT / "platforms.json").read_text("utf-8"))["platforms"]
+FACTS = json.loads((FIT / "platforms.json").read_text("utf-8"))
+PLATFORMS, GITHUB = FACTS["platforms"], FACTS["repositories"]["github"]["limits"]
+LARGE_FILE = next(limit["bytes"] for limit in GITHUB if limit["kind"] == "warn")
 
 Answers = dict[str, Any]  # what cookiecutter has asked so far, by the question's name

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from . import host
-from .catalog import FIT, TEMPLATES, Answers
+from .catalog import FIT, LARGE_FILE, TEMPLATES, Answers
 from .files import copies, optional_files, project_facts
 from .model import model
 
@@ -15,6 +15,7 @@ TEXTS = 18_000  # bytes of the files that are rendered, within 4,000, without th
 def fit(answers: Answers) -> Any:
     """Compare the project with its platform's limits, before there is a project."""
     tools, optional = host.fit("footprint"), optional_files(answers)
+    uses_lfs = ".gitattributes" in optional
     weights, packed, sources, files = 0, 0.0, TEXTS, []
     sources += sum(path.stat().st_size for path in FIT.parent.rglob("*.*"))
     if licence := optional.get("LICENSE"):
@@ -24,7 +25,7 @@ def fit(answers: Answers) -> Any:
             size = path.stat().st_size
             if size >= tools.LARGE:
                 name = Path(target, path.relative_to(source)).as_posix()
-                files.append(tools.File(name, size, in_lfs=".gitattributes" in optional))
+                files.append(tools.File(name, size, uses_lfs and size > LARGE_FILE))
             if target.startswith("model/"):
                 weights += size
                 packed += size * tools.gzipped(path)
@@ -70,7 +71,8 @@ def cost(answers: Answers) -> str:
                 "see how long yours takes."
             )
     lines = [textwrap.fill(" ".join(about), 88, break_on_hyphens=False), ""]
-    for check in checks:
+    own = {limit["name"] for limit in home["platform"]["limits"]}  # GitHub costs nothing
+    for check in (check for check in checks if check.name in own):
         limit = f" of {check.written}" if check.limit else f", {check.written or 'no limit'}"
         disputed = f" (disputed: {check.disputed['written']})" if check.disputed else ""
         predicted = limits.written(check.predicted, check.unit)
