@@ -78,6 +78,16 @@ def test_bytecode_is_that_of_the_version_of_python():
         assert footprint.disk(of(python=version))["packages"] == pytest.approx(expected, rel=1e-6)
 
 
+def test_memory_is_that_of_the_precision():
+    """ONNX Runtime computes in float32 on a CPU: half the file is not half the memory."""
+    whole, half = of(100_000_000), of(50_000_000, dtype="float16")
+    held = ONNX["float16"]["held"] * 50_000_000
+    assert footprint.memory(half)["weights"] == pytest.approx(held)
+    assert sum(footprint.memory(half).values()) > 0.8 * sum(footprint.memory(whole).values())
+    assert footprint.memory(of(7, dtype="bfloat16")) == footprint.memory(of(7, dtype="float16"))
+    assert footprint.memory(of(7, dtype="uint8")) == footprint.memory(of(7, dtype="int8"))
+
+
 def test_memory_is_that_of_the_format():
     project = of(100_000_000)
     held = ONNX["base"] + ONNX["held"] * 100_000_000

@@ -408,6 +408,16 @@ def test_github_is_a_folder_or_a_remote(project):
     assert run(project, "--hardware", "performance-l").returncode == 0
 
 
+def test_binaries_outside_lfs_are_told_where_they_are_refused(project):
+    add_weights(project, 1_000)
+    (project / "data.bin").write_bytes(b"\0")
+    (project / ".gitattributes").write_text("model/** filter=lfs -text\n")
+    done = run(project, "--platform", "huggingface")
+    assert "Note: data.bin, outside Git LFS: A binary file pushed with plain git" in done.stdout
+    assert done.returncode == 0, "hf upload takes it"
+    assert "data.bin" not in run(project).stdout
+
+
 def test_fetched_weights_are_loaded_and_not_pushed(project):
     done = run(project, "--json", "--fetched", "450MB")
     assert done.returncode == 1

@@ -39,7 +39,7 @@ class Footprint(NamedTuple):
 
     `packages` has for each name the bytes of "wheel", "installed" and "bytecode", or
     None if they are not recorded. `fetched` are weights downloaded at start, `history`
-    are older versions in git, and `kept_out` what an ignore file keeps out, by its name.
+    older versions in git, and `kept_out` what an ignore file keeps out, by its name.
     """
 
     weights: int = 0
@@ -56,6 +56,7 @@ class Footprint(NamedTuple):
     history: int = 0
     kept_out: Mapping[str, int] = {}
     pointers: tuple[str, ...] = ()
+    binaries: tuple[str, ...] = ()  # in plain git
     on_github: bool = False
 
     def total(self, part: str) -> int:
@@ -142,24 +143,29 @@ def disk(project: Footprint) -> dict[str, int]:
 
 def memory(project: Footprint) -> dict[str, int]:
     """Return the anonymous memory that the app holds once its model is loaded."""
-    if project.format not in FORMATS:
+    if not (facts := _runtime(project)):
         return {}
-    facts = FORMATS[project.format]
     held = round(facts["held"] * project.loaded)
     return {"Python and packages": facts["base"], "weights": held}
 
 
 def peak(project: Footprint) -> dict[str, int]:
     """Return the most anonymous memory: while the model loads, or under a request."""
-    if project.format not in FORMATS:
+    if not (facts := _runtime(project)):
         return {}
-    facts = FORMATS[project.format]
     loading = round(facts["loading"] * project.loaded)
     moments = (
         {"Python and packages": facts["base"], "weights while loading": loading},
         memory(project) | {"a request": facts["request"]},
     )
     return max(moments, key=lambda parts: sum(parts.values()))
+
+
+def _runtime(project: Footprint) -> dict:
+    """Return what the model's format takes, in the precision of its weights."""
+    facts = FORMATS.get(project.format or "", {})
+    alike = {"bfloat16": "float16", "uint8": "int8"}
+    return facts | facts.get(alike.get(project.dtype, project.dtype), {})
 
 
 def gpu(project: Footprint) -> dict[str, int]:
@@ -171,9 +177,8 @@ def gpu(project: Footprint) -> dict[str, int]:
 
 def boot(project: Footprint) -> dict[str, float]:
     """Return the seconds until the port is bound; the model loads after that."""
-    if project.format not in FORMATS:
-        return {}
-    return {"imports": FORMATS[project.format]["boot"]}
+    facts = _runtime(project)
+    return {"imports": facts["boot"]} if facts else {}
 
 
 def file(project: Footprint) -> dict[str, int]:

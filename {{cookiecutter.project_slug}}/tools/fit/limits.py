@@ -12,9 +12,8 @@ from .footprint import FIT, PACKAGES, QUANTITIES, BadInput, Footprint
 FACTS = json.loads((FIT / "platforms.json").read_text("utf-8"))
 PLATFORMS, GITHUB = FACTS["platforms"], FACTS["repositories"]["github"]
 
-HALVABLE = {
-    "onnx", "torch-export", "torchscript", "state-dict", "safetensors", "keras", "hdf5"
-}  # fmt: skip
+# Formats whose loaders take float16: TorchScript wants inputs of that precision, too.
+HALVABLE = {"onnx", "torch-export", "state-dict", "safetensors", "keras", "hdf5"}
 DOWNLOAD = 50_000_000  # bytes a second from the Hub: assumed, for it varies
 
 
@@ -366,6 +365,10 @@ def _notes(
     for name in project.pointers:
         told = f" {rules['lfs']}" if "lfs" in rules else ""
         yield f"{name} is a Git LFS pointer, counted as what it stands for.{told}"
+    if project.binaries and "binary" in rules:
+        names = ", ".join(project.binaries[:3])
+        more = "" if len(project.binaries) <= 3 else ", ..."
+        yield f"{names}{more}, outside Git LFS: {rules['binary']}"
     hards = _limits(platform, hardware, project, "refuse", own)
     for name, limit in _limits(platform, hardware, project, "warn").items():
         predicted, hard = sum(QUANTITIES[name](project).values()), hards[name]["amount"]

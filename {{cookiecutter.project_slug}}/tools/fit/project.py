@@ -28,15 +28,18 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
     python, packages = requirements.weigh(text, target, sizes)
     attributes = _lines(folder / ".gitattributes")
     ignored = {name: _lines(folder / name) for name in (".slugignore", ".dockerignore")}
-    weights, packed, sources, files, pointers = 0, 0.0, 0, [], []
+    weights, packed, sources = 0, 0.0, 0
+    files, pointers, binaries = [], [], []
     kept_out = dict.fromkeys(ignored, 0)
     for path in _pushed(folder):
         name, (count, is_pointer) = path.relative_to(folder).as_posix(), _weigh(path)
         if is_pointer:
             pointers.append(name)
+        in_lfs = is_pointer or takes_to_lfs(attributes, name)
         if count >= LARGE:
-            in_lfs = is_pointer or takes_to_lfs(attributes, name)
             files.append(File(name, count, in_lfs))
+        if not in_lfs and _is_binary(path):
+            binaries.append(name)
         if name.startswith("model/"):
             weights += count
             packed += count * (1 if is_pointer else gzipped(path))
@@ -59,6 +62,7 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
         history=_history(folder),
         kept_out=kept_out,
         pointers=tuple(pointers),
+        binaries=tuple(binaries),
         on_github=(folder / ".github").is_dir() or _pushes_to(folder, "github.com"),
     )
 
@@ -122,6 +126,12 @@ def _weigh(path: Path) -> tuple[int, bool]:
         raise BadInput(f"{path} cannot be read: {_why(path, error)}.") from None
     pointed = pointer(text)
     return (count, False) if pointed is None else (pointed, True)
+
+
+def _is_binary(path: Path) -> bool:
+    """Tell what git tells of a file: whether its beginning holds a null."""
+    with open(path, "rb") as file:
+        return b"\0" in file.read(8000)
 
 
 def _why(path: Path, error: OSError) -> str:
