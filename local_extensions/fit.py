@@ -78,4 +78,8 @@ def cost(answers: Answers) -> str:
         predicted = limits.written(check.predicted, check.unit)
         lines.append(f"- {check.name}: {predicted}{limit}{disputed}")
     sources = ", with the source and age of each limit" if limited else ""
-    return "\n".join([*lines, "", f"`python tools/preflight.py` computes this again{sources}."])
+    again = (
+        f"`python tools/preflight.py` computes this again{sources}. `--platform` and `--hardware` "
+        "try another home, and `--measure` builds and boots the project here and compares."
+    )
+    return "\n".join([*lines, "", textwrap.fill(again, 88, break_on_hyphens=False)])
