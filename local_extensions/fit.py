@@ -41,7 +41,7 @@ def fit(answers: Answers) -> Any:
         on_github=bool(answers["ci"]),
         **{name: facts[name] for name in ("format", "dtype", "framework", "lock")},
     )
-    return host.fit("limits").check(answers["platform"], answers["hardware"], footprint)
+    return host.fit("report").check(answers["platform"], answers["hardware"], footprint)
 
 
 def as_text(report: Any) -> str:

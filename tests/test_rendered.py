@@ -25,7 +25,7 @@ COMMON = {
     "tools/bench.py", "tools/client.py", "tools/preflight.py",
     "tools/fit/__init__.py", "tools/fit/footprint.py", "tools/fit/limits.py",
     "tools/fit/measure.py", "tools/fit/project.py", "tools/fit/report.py",
-    "tools/fit/requirements.py", "tools/fit/packages.json",
+    "tools/fit/requirements.py", "tools/fit/ways_out.py", "tools/fit/packages.json",
     "tools/fit/platforms.json", "tools/fit/project.json", "tools/fit/runtimes.json",
     "tools/fit/sizes.json",
 }  # fmt: skip

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from fit import footprint, limits, project
-from fit.report import as_text
+from fit.report import Report, as_text, check
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -24,7 +24,7 @@ def tell(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def report(options: argparse.Namespace) -> limits.Report:
+def report(options: argparse.Namespace) -> Report:
     """Answer for the options of the command."""
     own = footprint.read(footprint.FIT / "project.json")
     platform = options.platform or own.get("platform", "")
@@ -35,13 +35,13 @@ def report(options: argparse.Namespace) -> limits.Report:
     replaced = {name: limits.parse_limit(name, text) for name, _, text in given}
     fetched = limits.parse_size(options.fetched)
     weighed = project.weigh(PROJECT, fetched)
-    answer = limits.check(platform, hardware, weighed, replaced)
+    answer = check(platform, hardware, weighed, replaced)
     if not options.measure:
         return answer
     from fit.measure import measure
 
-    measured = measure(PROJECT, [check.name for check in answer.checks], tell)
-    checks = (c._replace(measured=measured.get(c.name)) for c in answer.checks)
+    measured = measure(PROJECT, [each.name for each in answer.checks], tell)
+    checks = (each._replace(measured=measured.get(each.name)) for each in answer.checks)
     return answer._replace(checks=tuple(checks))
 
 

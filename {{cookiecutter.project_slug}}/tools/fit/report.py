@@ -1,13 +1,63 @@
-"""The report on a terminal: bars of used and free, sums, sources, ways out."""
+"""The answer for a platform, and how it looks: bars, sums, sources, ways out."""
 
+import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
+from typing import NamedTuple
 
-from .limits import Check, Report, where, written
+from .footprint import BadInput, Footprint
+from .limits import (
+    PLATFORMS,
+    Check,
+    checks_of,
+    limits_of,
+    notes_of,
+    pick,
+    where,
+    written,
+)
+from .ways_out import ways_out
 
 GREEN, YELLOW, RED, PLAIN = "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[0m"
 CELLS, SCREEN = 24, 24
+
+
+class Report(NamedTuple):
+    """The answer for one platform and hardware."""
+
+    platform: str
+    hardware: str
+    fits: bool
+    checks: tuple[Check, ...]
+    ways_out: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def as_json(self) -> str:
+        """Return the report as one JSON object."""
+        checks = [check._asdict() for check in self.checks]
+        return json.dumps(self._asdict() | {"checks": checks}, indent=2)
+
+
+def check(
+    platform: str,
+    hardware: str | None,
+    project: Footprint,
+    own: Mapping[str, float] = {},
+) -> Report:
+    """Compare a project with a platform's limits, some of them replaced by name."""
+    tiers = PLATFORMS[pick("platform", platform, PLATFORMS)]["hardware"]
+    hardware = pick(f"{platform} hardware", hardware or next(iter(tiers)), tiers)
+    for name in own:
+        known = limits_of(platform, hardware, project, "refuse")
+        pick(f"{platform} limit", name, known)
+    checks, untold = checks_of(platform, hardware, project, own)
+    fits = all(check.fits for check in checks)
+    if untold and fits:
+        raise BadInput(untold[0])
+    ways = () if fits else tuple(ways_out(platform, hardware, project, own, checks))
+    notes = (*untold[:1], *notes_of(platform, hardware, project, own))
+    return Report(platform, hardware, fits, checks, ways, notes)
 
 
 def as_text(
