@@ -51,9 +51,9 @@ def zero_gpu(project: Path, port: int, service: str, **variables: str) -> dict[s
     )  # fmt: skip
 
 
-def own_tests(project: Path) -> subprocess.CompletedProcess:
+def own_tests(project: Path, **variables: str) -> subprocess.CompletedProcess:
     """Run a project's own tests."""
-    environment = clean_environment(install(project))
+    environment = clean_environment(install(project), **variables)
     return subprocess.run(
         ["pytest", "-q"], cwd=project, env=environment, capture_output=True, text=True, check=False
     )
