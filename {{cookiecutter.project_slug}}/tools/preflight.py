@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from fit import footprint, limits, project
+from fit import footprint, limits, measure, project
 from fit.report import Report, as_text, check
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -36,13 +36,10 @@ def report(options: argparse.Namespace) -> Report:
     fetched = limits.parse_size(options.fetched)
     weighed = project.weigh(PROJECT, fetched)
     answer = check(platform, hardware, weighed, replaced)
-    if not options.measure:
-        return answer
-    from fit.measure import measure
-
-    measured = measure(PROJECT, [each.name for each in answer.checks], tell)
-    checks = (each._replace(measured=measured.get(each.name)) for each in answer.checks)
-    return answer._replace(checks=tuple(checks))
+    if options.measure:
+        names = [each.name for each in answer.checks]
+        answer = answer.measured(measure.measure(PROJECT, names, tell))
+    return answer
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         answer = report(options)
-    except (footprint.BadInput, OSError) as error:
+    except (footprint.BadInput, measure.CannotMeasure, OSError) as error:
         print(f"preflight: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

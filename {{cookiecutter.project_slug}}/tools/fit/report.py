@@ -38,6 +38,18 @@ class Report(NamedTuple):
         checks = [check._asdict() for check in self.checks]
         return json.dumps(self._asdict() | {"checks": checks}, indent=2)
 
+    def measured(self, values: Mapping[str, float]) -> "Report":
+        """Return the report with what was measured, which then decides, by name."""
+        checks = []
+        for each in self.checks:
+            value = values.get(each.name)
+            if value is not None:
+                fits = each.limit is None or value <= each.limit
+                each = each._replace(measured=value, fits=fits)
+            checks.append(each)
+        fits = all(each.fits for each in checks)
+        return self._replace(checks=tuple(checks), fits=fits)
+
 
 def check(
     platform: str,
@@ -84,6 +96,10 @@ def as_text(
     for check in report.checks:
         if report.fits or not check.fits or not brief:
             lines.append(_row(check, blocks, paint))
+        if check.measured is not None:
+            error = 100 * (check.predicted / check.measured - 1)
+            measured = written(check.measured, check.unit)
+            lines.append(f"  measured {measured}, predicted {error:+.1f} %")
         if check in (passed[:3] if brief else passed):
             lines += _sum(check, width)
             lines += _limit(check, width, explained=not brief)
@@ -118,8 +134,6 @@ def _paint(text: str, code: str) -> str:
 def _row(check: Check, blocks: str, paint) -> str:
     """Return a bar of used and free; a limit that is passed has a full one."""
     told = written(check.predicted, check.unit)
-    if check.measured is not None:
-        told += f" (measured {written(check.measured, check.unit)})"
     if check.limit is None:
         return f"{check.name:11}{told}, {check.written or 'no limit'}"
     used = min(CELLS, -(-CELLS * check.predicted // max(check.limit, 1)))
