@@ -22,6 +22,7 @@ import pytest
 CACHE = Path(__file__).parent.parent / "build" / "images"
 PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+WHEELS = "/wheels"
 INSTALL = "apt-get install podman buildah runc catatonit mmdebstrap"
 # crun cannot run under hybrid cgroups, and the default limits may exceed the host's.
 SETTINGS = {
@@ -49,7 +50,7 @@ STAND_IN = f"""\
 FROM scratch
 ADD debian.tar /
 ADD python.tar /usr/local
-ENV PIP_CERT={CA_BUNDLE}
+ENV PIP_CERT={CA_BUNDLE} PIP_RETRIES=0
 RUN ldconfig && cd /usr/local/bin && ln -s python3.* python3 && ln -s python3 python \\
     && python -m ensurepip --default-pip
 """
@@ -103,8 +104,8 @@ class Container:
 class Engine:
     """The container engine at hand; without one the test is skipped."""
 
-    def __init__(self) -> None:
-        self.command, self.python_version, self._options = "docker", "3.12", []
+    def __init__(self, python: str = "3.12") -> None:
+        self.command, self.python_version, self._options = "docker", python, []
         if shutil.which("docker") and _run("docker", "info", check=False).returncode == 0:
             return
         if not all(map(shutil.which, INSTALL.split()[2:])):
@@ -120,10 +121,18 @@ class Engine:
             path.write_text(text.format(cache=CACHE))
             os.environ[variable] = str(path)
         self.command = "podman"
-        self.python_version, prefix = _installed_python()
-        base = f"docker.io/library/python:{self.python_version}-slim"
-        if _run("podman", "image", "exists", base, check=False).returncode:
-            self._make_stand_in(base, prefix)
+        wheels = os.environ.get("PIP_FIND_LINKS", "")
+        self._has_wheels = os.path.isdir(wheels)
+        if self._has_wheels:
+            self._options.append(f"--volume={wheels}:{WHEELS}:ro")
+        self.python_version, prefix = _installed_python(python)
+        if _run("podman", "image", "exists", self.base, check=False).returncode:
+            self._make_stand_in(self.base, prefix)
+
+    @property
+    def base(self) -> str:
+        """The image that the generated Dockerfile begins with."""
+        return f"docker.io/library/python:{self.python_version}-slim"
 
     def _make_stand_in(self, tag: str, prefix: Path) -> None:
         """Make an image of this release of Debian and the CPython in `prefix`."""
@@ -137,7 +146,8 @@ class Engine:
                 path = prefix / name.format(self.python_version)
                 if path.exists():
                     tar.add(path, path.relative_to(prefix), filter=_of_slim)
-        (context / "Dockerfile").write_text(STAND_IN)
+        links = f"ENV PIP_FIND_LINKS={WHEELS}\n" if self._has_wheels else ""
+        (context / "Dockerfile").write_text(STAND_IN + links)
         self.build(context, tag)
         shutil.rmtree(context)
 
@@ -145,6 +155,19 @@ class Engine:
         """Build the image and return what the build printed."""
         done = _run(self.command, "build", *self._options, "--tag", tag, str(context))
         return done.stdout + done.stderr
+
+    def layers(self, tag: str) -> list[str]:
+        """Return the names of an image's layers."""
+        inspect = _run(self.command, "image", "inspect", "--format={{json .RootFS.Layers}}", tag)
+        return json.loads(inspect.stdout)
+
+    def save(self, tag: str, archive: Path) -> None:
+        """Write an image to a file, layer by layer."""
+        _run(self.command, "save", "--output", str(archive), tag)
+
+    def remove(self, tag: str) -> None:
+        """Remove an image; its layers stay for the next build."""
+        _run(self.command, "image", "rm", "--force", tag)
 
     @contextmanager
     def run(self, tag: str, *options: str) -> Iterator[Container]:
@@ -156,10 +179,10 @@ class Engine:
             _run(self.command, "rm", "--force", name)
 
 
-def _installed_python() -> tuple[str, Path]:
+def _installed_python(wanted: str) -> tuple[str, Path]:
     """Find a CPython that has a folder of its own: its version and the folder."""
     prefixes = [Path(sys.base_prefix), *PYENV.glob("versions/*")]
-    for version in ("3.12", "3.13", "3.11"):
+    for version in (wanted, "3.12", "3.13", "3.11"):
         on_path = shutil.which(f"python{version}") or ""
         for prefix in [*prefixes, Path(on_path).resolve().parent.parent]:
             if prefix != Path("/usr") and (prefix / "bin" / f"python{version}").is_file():

@@ -4,6 +4,7 @@ Nothing stays behind: all is made in one temporary folder, and what is started i
 """
 
 import functools
+import gzip
 import http.client
 import json
 import os
@@ -14,15 +15,18 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple, Self
 
 # Heroku's Python is not here. CPython 3.11, 3.12 and 3.13, built from source and
-# without their tests, compress to 28, 31 and 33 MB; a distribution splits its own up.
+# without their tests, compress to 28, 31 and 33 MB; a distribution's is split up.
 GZIP_OF_PYTHON = 30_000_000
 
 # Makes of a file the pointer that Git LFS stores in its place, as `git lfs clean` does.
@@ -40,97 +44,54 @@ if not first.startswith(version):
     first = version + f"oid sha256:{digest.hexdigest()}\\nsize {size}\\n".encode()
 sys.stdout.buffer.write(first)
 """
-POINTER = rb"^version https://git-lfs\S+\noid sha256:(\w{64})\nsize (\d+)$"
+POINTER = rb"^version https://git-lfs\S+\noid (\S+)\nsize (\d+)$"
 
+# Sends the app's own example.
 REQUEST = """\
 import sys
-from client import arguments, call, connect
+from client import arguments, call, connect, why
 
-client = connect(sys.argv[1])
-call(client, arguments(client))
+try:
+    client = connect(sys.argv[1])
+    call(client, arguments(client))
+except Exception as error:
+    sys.exit(why(error))
 """
-MINUTES_TO_BOOT = 10
-SAMPLES = 0.02  # seconds between two looks at the memory
+
+PATIENCE = 600  # seconds until the model has to be loaded
+PAUSE = 0.02  # seconds between two looks at what changes
 
 Tell = Callable[[str], None]
 
 
 class CannotMeasure(RuntimeError):
-    """The project does not install, build or boot; the text says why."""
+    """Something failed on the way; the text says what."""
 
 
-class Site:
-    """A temporary folder in which the project is checked out and installed."""
+class Site(NamedTuple):
+    """A temporary folder in which a project is checked out, built and run."""
 
-    def __init__(
-        self, project: Path, folder: Path, tell: Tell, environment: Path | None
-    ) -> None:
-        self.project, self.folder, self.tell = project, folder, tell
-        self._environment = environment
+    project: Path
+    folder: Path
+    tell: Tell
+    given: Path | None  # an environment that is ready
 
-    @functools.cached_property
-    def checkout(self) -> Path:
-        """The files that git would push, as they arrive on the platform."""
-        target = self.folder / "checkout"
-        if (self.project / ".git").exists():
-            command = ["git", "ls-files", "-zco", "--exclude-standard"]
-            names = _names(self.run(command, cwd=self.project))
-        else:
-            names = self.files(self.project, "--exclude-standard")
-        for name in names:
-            if os.path.lexists(self.project / name):  # else deleted, and not committed
-                (target / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(self.project / name, target / name, follow_symlinks=False)
-        return target
-
-    @functools.cached_property
-    def python(self) -> Path:
-        """The interpreter of an environment with the requirements."""
-        if self._environment is None:
-            self.tell("Installing requirements.txt ...")
-            self._environment = self.folder / "venv"
-            self.run([sys.executable, "-m", "venv", self._environment])
-            install = [self.python_of(self._environment), "-m", "pip", "install", "-q"]
-            self.run([*install, "-r", self.checkout / "requirements.txt"])
-        return self.python_of(self._environment)
-
-    @staticmethod
-    def python_of(environment: Path) -> Path:
-        """Return the interpreter of a virtual environment."""
-        windows = environment / "Scripts" / "python.exe"
-        return windows if windows.exists() else environment / "bin" / "python"
-
-    def files(self, folder: Path, exclude: str) -> list[str]:
-        """Return the names of the files that git does not exclude from a folder."""
-        with TemporaryDirectory(dir=self.folder) as fresh:
-            git = ["git", f"--git-dir={fresh}", f"--work-tree={folder}"]
-            self.run([*git, "init", "-q"])
-            return _names(self.run([*git, "ls-files", "-zo", exclude], cwd=folder))
-
-    def run(self, command: list, **options) -> bytes:
+    def run(self, command: list, text: bytes = b"", **options) -> bytes:
         """Run a command to its end and return what it printed; raise if it fails."""
-        with self.started(command, **options) as process:
-            output, errors = process.communicate()
+        with self.started(command, stdin=subprocess.PIPE, **options) as process:
+            output, errors = process.communicate(text)
         if process.returncode:
             said = errors.decode(errors="replace").strip()[-2000:]
-            raise CannotMeasure(f"{shlex.join(map(str, command))} failed:\n{said}")
+            raise CannotMeasure(f"{shlex.join(map(str, command[:4]))} ... : {said}")
         return output
 
     @contextmanager
-    def started(
-        self, command: list, variables: dict = {}, **options
-    ) -> Iterator[subprocess.Popen]:
+    def started(self, command: list, **options) -> Iterator[subprocess.Popen]:
         """Give a process that does not outlive the block."""
-        # In a hook of git's, variables name the project's own repository.
-        own = ("GIT_", "GRADIO_SERVER_", "PYTHONDONTWRITEBYTECODE")
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(own)}
-        # Podman keeps the layers of a build unless it is told not to.
-        env = {"BUILDAH_LAYERS": "false"} | kept | {"TMPDIR": str(self.folder)}
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        own = {"env": self.variables(), "start_new_session": True}
         try:
-            process = subprocess.Popen(
-                command, env=env | variables, start_new_session=True, **options
-            )
+            process = subprocess.Popen(command, **(pipes | own | options))
         except FileNotFoundError:
             raise CannotMeasure(f"{command[0]} is not installed") from None
         with process:
@@ -138,6 +99,47 @@ class Site:
                 yield process
             finally:
                 _end(process)
+
+    def variables(self, **more: str) -> dict[str, str]:
+        """Return an environment in which programs keep to the folder."""
+        # A git hook, for one, has variables that name the project's own repository.
+        dropped = ("GIT_", "GRADIO_SERVER_", "PYTHONDONTWRITEBYTECODE")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
+        # Podman keeps all layers of a build, unless it is told not to.
+        return {"BUILDAH_LAYERS": "false", **kept, "TMPDIR": str(self.folder), **more}
+
+    def checkout(self) -> Path:
+        """Return a folder with the files that git would push."""
+        target = self.folder / "checkout"
+        if target.exists():
+            return target
+        if (self.project / ".git").exists():
+            command = ["git", "ls-files", "-zco", "--exclude-standard"]
+            names = _names(self.run(command, cwd=self.project))
+        else:
+            names = self.files(self.project, "--exclude-standard")
+        for name in names:
+            if os.path.lexists(self.project / name):  # else it is about to be deleted
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(self.project / name, target / name, follow_symlinks=False)
+        return target
+
+    def files(self, folder: Path, exclude: str) -> list[str]:
+        """Return the names of a folder's files, without those that git would exclude."""
+        with TemporaryDirectory(dir=self.folder) as fresh:
+            git = ["git", f"--git-dir={fresh}", f"--work-tree={folder}"]
+            self.run([*git, "init", "-q"])
+            return _names(self.run([*git, "ls-files", "-zo", exclude], cwd=folder))
+
+    def environment(self) -> Path:
+        """Return a virtual environment with the requirements."""
+        environment = self.given or self.folder / "venv"
+        if not environment.exists():
+            self.tell("Installing requirements.txt ...")
+            self.run([sys.executable, "-m", "venv", environment])
+            pip = [_python(environment), "-m", "pip", "install", "-q"]
+            self.run([*pip, "-r", self.checkout() / "requirements.txt"])
+        return environment
 
 
 def measure(
@@ -150,7 +152,7 @@ def measure(
 
     Args:
         project: its folder.
-        names: of MEASURES.
+        names: of MEASURES; others are left out.
         tell: called with a line of progress.
         environment: a virtual environment with the requirements, if there is one.
 
@@ -171,7 +173,7 @@ def measure(
 
 def _checkout(site: Site) -> dict[str, float]:
     """Return the bytes of the files of a commit."""
-    files = (path for path in site.checkout.rglob("*") if path.is_file())
+    files = (path for path in site.checkout().rglob("*") if path.is_file())
     return {"checkout": sum(path.stat().st_size for path in files)}
 
 
@@ -180,136 +182,196 @@ def _repository(site: Site) -> dict[str, float]:
     site.tell("Packing the repository ...")
     store, clean = site.folder / "repository", site.folder / "clean.py"
     clean.write_text(CLEAN)
-    to_pointer = f"{shlex.quote(sys.executable)} {shlex.quote(str(clean))}"
-    settings = {"clean": to_pointer, "process": "", "required": "false"}
+    settings = {
+        "filter.lfs.clean": shlex.join([sys.executable, str(clean)]),
+        "user.name": "measure",
+        "user.email": "measure",
+    }
 
-    def git(*arguments: str | Path) -> bytes:
-        options = [f"-cfilter.lfs.{key}={value}" for key, value in settings.items()]
-        options += ["-cuser.name=measure", "-cuser.email=measure", "-cgc.auto=0"]
-        places = f"--git-dir={store}", f"--work-tree={site.checkout}"
-        return site.run(["git", *places, *options, *arguments], cwd=site.checkout)
+    # Git LFS may be installed, and would store a copy of each file.
+    env = site.variables(GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_NOSYSTEM="1")
+
+    def git(*arguments: str | Path, text: bytes = b"") -> bytes:
+        command = ["git", f"--git-dir={store}", f"--work-tree={site.checkout()}"]
+        return site.run([*command, *arguments], text, cwd=site.checkout(), env=env)
 
     git("init", "-q")
+    for name, value in settings.items():
+        git("config", name, value)
     if (site.project / ".git").exists():
-        with suppress(CannotMeasure):  # nothing is committed yet
+        with suppress(CannotMeasure):  # it has no commit yet
             git("fetch", "-q", "--update-shallow", site.project, "HEAD")
             git("update-ref", "HEAD", "FETCH_HEAD")
             git("read-tree", "HEAD")
     git("add", "-A", "-f")
-    git("commit", "-q", "--allow-empty", "--no-verify", "--no-gpg-sign", "-m", "all")
+    git("commit", "-qm", "all", "--allow-empty", "--no-verify", "--no-gpg-sign")
     git("repack", "-adq")
     packed = sum(path.stat().st_size for path in store.glob("objects/pack/*.pack"))
-    small = git(
-        "cat-file",
-        "--batch-all-objects",
-        "--batch-check=%(objecttype) %(objectsize) %(objectname)",
-    )
-    return {"repository": packed}
+    listing = git("cat-file", "--batch-all-objects", "--batch-check").splitlines()
+    objects = (line.split() for line in listing)
+    small = b"\n".join(name for name, _, size in objects if int(size) < 300)
+    texts = git("cat-file", "--batch", text=small)
+    in_lfs = dict(re.findall(POINTER, texts, re.MULTILINE))
+    return {"repository": packed + sum(map(int, in_lfs.values()))}
 
 
 def _slug(site: Site) -> dict[str, float]:
     """Return the bytes of a compressed archive of the installed project."""
-    ignore = site.checkout / ".slugignore"
+    ignore = site.checkout() / ".slugignore"
     exclude = f"--exclude-from={ignore if ignore.exists() else os.devnull}"
-    files = [site.checkout / name for name in site.files(site.checkout, exclude)]
-    packages = _compressed_packages(site.python, site.tell)
-    sources = _compressed(files, lambda size: site.tell(f"... {size}"))
-    return {"slug": packages + sources + GZIP_OF_PYTHON}
+    files = [site.checkout() / name for name in site.files(site.checkout(), exclude)]
+    sources = _archived(files, site.tell)
+    packages = _packages(site.environment(), site.tell)
+    return {"slug": sources + packages + GZIP_OF_PYTHON}
 
 
 @functools.cache
-def _compressed_packages(python: Path, tell: Tell) -> int:
-    return 0
+def _packages(environment: Path, tell: Tell) -> int:
+    """Return the compressed bytes of an environment, its bytecode too."""
+    return _archived([environment], tell)
 
 
-def _compressed(files: Iterable[Path], tell: Tell) -> int:
-    return 0
+def _archived(paths: Iterable[Path], tell: Tell) -> int:
+    """Return the bytes of a compressed archive; gzip can join several of them."""
+    counted = Compressed(tell)
+    with tarfile.open(fileobj=counted, mode="w|", bufsize=1 << 20) as archive:
+        for path in paths:
+            archive.add(path)
+    return counted.finish()
+
+
+class Compressed:
+    """A file that keeps of what is written only how long gzip makes it."""
+
+    def __init__(self, tell: Tell) -> None:
+        self.size, self.written = 0, 0
+        self._gzip, self._tell = zlib.compressobj(6, wbits=31), tell
+        self._told = time.monotonic()
+
+    def write(self, data: bytes) -> int:
+        """Take bytes and forget them."""
+        self.written += len(data)
+        self.size += len(self._gzip.compress(data))
+        if time.monotonic() > self._told + 1:
+            self._told = time.monotonic()
+            self._tell(f"Compressing ... {self.size / 1e6:.0f} MB")
+        return len(data)
+
+    def finish(self) -> int:
+        """Return the size of the whole."""
+        self.size += len(self._gzip.flush())
+        return self.size
 
 
 def _image(site: Site) -> dict[str, float]:
-    return {}
+    """Return the bytes of the image, and of its layers as they are pulled."""
+    if not (site.checkout() / "Dockerfile").exists():
+        site.tell("No image: there is no Dockerfile.")
+        return {}
+    for engine in ("docker", "podman"):
+        with suppress(CannotMeasure):
+            site.run([engine, "info"])
+            break
+    else:
+        site.tell("No image: neither docker nor podman answers.")
+        return {}
+    site.tell(f"Building the image with {engine} ...")
+    tag, unpacked, pulled = f"measure:{site.folder.name}", 0, 0
+    try:
+        site.run([engine, "build", "--tag", tag, site.checkout()])
+        save = site.started([engine, "save", tag], stderr=subprocess.DEVNULL)
+        with save as process, tarfile.open(fileobj=process.stdout, mode="r|") as saved:
+            for member in saved:
+                if not (layer := saved.extractfile(member)):
+                    continue
+                start = layer.peek(512)
+                if is_packed := start.startswith(b"\x1f\x8b"):
+                    layer = gzip.GzipFile(fileobj=layer)
+                elif start[257:262] != b"ustar":
+                    continue  # it describes the image
+                counted = Compressed(site.tell)
+                shutil.copyfileobj(layer, counted, 1 << 20)
+                unpacked += counted.written
+                pulled += member.size if is_packed else counted.finish()
+    finally:
+        with suppress(CannotMeasure):  # it was not made
+            site.run([engine, "rmi", "-f", tag])
+    return {"image": unpacked, "pull": pulled}
 
 
 def _boot(site: Site) -> dict[str, float]:
-    """Return the seconds to the first answer, and the bytes of anonymous memory.
+    """Return the seconds until the app answers, and its bytes of anonymous memory.
 
-    Anonymous memory is what a platform counts and cannot take back: code that is mapped
-    from files can be read again from there.
+    Anonymous memory is what a platform counts and the system cannot drop: code that is
+    mapped from a file can be read from there again.
     """
+    python, log = _python(site.environment()), site.folder / "app.log"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     site.tell("Starting app.py ...")
-    port, log = _free_port(), site.folder / "app.log"
-    variables = {"PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False"}
+    start = time.monotonic()
     with (
         log.open("wb") as output,
         site.started(
-            [site.python, "app.py"],
-            variables,
-            cwd=site.checkout,
+            [python, "app.py"],
+            env=site.variables(PORT=str(port)),
+            cwd=site.checkout(),
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=output,
         ) as app,
         Memory(app.pid) as memory,
     ):
-        start = time.monotonic()
 
-        def wait(path: str) -> None:
-            while (answer := _answer(port, path)) is None or answer[0] != 200:
+        def wait_for(page: str) -> float:
+            while (answer := _answer(port, page))[0] != 200:
                 if app.poll() is not None:
-                    raise CannotMeasure(
-                        "app.py ended:\n" + log.read_text("utf-8", "replace")[-2000:]
-                    )
-                if answer and answer[1].get("status") == "failed":
-                    raise CannotMeasure(
-                        f"the model cannot be loaded: {answer[1]['reason']}"
-                    )
-                if time.monotonic() > start + 60 * MINUTES_TO_BOOT:
-                    raise CannotMeasure(f"no answer in {MINUTES_TO_BOOT} minutes")
-                time.sleep(SAMPLES)
+                    said = log.read_text("utf-8", "replace").strip()[-2000:]
+                    raise CannotMeasure(f"app.py has ended: {said}")
+                if answer[1].get("status") == "failed":
+                    raise CannotMeasure(f"the model: {answer[1].get('reason')}")
+                if time.monotonic() > start + PATIENCE:
+                    raise CannotMeasure(f"{page} is not answered in {PATIENCE} s")
+                time.sleep(PAUSE)
+            return time.monotonic() - start
 
-        wait("/healthz")
-        measured = {"boot": time.monotonic() - start}
+        measured: dict[str, float] = {"boot": wait_for("/healthz")}
         site.tell("Loading the model ...")
-        wait("/readyz")
-        measured["ready"] = time.monotonic() - start
-        if memory.supported:
-            measured["memory"] = memory.settled()
-            measured["loading"] = memory.highest
-            memory.highest = 0
-            site.tell("Sending a request ...")
-            site.run(
-                [site.python, "-c", REQUEST, f"http://127.0.0.1:{port}"],
-                cwd=site.checkout / "tools",
-            )
-            measured["serving"] = memory.highest
-            measured["after"] = memory.settled()
-            measured["peak"] = max(measured["loading"], measured["serving"])
+        wait_for("/readyz")
+        if sys.platform != "linux":
+            site.tell("No memory: it is measured on Linux.")
+            return measured
+        measured["memory"] = memory.settled()
+        measured["loading"], memory.highest = memory.highest, 0
+        site.tell("Sending a request ...")
+        command = [python, "-c", REQUEST, f"http://127.0.0.1:{port}"]
+        site.run(command, cwd=site.checkout() / "tools")
+        measured["serving"] = memory.highest
+        measured["peak"] = max(measured["loading"], measured["serving"])
     return measured
 
 
 class Memory(threading.Thread):
-    """Watches the anonymous memory of a process and of its children; Linux only."""
-
-    supported = sys.platform == "linux"
+    """Watches the anonymous memory of a process and of those that it started."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
-        self._pid, self._ended, self.highest = pid, threading.Event(), 0
+        self.highest, self._pid, self._ended = 0, pid, threading.Event()
 
-    def __enter__(self) -> "Memory":
-        if self.supported:
-            self.start()
+    def __enter__(self) -> Self:
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
 
     def run(self) -> None:
-        """Keep the highest of what is seen."""
-        while not self._ended.wait(SAMPLES):
+        """Keep the highest of all samples."""
+        while not self._ended.wait(PAUSE):
             self.highest = max(self.highest, _anonymous(self._pid))
 
     def settled(self) -> int:
-        """Return the memory once two samples are alike."""
+        """Return a sample that is like the one of a second ago."""
         before, now = 0, _anonymous(self._pid)
         while abs(now - before) > now / 100:
             time.sleep(1)
@@ -318,33 +380,34 @@ class Memory(threading.Thread):
 
 
 def _anonymous(pid: int | str) -> int:
-    """Return the bytes of anonymous memory, swapped or not, of a process and its heirs."""
-    total = 0
+    """Return the bytes of anonymous memory, in swap too, of a process and its heirs."""
+    total, process = 0, Path("/proc", str(pid))
     with suppress(OSError):  # it has ended
-        process = Path("/proc", str(pid))
-        counts = re.findall(
-            r"^(?:RssAnon|VmSwap):\s+(\d+)", (process / "status").read_text(), re.M
-        )
-        total = 1024 * sum(map(int, counts))
+        lines = (process / "status").read_text()
+        held = re.findall(r"^(?:RssAnon|VmSwap):\s+(\d+)", lines, re.MULTILINE)
+        total += 1024 * sum(map(int, held))
         for children in process.glob("task/*/children"):
             total += sum(map(_anonymous, children.read_text().split()))
     return total
 
 
-def _answer(port: int, path: str) -> tuple[int, dict] | None:
-    """Return status and content of a page that is JSON; None if nothing answers."""
+def _answer(port: int, page: str) -> tuple[int, dict]:
+    """Return status and content of a page of JSON; status 0 if nothing answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    with suppress(OSError, http.client.HTTPException, ValueError):
-        connection.request("GET", path)
+    try:
+        connection.request("GET", page)
         response = connection.getresponse()
         return response.status, json.loads(response.read())
-    return None
+    except (OSError, http.client.HTTPException, ValueError):
+        return 0, {}
+    finally:
+        connection.close()
 
 
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def _python(environment: Path) -> Path:
+    """Return the interpreter of a virtual environment."""
+    windows = environment / "Scripts" / "python.exe"
+    return windows if windows.exists() else environment / "bin" / "python"
 
 
 def _names(listing: bytes) -> list[str]:
@@ -352,22 +415,21 @@ def _names(listing: bytes) -> list[str]:
 
 
 def _end(process: subprocess.Popen) -> None:
-    """End a process and all that it has started."""
-    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
-        with suppress(ProcessLookupError, PermissionError):
-            if hasattr(os, "killpg"):
-                os.killpg(process.pid, number)
-            else:
-                process.terminate()
-        with suppress(subprocess.TimeoutExpired):
+    """End a process and those that it started, by force if it takes too long."""
+    if not hasattr(os, "killpg"):
+        process.terminate()
+        return
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(OSError, subprocess.TimeoutExpired):
+            os.killpg(process.pid, number)
             process.wait(10)
 
 
-# The names of what each function measures.
+# What measures each quantity.
 MEASURES = {
     ("checkout",): _checkout,
     ("repository",): _repository,
     ("slug",): _slug,
     ("image", "pull"): _image,
-    ("boot", "ready", "memory", "loading", "serving", "after", "peak"): _boot,
+    ("boot", "memory", "loading", "serving", "peak"): _boot,
 }

@@ -1,0 +1,449 @@
+"""Build and boot projects, and compare what they weigh with what preflight predicted.
+
+    python -m scripts.verify_footprint [--only TEXT]
+
+Writes the table to docs/footprint.md. It needs Linux, and what the slow tests need.
+"""
+
+import argparse
+import contextlib
+import datetime
+import gzip
+import io
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from cookiecutter.main import cookiecutter
+
+from local_extensions import host
+from local_extensions.catalog import ROOT
+from tests.images import Engine
+
+BUILD = ROOT / "build" / "footprint"
+PYTHON = "3.11"  # the one that PyTorch's CPU build is at hand for without its index
+HEROKU, SPACE, DOCKER = ("slug", "checkout"), ("repository",), ("image", "pull")
+RUN = ("memory", "peak", "boot")
+TOLD = ("checkout", "repository", "slug", "image", "pull", "memory", "peak", "boot")
+
+# What makes a model of about `size` MB, `deep` layers of `channels`, in the file `name`.
+# Weights are drawn as a network's initial ones are: gzip leaves of them what it leaves of
+# trained ones.
+MAKERS = {
+    "onnx": """
+import numpy as np, onnx
+from onnx import helper as make, numpy_helper
+noise, nodes, weights, value = np.random.default_rng(0), [], [], "picture"
+def conv(old, new, kernel, stride):
+    global value
+    name = f"w{len(weights)}"
+    shape = new, old, kernel, kernel
+    array = noise.normal(0, (2 / (old * kernel**2)) ** 0.5, shape).astype("float32")
+    weights.append(numpy_helper.from_array(array, name))
+    pads, strides = [kernel // 2] * 4, [stride] * 2
+    nodes.append(make.make_node("Conv", [value, name], [f"c{name}"], pads=pads, strides=strides))
+    nodes.append(make.make_node("Relu", [f"c{name}"], [value := f"r{name}"]))
+conv(3, 64, 7, 4), conv(64, 128, 3, 2), conv(128, channels, 3, 2), conv(channels, channels, 3, 2)
+for _ in range(deep - 1):
+    conv(channels, channels, 3, 1)
+nodes.append(make.make_node("GlobalAveragePool", [value], ["p"]))
+nodes.append(make.make_node("Flatten", ["p"], ["f"]))
+weights.append(numpy_helper.from_array(noise.normal(0, 0.05, (channels, 1000)).astype("f"), "d"))
+nodes.append(make.make_node("MatMul", ["f", "d"], ["scores"]))
+inputs = [make.make_tensor_value_info("picture", 1, ["n", 3, 224, 224])]
+outputs = [make.make_tensor_value_info("scores", 1, ["n", 1000])]
+graph = make.make_graph(nodes, "network", inputs, outputs, weights)
+onnx.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=8), name)
+""",
+    "scikit-learn": """
+import warnings
+import joblib, numpy as np, skops.io
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.neural_network import MLPClassifier
+warnings.filterwarnings("ignore")
+noise = np.random.default_rng(0)
+rows, classes = noise.normal(size=(20_000, 16)), noise.integers(0, 10, 20_000)
+if "forest" in name:
+    model = RandomForestClassifier(max(round(size / 2.22), 1), random_state=0)
+    model.fit(rows, classes)
+else:
+    width = round((size * 1e6 / 16) ** 0.5)  # two layers, and what Adam keeps of them
+    model = MLPClassifier([width, width], max_iter=1).fit(rows[:500], classes[:500])
+    del model._optimizer
+(skops.io.dump if name.endswith(".skops") else joblib.dump)(model, name)
+""",
+    "pytorch": """
+import torch
+from architecture import build
+torch.manual_seed(0)
+network, picture = build().eval(), torch.zeros(1, 3, 224, 224)
+if name.endswith(".safetensors"):
+    from safetensors.torch import save_file
+    save_file(network.state_dict(), name)
+elif name.endswith(".pt2"):
+    torch.export.save(torch.export.export(network, (picture,)), name)
+elif "traced" in name:
+    torch.jit.trace(network, picture).save(name)
+else:
+    torch.save(network.state_dict(), name)
+""",
+    "keras": """
+import keras
+from keras import layers
+keras.utils.set_random_seed(0)
+if hasattr(keras.applications, name.partition(".")[0]):
+    network = getattr(keras.applications, name.partition(".")[0])(weights=None)
+else:
+    def conv(new, kernel, stride):
+        return [layers.Conv2D(new, kernel, stride, padding="same", use_bias=False), layers.ReLU()]
+    parts = [*conv(64, 7, 4), *conv(128, 3, 2), *conv(channels, 3, 2), *conv(channels, 3, 2)]
+    for _ in range(deep - 1):
+        parts += conv(channels, 3, 1)
+    parts += [layers.GlobalAveragePooling2D(), layers.Dense(1000, "softmax")]
+    network = keras.Sequential([keras.Input((224, 224, 3)), *parts])
+network.export(name) if "." not in name else network.save(name)
+""",
+}  # fmt: skip
+ARCHITECTURE = '''\
+"""The network that the weights belong to."""
+
+from torch import nn
+
+
+def build() -> nn.Module:
+    """Return the untrained network."""
+    widths = [(3, 64, 7, 4), (64, 128, 3, 2), (128, 512, 3, 2), (512, 512, 3, 2)]
+    parts = []
+    for old, new, kernel, stride in widths + [(512, 512, 3, 1)] * {}:
+        parts += [nn.Conv2d(old, new, kernel, stride, kernel // 2, bias=False), nn.ReLU()]
+    return nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000))
+'''
+
+
+@dataclass(frozen=True)
+class Case:
+    """A project: where it lives, its model (none: the demo's), and limits of its own."""
+
+    framework: str
+    platform: str
+    hardware: str
+    model: str = ""
+    size: float = 0  # MB, about
+    limits: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Name the project in a row of the table."""
+        model = f"{self.model} {self.size:.0f} MB" if self.size else self.model or "demo"
+        return f"{self.framework}, {model}, {self.platform} {self.hardware}"
+
+    @property
+    def task(self) -> str:
+        """Return a task that the model does."""
+        if self.framework == "python":
+            return "image-to-image"
+        return "tabular" if self.framework == "scikit-learn" else "image-classification"
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """Return what is measured."""
+        return {"heroku": HEROKU, "huggingface": SPACE, "docker": DOCKER}[self.platform] + RUN
+
+
+def near(framework: str, kind: str, quantity: str, limit: float, share: float) -> float:
+    """Return the MB of weights with which a quantity is so near a limit, if prediction holds."""
+    footprint = host.fit("footprint")
+    packages = json.loads((ROOT / f"templates/requirements/{framework}-cpu.json").read_text())
+    empty = footprint.Footprint(
+        packages=packages["packages"], format=kind, gzip=0.926, python=PYTHON
+    )
+    some = empty._replace(weights=10**8)
+    first, second = (sum(footprint.QUANTITIES[quantity](each).values()) for each in (empty, some))
+    return 100 * (share * limit - first) / (second - first)
+
+
+def cases() -> list[Case]:
+    """Return the projects: every framework, each platform, from demo to gigabyte."""
+    eco, slug = 512e6, 1e9
+    heroku = [
+        Case("python", "heroku", "eco"),
+        Case("onnx", "heroku", "eco"),
+        Case("onnx", "heroku", "basic", "network.onnx", 100),
+        Case("onnx", "heroku", "eco", "below.onnx", near("onnx", "onnx", "memory", eco, 0.95)),
+        Case("onnx", "heroku", "eco", "above.onnx", near("onnx", "onnx", "memory", eco, 1.05)),
+        Case("onnx", "heroku", "performance-l", "below.onnx", near("onnx", "onnx", "slug", slug, 0.985)),
+        Case("onnx", "heroku", "performance-l", "above.onnx", near("onnx", "onnx", "slug", slug, 1.015)),
+        Case("scikit-learn", "heroku", "eco"),
+        Case("scikit-learn", "heroku", "basic", "forest.skops", 20),
+        Case("scikit-learn", "heroku", "standard-2x", "layers.joblib", 100),
+        Case("pytorch", "heroku", "eco"),
+        Case("pytorch", "heroku", "eco", "traced.pt", 100),
+        Case("pytorch", "heroku", "standard-2x", "weights.safetensors", 250),
+        Case("keras", "heroku", "eco"),
+        Case("keras", "heroku", "eco", "InceptionV3.keras"),
+        Case("keras", "heroku", "performance-m", "network.h5", 250),
+        Case("keras", "heroku", "standard-2x", "below.keras", near("keras", "keras", "slug", 5e8, 0.985), ("slug=500M",)),
+        Case("keras", "heroku", "standard-2x", "above.keras", near("keras", "keras", "slug", 5e8, 1.015), ("slug=500M",)),
+    ]  # fmt: skip
+    space = [
+        Case("onnx", "huggingface", "cpu-basic", "network.onnx", 20),
+        Case("pytorch", "huggingface", "cpu-basic", "program.pt2", 100),
+        Case("pytorch", "huggingface", "cpu-basic", "below.safetensors", 980),
+        Case("pytorch", "huggingface", "cpu-basic", "above.safetensors", 1020),
+        Case("keras", "huggingface", "cpu-basic", "network.keras", 450),
+        Case("scikit-learn", "huggingface", "cpu-basic", "forest.joblib", 250),
+    ]
+    docker = [
+        Case("python", "docker", "cpu"),
+        Case("onnx", "docker", "cpu", "network.onnx", 450),
+        Case("scikit-learn", "docker", "cpu", "layers.skops", 100),
+        Case("pytorch", "docker", "cpu", "weights.pt", 100),
+        Case("keras", "docker", "cpu", "MobileNetV2.keras"),
+        Case("keras", "docker", "cpu", "network.keras", 100),
+    ]
+    return heroku + space + docker
+
+
+def tell(line: str) -> None:
+    """Show progress."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@cache
+def environment(lock: str) -> Path:
+    """Install a locked set, as its project does, once for all projects with it."""
+    folder = BUILD / f"venv-{lock}"
+    if not (folder / "installed").exists():
+        tell(f"  installing {lock} ...")
+        requirements = ROOT / "templates" / "requirements" / f"{lock}.txt"
+        bare = [sys.executable, "-m", "venv", "--clear", "--without-pip", folder]
+        subprocess.run(bare, check=True)
+        pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python"]
+        install = [*pip, "--retries", "0", "install", "-qqr", requirements]
+        subprocess.run(install, check=True)
+        (folder / "installed").touch()
+    return folder
+
+
+def make_model(case: Case, size: float, folder: Path) -> Path:
+    """Make a model for a case, with its framework."""
+    deep = max(round((size - 8) / 9.44), 1)
+    (folder / "architecture.py").write_text(ARCHITECTURE.format(deep - 1))
+    python = sys.executable  # which has onnx, to write such a file
+    if case.framework != "onnx":
+        python = environment(f"{case.framework}-cpu") / "bin" / "python"
+    given = f"size, deep, name, channels = {size}, {deep}, {case.model!r}, 512\n"
+    command = [python, "-c", given + MAKERS[case.framework]]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder / case.model
+
+
+def generate(case: Case, folder: Path) -> Path:
+    """Generate the project of a case with a small model, and put the real one in its place.
+
+    With the real one some would be refused.
+    """
+    answers = {
+        "task": case.task, "framework": case.framework, "platform": case.platform,
+        "hardware": case.hardware, "python_version": PYTHON, "ci": False, "project_slug": "app",
+    }  # fmt: skip
+    if case.model:
+        answers |= {"framework": "auto", "model_path": str(make_model(case, 1, folder))}
+    with contextlib.redirect_stdout(io.StringIO()):
+        made = cookiecutter(str(ROOT), no_input=True, extra_context=answers, output_dir=folder)
+    if case.model:
+        make_model(case, case.size, folder).replace(Path(made, "model", case.model))
+    if (Path(made) / "architecture.py").exists():
+        shutil.copy(folder / "architecture.py", made)
+    return Path(made)
+
+
+def predict(case: Case, project: Path) -> dict[str, dict]:
+    """Ask the project's own preflight; return its checks by name."""
+    limits = [f"--limit={limit}" for limit in case.limits]
+    where = [f"--platform={case.platform}", f"--hardware={case.hardware}"]
+    command = [sys.executable, "-B", project / "tools" / "preflight.py", "--json", *where, *limits]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode not in (0, 1):
+        raise SystemExit(run.stderr)
+    return {check["name"]: check for check in json.loads(run.stdout)["checks"]}
+
+
+def image_sizes(engine: Engine, project: Path) -> dict[str, float]:
+    """Return what the project's image lays over its base, as it is and compressed."""
+    tag = "footprint"
+    engine.build(project, tag)
+    layers = engine.layers(tag)
+    over = layers[len(engine.layers(engine.base)) :]
+    with TemporaryDirectory(dir=BUILD) as folder:
+        archive = Path(folder, "image.tar")
+        engine.save(tag, archive)
+        with tarfile.open(archive) as tar:
+            manifest = json.load(tar.extractfile("manifest.json"))[0]["Layers"]
+            names = manifest[len(manifest) - len(over) :]
+            plain = sum(unpacked(tar.extractfile(name)) for name in names)
+            packed = sum(compressed(tar.extractfile(name)) for name in names)
+    engine.remove(tag)
+    return {"image": plain, "pull": packed}
+
+
+def unpacked(layer) -> int:
+    """Return the bytes of the files in a layer."""
+    with tarfile.open(fileobj=layer) as tar:
+        return sum(member.size for member in tar if member.isfile())
+
+
+def compressed(layer) -> int:
+    """Return the bytes of a layer as a registry has it."""
+    sink = Counter()
+    with gzip.GzipFile(fileobj=sink, mode="wb", compresslevel=6) as packer:
+        shutil.copyfileobj(layer, packer, 1 << 20)
+    return sink.count
+
+
+class Counter:
+    """A file that only counts what is written to it."""
+
+    count = 0
+
+    def write(self, data: bytes) -> int:
+        """Count the bytes."""
+        self.count += len(data)
+        return len(data)
+
+
+@dataclass
+class Row:
+    """One quantity of one project; verdicts are None where there is no limit."""
+
+    case: Case
+    name: str
+    unit: str
+    predicted: float
+    measured: float
+    verdicts: tuple[bool, bool] | None
+
+    @property
+    def error(self) -> float:
+        """Per cent by which the prediction is off."""
+        return 100 * (self.predicted / self.measured - 1)
+
+
+def verify(case: Case, engine: Engine | None) -> Iterator[Row]:
+    """Build and boot the project of a case; yield each quantity beside its prediction."""
+    with TemporaryDirectory(dir=BUILD) as folder:
+        project = generate(case, Path(folder))
+        checks = predict(case, project)
+        names = [name for name in case.quantities if name not in DOCKER]
+        home = environment(f"{case.framework}-cpu")
+        tools = host.fit("measure")
+        measured = tools.measure(project, names, lambda line: tell(f"  {line}"), home)
+        if case.platform == "docker":
+            tell("  building the image ...")
+            measured |= image_sizes(engine, project)
+        for name, value in measured.items():
+            check = checks[name]
+            # The base image of the registry is not at hand: what lies over it is compared.
+            base = check["parts"].get("base image", 0)
+            limit = check["limit"]
+            verdicts = None if limit is None else (check["fits"], value <= limit)
+            yield Row(case, name, check["unit"], check["predicted"] - base, value, verdicts)
+
+
+def summary(rows: list[Row]) -> Iterator[str]:
+    """Yield lines of Markdown: for each quantity, how near predictions come."""
+    yield "| quantity | projects | mean absolute error | worst | wrong verdicts |"
+    yield "|---|--:|--:|--:|--:|"
+    for name in TOLD:
+        if found := [row for row in rows if row.name == name]:
+            errors = [row.error for row in found]
+            judged = [row.verdicts for row in found if row.verdicts]
+            wrong = sum(predicted is not real for predicted, real in judged)
+            yield (
+                f"| {name} | {len(found)} | {statistics.mean(map(abs, errors)):.1f} % "
+                f"| {max(errors, key=abs):+.1f} % | {wrong} of {len(judged)} |"
+            )
+
+
+def table(rows: list[Row]) -> Iterator[str]:
+    """Yield lines of Markdown: every quantity of every project."""
+    write, words = host.fit("limits").written, {True: "fits", False: "does not fit"}
+    yield "| project | quantity | predicted | measured | error | verdict, and truth |"
+    yield "|---|---|--:|--:|--:|---|"
+    for row in rows:
+        verdicts = ", ".join(words[each] for each in row.verdicts) if row.verdicts else "no limit"
+        if row.verdicts and row.verdicts[0] is row.verdicts[1]:
+            verdicts = words[row.verdicts[0]]
+        yield (
+            f"| {row.case.title} | {row.name} | {write(row.predicted, row.unit)} "
+            f"| {write(row.measured, row.unit)} | {row.error:+.1f} % | {verdicts} |"
+        )
+
+
+INTRODUCTION = """\
+# Predicted and measured
+
+`make verify-footprint` builds and boots these projects and writes this page; it was last
+run on {date}, on Linux x86-64 with two cores and Python {python}.
+
+- **slug**: `tar` and `gzip -6` of the checkout without what `.slugignore` names, of the
+  installed packages with their bytecode as pip writes it, and 30 MB for Python, which is
+  what Heroku's buildpack made of it. **checkout**: the files of the commit.
+- **repository**: git's objects, packed, and the files that `.gitattributes` gives to LFS.
+- **image**, **pull**: what the Dockerfile's layers lay over the base image, as files and
+  compressed layer by layer.
+- **memory**: anonymous memory once the model is loaded and a platform counts it: swapped
+  or not, without what is mapped from files and can be read from there again. **peak**:
+  the most from the start to the end of a first request.
+- **boot**: until the port answers. A time is of this machine, and shared machines differ.
+
+Weights are random float32. Names say which projects lie closely below or above a limit.
+
+"""
+
+
+def page(rows: list[Row]) -> str:
+    """Return the page of the documentation."""
+    today = datetime.date.today().isoformat()
+    lines = [*summary(rows), "", *table(rows)]
+    return INTRODUCTION.format(date=today, python=PYTHON) + "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Verify every case, print the summary, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--only", metavar="TEXT", default="", help="projects with this in their title"
+    )
+    only = parser.parse_args().only
+    BUILD.mkdir(parents=True, exist_ok=True)
+    chosen, rows = [case for case in cases() if only in case.title], []
+    needs_engine = any(case.platform == "docker" for case in chosen)
+    engine = Engine(PYTHON) if needs_engine else None
+    try:
+        for number, case in enumerate(chosen, 1):
+            tell(f"{number} of {len(chosen)}: {case.title}")
+            for row in verify(case, engine):
+                rows.append(row)
+                tell(
+                    f"    {row.name}: predicted {row.predicted:.4g}, measured {row.measured:.4g} "
+                    f"{row.unit}, {row.error:+.1f} %"
+                )
+    except KeyboardInterrupt:
+        tell("Interrupted: nothing is written.")
+        sys.exit(130)
+    print("\n".join(summary(rows)))
+    if not only:
+        (ROOT / "docs" / "footprint.md").write_text(page(rows), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
