@@ -30,6 +30,7 @@ class Readiness:
         threading.Thread(target=self._run, name="load", daemon=True).start()
 
     def _run(self) -> None:
+        return_freed_memory()
         try:
             self._load()
         except Exception as error:
@@ -37,7 +38,6 @@ class Readiness:
             reason = f"{type(error).__name__}: {error}"
             self._state = {"status": "failed", "reason": reason}
         else:
-            release_freed_memory()
             self._state = {"status": "ready"}
 
     def healthz(self, request: Request) -> JSONResponse:
@@ -50,10 +50,14 @@ class Readiness:
         return JSONResponse(state, 200 if state["status"] == "ready" else 503)
 
 
-def release_freed_memory() -> None:
-    """Give the system what loading has freed: up to twice the weights, which glibc keeps."""
+def return_freed_memory() -> None:
+    """Have glibc return large blocks when they are freed.
+
+    By default it comes to keep them: twice the weights, once a model is loaded.
+    """
+    m_mmap_threshold = -3  # of malloc.h
     with contextlib.suppress(AttributeError, OSError, TypeError):  # not glibc
-        ctypes.CDLL(None).malloc_trim(0)
+        ctypes.CDLL(None).mallopt(m_mmap_threshold, 128 * 1024)
 
 
 def port() -> int:

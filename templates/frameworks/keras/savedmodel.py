@@ -1,6 +1,10 @@
 """Run a TensorFlow SavedModel on arrays."""
 
+import os
 from pathlib import Path
+
+# oneDNN's own allocator keeps what is freed: up to twice the weights.
+os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
 
 import numpy as np
 import tensorflow as tf

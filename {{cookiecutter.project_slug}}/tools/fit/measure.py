@@ -368,7 +368,8 @@ class Memory(threading.Thread):
     def run(self) -> None:
         """Keep the highest of all samples."""
         while not self._ended.wait(PAUSE):
-            self.highest = max(self.highest, _anonymous(self._pid))
+            if (now := _anonymous(self._pid)) > self.highest:
+                self.highest = now
 
     def settled(self) -> int:
         """Return a sample that is like the one of a second ago."""

@@ -1,0 +1,341 @@
+"""Measure what models take in memory and time, for tools/fit/runtimes.json of a project.
+
+    python -m scripts.runtimes [FORMAT ...]
+
+Projects are generated for networks of about 0, 100 and 300 MB in each format, served,
+and asked once. A straight line is laid through the memory that they hold: `base` bytes
+and `held` bytes for a byte of the file. While a model is loaded it takes `loading` bytes
+for a byte, and a first request `request` bytes more than is held.
+"""
+
+import datetime
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from local_extensions import host
+from local_extensions.catalog import ROOT
+from tests.running import install
+
+TARGET = ROOT / "{{cookiecutter.project_slug}}" / "tools" / "fit" / "runtimes.json"
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+BLOCKS = (0, 4, 12)  # of the networks below: 25 MB each in float32
+
+# Residual networks: a stem, and in each of four stages some blocks of two convolutions
+# and two normalizations. They are made by their frameworks from `blocks` and `dtype`.
+PYTORCH = """
+import torch
+from architecture import build
+
+torch.manual_seed(0)
+network, picture = build().eval(), torch.zeros(1, 3, 224, 224)
+if dtype == "float16":
+    network, picture = network.half(), picture.half()
+if name.endswith(".safetensors"):
+    from safetensors.torch import save_file
+
+    save_file(network.state_dict(), name)
+elif name.endswith(".pt2"):
+    torch.export.save(torch.export.export(network, (picture,)), name)
+elif name.startswith("traced"):
+    torch.jit.trace(network, picture).save(name)
+else:
+    torch.save(network.state_dict(), name)
+"""
+ARCHITECTURE = '''\
+"""A residual network."""
+
+from torch import nn
+
+
+class Block(nn.Module):
+    """Two convolutions, and a way around them."""
+
+    def __init__(self, old: int, new: int, stride: int) -> None:
+        super().__init__()
+        self.way = nn.Conv2d(old, new, 1, stride, bias=False)
+        self.layers = nn.Sequential(
+            nn.Conv2d(old, new, 3, stride, 1, bias=False), nn.BatchNorm2d(new), nn.ReLU(),
+            nn.Conv2d(new, new, 3, 1, 1, bias=False), nn.BatchNorm2d(new),
+        )
+
+    def forward(self, x):
+        return nn.functional.relu(self.way(x) + self.layers(x))
+
+
+def build() -> nn.Module:
+    """Return the untrained network."""
+    parts, old = [nn.Conv2d(3, 64, 7, 4, 3), nn.ReLU()], 64
+    for stage, new in enumerate((64, 128, 256, 512)):
+        for block in range({blocks}):
+            parts.append(Block(old, new, 2 if stage and not block else 1))
+            old = new
+    return nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(old, 1000))
+'''
+KERAS = """
+import keras
+from keras import layers
+
+keras.utils.set_random_seed(0)
+keras.config.set_floatx(dtype)
+
+
+def conv(x, new, kernel, stride):
+    x = layers.Conv2D(new, kernel, stride, padding="same", use_bias=False)(x)
+    return layers.BatchNormalization()(x)
+
+
+x = picture = keras.Input((224, 224, 3))
+x = layers.ReLU()(conv(x, 64, 7, 4))
+for stage, new in enumerate((64, 128, 256, 512)):
+    for block in range(blocks):
+        stride = 2 if stage and not block else 1
+        way = layers.Conv2D(new, 1, stride, use_bias=False)(x)
+        x = layers.ReLU()(conv(x, new, 3, stride))
+        x = layers.ReLU()(layers.Add()([way, conv(x, new, 3, 1)]))
+x = layers.Dense(1000, "softmax")(layers.GlobalAveragePooling2D()(x))
+network = keras.Model(picture, x)
+network.export(name) if name == "saved" else network.save(name)
+"""
+ONNX = """
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+rng, nodes, weights = np.random.default_rng(0), [], []
+kind = TensorProto.FLOAT16 if dtype == "float16" else TensorProto.FLOAT
+
+
+def node(operator, *inputs, **attributes):
+    nodes.append(helper.make_node(operator, inputs, [f"x{len(nodes)}"], **attributes))
+    return nodes[-1].output[0]
+
+
+def weight(shape, fan, int8=False):
+    values = rng.normal(0, (2 / fan) ** 0.5, shape)
+    values = np.int8(values * 100) if int8 else values.astype("f2" if dtype == "float16" else "f4")
+    weights.append(onnx.numpy_helper.from_array(values, f"w{len(weights)}"))
+    return weights[-1].name
+
+
+def conv(x, old, new, kernel, stride):
+    shape, fan = (new, old, kernel, kernel), old * kernel**2
+    strides = {"strides": [stride] * 2, "pads": [kernel // 2] * 4}
+    if dtype != "int8":
+        return node("Conv", x, weight(shape, fan), **strides)
+    # As onnxruntime's quantize_dynamic writes it.
+    outputs = [f"{part}{len(nodes)}" for part in "qsz"]
+    nodes.append(helper.make_node("DynamicQuantizeLinear", [x], outputs))
+    x, scale, zero = outputs
+    x = node("ConvInteger", x, weight(shape, fan, int8=True), zero, **strides)
+    return node("Mul", node("Mul", node("Cast", x, to=TensorProto.FLOAT), scale), "hundredth")
+
+
+x, old = node("Relu", conv("picture", 3, 64, 7, 4)), 64
+for stage, new in enumerate((64, 128, 256, 512)):
+    for block in range(blocks):
+        stride = 2 if stage and not block else 1
+        way = conv(x, old, new, 1, stride)
+        x = node("Relu", conv(x, old, new, 3, stride))
+        x, old = node("Relu", node("Add", way, conv(x, new, new, 3, 1))), new
+x = node("Flatten", node("GlobalAveragePool", x))
+nodes.append(helper.make_node("MatMul", [x, weight((old, 1000), old)], ["scores"]))
+weights.append(onnx.numpy_helper.from_array(np.float32(0.01), "hundredth"))
+shapes = {"picture": ["n", 3, 224, 224], "scores": ["n", 1000]}
+ends = [[helper.make_tensor_value_info(name, kind, shape)] for name, shape in shapes.items()]
+graph = helper.make_graph(nodes, "network", *ends, weights)
+opset = [helper.make_opsetid("", 17)]
+onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), name)
+"""
+SCIKIT_LEARN = """
+import pickle
+
+import joblib
+import numpy as np
+import skops.io
+from sklearn.ensemble import RandomForestClassifier
+
+rng = np.random.default_rng(0)
+rows, classes = rng.normal(size=(20_000, 16)), rng.integers(0, 10, 20_000)
+model = RandomForestClassifier(11 * blocks + 1, random_state=0).fit(rows, classes)
+if name.endswith(".pkl"):
+    with open(name, "wb") as file:
+        pickle.dump(model, file)
+else:
+    (skops.io.dump if name.endswith(".skops") else joblib.dump)(model, name)
+"""
+MAKERS = {
+    "onnx": ONNX, "scikit-learn": SCIKIT_LEARN, "pytorch": PYTORCH, "keras": KERAS
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Format:
+    """A model's format: its framework, a file's name, and precisions beside float32."""
+
+    framework: str
+    name: str = ""
+    dtypes: tuple[str, ...] = ()
+
+
+FORMATS = {
+    "python": Format("python"),
+    "onnx": Format("onnx", "network.onnx", ("float16", "int8")),
+    "joblib": Format("scikit-learn", "forest.joblib"),
+    "pickle": Format("scikit-learn", "forest.pkl"),
+    "skops": Format("scikit-learn", "forest.skops"),
+    "torch-export": Format("pytorch", "network.pt2", ("float16",)),
+    "torchscript": Format("pytorch", "traced.pt"),
+    "state-dict": Format("pytorch", "weights.pt", ("float16",)),
+    "safetensors": Format("pytorch", "weights.safetensors", ("float16",)),
+    "keras": Format("keras", "network.keras", ("float16",)),
+    "hdf5": Format("keras", "network.h5", ("float16",)),
+    "savedmodel": Format("keras", "saved"),
+}
+
+
+def tell(line: str) -> None:
+    """Show progress."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def generate(folder: Path, **answers: str) -> Path:
+    """Generate a project in a folder."""
+    answers |= {"platform": "local", "python_version": PYTHON, "project_slug": "app"}
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", "--output-dir", folder, ROOT]
+    command += [f"{name}={answer}" for name, answer in answers.items()]
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    return folder / "app"
+
+
+@cache
+def environment(framework: str) -> Path:
+    """Return an environment with the locked set of a framework."""
+    with TemporaryDirectory() as folder:
+        return install(generate(Path(folder), framework=framework, task=TASKS[framework])).parent
+
+
+TASKS = dict.fromkeys(MAKERS, "image-classification") | {
+    "python": "image-to-image", "scikit-learn": "tabular"
+}  # fmt: skip
+
+
+def make(framework: str, name: str, blocks: int, dtype: str, folder: Path) -> Path:
+    """Make a model with its framework."""
+    (folder / "architecture.py").write_text(ARCHITECTURE.format(blocks=blocks))
+    python = sys.executable  # which has onnx, to write such a file
+    if framework != "onnx":
+        python = environment(framework) / "bin" / "python"
+    given = f"blocks, dtype, name = {blocks}, {dtype!r}, {name!r}\n"
+    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    run = subprocess.run(
+        [python, "-c", given + MAKERS[framework]], cwd=folder, env=quiet,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if run.returncode:
+        sys.exit(f"{name}: {run.stderr[-2000:]}")
+    return folder / name
+
+
+def sample(kind: Format, blocks: int, dtype: str) -> dict[str, float]:
+    """Return what measure() gives for one model, and the bytes of its files."""
+    with TemporaryDirectory() as folder:
+        answers = {"task": TASKS[kind.framework], "framework": kind.framework}
+        if kind.name:
+            path = make(kind.framework, kind.name, blocks, dtype, Path(folder))
+            answers |= {"framework": "auto", "model_path": str(path)}
+        project = generate(Path(folder, "made"), **answers)
+        if (project / "architecture.py").exists():
+            shutil.copy(Path(folder, "architecture.py"), project)
+        names = ("boot", "memory", "loading", "serving")
+        measure = host.fit("measure").measure
+        measured = measure(project, names, lambda line: None, environment(kind.framework))
+        files = (path for path in project.glob("model/**/*") if path.is_file())
+        return measured | {"weights": sum(path.stat().st_size for path in files)}
+
+
+def samples(kind: Format, dtype: str = "float32") -> Iterator[dict[str, float]]:
+    """Yield what is measured for each size."""
+    for blocks in BLOCKS if kind.name else BLOCKS[:1]:
+        measured = sample(kind, blocks, dtype)
+        figures = (f"{name} {measured[name] / 1e6:.0f}" for name in measured if name != "boot")
+        tell(f"  {dtype}: {', '.join(figures)} MB, boot {measured['boot']:.1f} s")
+        yield measured
+
+
+def megabytes(count: float) -> int:
+    """Round to whole megabytes."""
+    return round(count / 1e6) * 10**6
+
+
+def line(found: list[dict[str, float]]) -> dict[str, float]:
+    """Return base, held and loading of a format."""
+    weights, memory, loading = (
+        np.array([each[name] for each in found]) for name in ("weights", "memory", "loading")
+    )
+    held, base, rise = 0.0, memory[0], 0.0
+    if len(found) > 1:
+        held, base = np.polyfit(weights, memory, 1)
+        rise = (loading - base) @ weights / (weights @ weights)  # a line through the base
+    return {
+        "base": megabytes(base),
+        "held": round(float(held), 2),
+        "loading": round(float(rise), 2),
+    }
+
+
+def facts(kind: Format) -> dict:
+    """Measure a format and return its entry."""
+    found = list(samples(kind))
+    request = max(each["serving"] - each["memory"] for each in found)
+    entry = line(found) | {
+        "request": megabytes(request),
+        "boot": round(statistics.median(each["boot"] for each in found), 1),
+    }
+    for dtype in kind.dtypes:
+        other = line([*found[:1], *list(samples(kind, dtype))[1:]])
+        entry[dtype] = {name: other[name] for name in ("held", "loading")}
+    return entry
+
+
+@cache
+def versions() -> str:
+    """Return in one line what was measured on."""
+    shown = ["gradio", "onnxruntime", "scikit-learn", "torch", "tensorflow-cpu"]
+    found = {}
+    for framework in MAKERS:
+        command = [environment(framework) / "bin" / "python", "-m", "pip", "list", "--format=json"]
+        for package in json.loads(subprocess.check_output(command)):
+            found[package["name"].replace("_", "-")] = package["version"]
+    packages = ", ".join(f"{name} {found[name]}" for name in shown)
+    cores = f"{os.cpu_count()} cores"
+    return f"{platform.system()} {platform.machine()}, {cores}, Python {PYTHON}, {packages}"
+
+
+def main() -> None:
+    """Measure the formats that are named, or all, and write their entries."""
+    old = json.loads(TARGET.read_text("utf-8"))["formats"] if TARGET.exists() else {}
+    for name in sys.argv[1:] or FORMATS:
+        tell(name)
+        old[name] = facts(FORMATS[name])
+        entries = {
+            "as_of": datetime.date.today().isoformat(),
+            "measured": versions(),
+            "formats": {each: old[each] for each in FORMATS if each in old},
+        }
+        TARGET.write_text(json.dumps(entries, indent=2) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
