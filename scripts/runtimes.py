@@ -3,9 +3,9 @@
     python -m scripts.runtimes [FORMAT ...]
 
 Projects are generated for networks of about 0, 100 and 300 MB in each format, served,
-and asked once. A straight line is laid through the memory that they hold: `base` bytes
-and `held` bytes for a byte of the file. While a model is loaded it takes `loading` bytes
-for a byte, and a first request `request` bytes more than is held.
+and asked once. Straight lines are laid through the memory that they take: `base` bytes,
+and for a byte of the file `held` bytes once it is loaded, `loading` while it is, and
+`serving` with a request, which takes `request` bytes besides.
 """
 
 import datetime
@@ -280,32 +280,34 @@ def megabytes(count: float) -> int:
 
 
 def line(found: list[dict[str, float]]) -> dict[str, float]:
-    """Return base, held and loading of a format."""
-    weights, memory, loading = (
-        np.array([each[name] for each in found]) for name in ("weights", "memory", "loading")
+    """Return what a format takes: base, and for a byte of weights held, loading, serving."""
+    weights, memory, loading, serving = (
+        np.array([each[name] for each in found])
+        for name in ("weights", "memory", "loading", "serving")
     )
-    held, base, rise = 0.0, memory[0], 0.0
-    if len(found) > 1:
-        held, base = np.polyfit(weights, memory, 1)
-        rise = (loading - base) @ weights / (weights @ weights)  # a line through the base
+    if len(found) == 1:  # no weights
+        return {
+            "base": megabytes(memory[0]), "held": 0.0, "loading": 0.0, "serving": 0.0,
+            "request": megabytes(serving[0] - memory[0]),
+        }  # fmt: skip
+    held, base = np.polyfit(weights, memory, 1)
+    rise = (loading - base) @ weights / (weights @ weights)  # a line through the base
+    asked, least = np.polyfit(weights, serving, 1)
     return {
         "base": megabytes(base),
         "held": round(float(held), 2),
         "loading": round(float(rise), 2),
+        "serving": round(float(asked), 2),
+        "request": megabytes(max(least - base, 0)),
     }
 
 
-def facts(kind: Format) -> dict:
-    """Measure a format and return its entry."""
-    found = list(samples(kind))
-    request = max(each["serving"] - each["memory"] for each in found)
-    entry = line(found) | {
-        "request": megabytes(request),
-        "boot": round(statistics.median(each["boot"] for each in found), 1),
-    }
-    for dtype in kind.dtypes:
-        other = line([*found[:1], *list(samples(kind, dtype))[1:]])
-        entry[dtype] = {name: other[name] for name in ("held", "loading")}
+def facts(found: list[dict[str, float]], others: dict[str, list[dict[str, float]]]) -> dict:
+    """Return the entry of a format, from what was measured in float32 and other precisions."""
+    entry = line(found) | {"boot": round(statistics.median(each["boot"] for each in found), 1)}
+    for dtype, more in others.items():
+        other = line([found[0], *more[1:]])  # the smallest is the same network
+        entry[dtype] = {name: other[name] for name in ("held", "loading", "serving")}
     return entry
 
 
@@ -328,7 +330,9 @@ def main() -> None:
     old = json.loads(TARGET.read_text("utf-8"))["formats"] if TARGET.exists() else {}
     for name in sys.argv[1:] or FORMATS:
         tell(name)
-        old[name] = facts(FORMATS[name])
+        kind = FORMATS[name]
+        others = {dtype: list(samples(kind, dtype)) for dtype in kind.dtypes}
+        old[name] = facts(list(samples(kind)), others)
         entries = {
             "as_of": datetime.date.today().isoformat(),
             "measured": versions(),

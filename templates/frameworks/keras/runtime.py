@@ -28,4 +28,4 @@ class Model:
         if self._dtype == "string":
             batch = batch.tolist()
         inputs = keras.ops.convert_to_tensor(batch, dtype=self._dtype)
-        return self._model.predict_on_batch(inputs)
+        return keras.ops.convert_to_numpy(self._model(inputs, training=False))

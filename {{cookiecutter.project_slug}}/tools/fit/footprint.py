@@ -153,12 +153,13 @@ def peak(project: Footprint) -> dict[str, int]:
     """Return the most anonymous memory: while the model loads, or under a request."""
     if not (facts := _runtime(project)):
         return {}
-    loading = round(facts["loading"] * project.loaded)
-    moments = (
-        {"Python and packages": facts["base"], "weights while loading": loading},
-        memory(project) | {"a request": facts["request"]},
-    )
-    return max(moments, key=lambda parts: sum(parts.values()))
+    shares = {"weights while loading": "loading", "weights and a request": "serving"}
+    weights = {
+        name: round(facts[share] * project.loaded) for name, share in shares.items()
+    }
+    weights["weights and a request"] += facts["request"]
+    most = max(weights, key=weights.get)
+    return {"Python and packages": facts["base"], most: weights[most]}
 
 
 def _runtime(project: Footprint) -> dict:

@@ -163,12 +163,25 @@ def measure(
         CannotMeasure: the project does not install, build or boot.
     """
     names, measured = {*names}, {}
-    with TemporaryDirectory(prefix="measure-", ignore_cleanup_errors=True) as folder:
+    temporary = TemporaryDirectory(prefix="measure-", ignore_cleanup_errors=True)
+    with _interruptible(), temporary as folder:
         site = Site(project.resolve(), Path(folder).resolve(), tell, environment)
         for quantities, function in MEASURES.items():
             if names & {*quantities}:
                 measured |= function(site)
     return {name: value for name, value in measured.items() if name in names}
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let `kill` and a closed terminal do what Ctrl-C does, so that all is tidied up."""
+    numbers = [getattr(signal, name, signal.SIGTERM) for name in ("SIGTERM", "SIGHUP")]
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _checkout(site: Site) -> dict[str, float]:
@@ -282,8 +295,9 @@ def _image(site: Site) -> dict[str, float]:
         save = site.started([engine, "save", tag], stderr=subprocess.DEVNULL)
         with save as process, tarfile.open(fileobj=process.stdout, mode="r|") as saved:
             for member in saved:
-                if not (layer := saved.extractfile(member)):
+                if not member.isfile():
                     continue
+                layer = saved.extractfile(member)
                 start = layer.peek(512)
                 if is_packed := start.startswith(b"\x1f\x8b"):
                     layer = gzip.GzipFile(fileobj=layer)
