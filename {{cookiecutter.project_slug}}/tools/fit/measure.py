@@ -175,12 +175,12 @@ def measure(
 @contextmanager
 def _interruptible() -> Iterator[None]:
     """Let `kill` and a closed terminal do what Ctrl-C does, so that all is tidied up."""
-    numbers = [getattr(signal, name, signal.SIGTERM) for name in ("SIGTERM", "SIGHUP")]
-    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    numbers = {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
+    before = {n: signal.signal(n, signal.default_int_handler) for n in numbers}
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in before.items():
             signal.signal(number, handler)
 
 

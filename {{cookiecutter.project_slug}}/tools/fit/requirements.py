@@ -156,5 +156,5 @@ def _normalized(name: str) -> str:
 def _deflated(path: Path, count: int) -> float:
     """Return what gzip leaves of a file: of a large one, from a sample of it."""
     if count >= LARGE:
-        return count * gzipped(path, max(count >> 6, 1 << 18))
+        return count * gzipped(path, max(count >> 6, 1 << 19))
     return len(zlib.compress(path.read_bytes(), 1)) * LEVEL_6_OF_LEVEL_1
