@@ -2,7 +2,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := build/demo
 
-.PHONY: demo test test-fast lock demos prompts bench
+.PHONY: demo test test-fast lock runtimes demos prompts bench verify-footprint
 
 demo: $(VENV)/installed  ## generate the default project and serve it
 	rm -rf $(DEMO)
@@ -21,6 +21,9 @@ lock: $(VENV)/installed  ## refresh the locked requirements and their sizes
 	$(BIN)/uv run scripts/lock.py
 	$(BIN)/python -m scripts.prompts
 
+runtimes: $(VENV)/installed  ## measure what each format of model takes in memory
+	$(BIN)/python -m scripts.runtimes
+
 demos: $(VENV)/installed  ## train the demo models again
 	$(BIN)/uv run scripts/train_demos.py
 
@@ -29,6 +32,9 @@ prompts: $(VENV)/installed  ## write the prompts again, after a change of the da
 
 bench: $(VENV)/installed  ## print the figures that the README quotes
 	$(BIN)/python scripts/bench.py
+
+verify-footprint: $(VENV)/installed  ## build and boot projects, and compare with preflight
+	$(BIN)/python -m scripts.verify_footprint
 
 $(VENV)/installed: pyproject.toml
 	python3 -m venv --clear $(VENV)

@@ -16,7 +16,7 @@ def fit(answers: Answers) -> Any:
     """Compare the project with its platform's limits, before there is a project."""
     tools, optional = host.fit("footprint"), optional_files(answers)
     uses_lfs = ".gitattributes" in optional
-    weights, packed, sources, files = 0, 0.0, TEXTS, []
+    weights, packed, loaded, sources, files = 0, 0.0, 0.0, TEXTS, []
     sources += sum(path.stat().st_size for path in FIT.parent.rglob("*.*"))
     if licence := optional.get("LICENSE"):
         sources += (TEMPLATES / licence).stat().st_size
@@ -29,6 +29,7 @@ def fit(answers: Answers) -> Any:
             if target.startswith("model/"):
                 weights += size
                 packed += size * tools.gzipped(path)
+                loaded += size * tools.unpacked(path)
             else:
                 sources += size
     facts = project_facts(answers)
@@ -38,6 +39,7 @@ def fit(answers: Answers) -> Any:
         packages=host.hosting(answers)["packages"],
         files=tuple(files),
         gzip=packed / weights if weights else 1.0,
+        unpacked=loaded / weights if weights else 1.0,
         on_github=bool(answers["ci"]),
         **{name: facts[name] for name in ("format", "dtype", "framework", "lock")},
     )

@@ -1,5 +1,7 @@
 """tools/preflight.py as its owner runs it, on a project laid out by hand."""
 
+import importlib
+import io
 import json
 import os
 import pty
@@ -7,6 +9,7 @@ import random
 import shutil
 import subprocess
 import sys
+import zipfile
 import zlib
 from importlib import metadata
 from pathlib import Path
@@ -370,6 +373,28 @@ def test_weights_are_counted_as_gzip_leaves_them(project):
     share = len(zlib.compress(half, 6)) / len(half)
     slug = json.loads(run(project, "--json").stdout)["checks"][0]
     assert slug["parts"]["weights"] == pytest.approx(share * len(half), rel=0.02)
+
+
+@pytest.mark.parametrize("method", ["plain", "zlib", "gzip", "bz2", "lzma", "zip", "looks packed"])
+def test_packed_weights_are_loaded_unpacked(project, method):
+    """As joblib and skops can write them."""
+    noise = random.Random(0)
+    content = bytes(noise.choices(b"abcdefgh", k=8_000_000))
+    if method == "zip":
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("weights", content)
+        packed = buffer.getvalue()
+    elif method == "plain":
+        packed = content
+    elif method == "looks packed":
+        packed = b"BZ" + content
+    else:
+        packed = importlib.import_module(method).compress(content)
+    (project / "model" / "net.onnx").write_bytes(packed)
+    found = weigh(project)
+    assert found.weights == len(packed)
+    assert found.loaded == pytest.approx(len(content), rel=0.05)
 
 
 def test_earlier_versions_count(project):

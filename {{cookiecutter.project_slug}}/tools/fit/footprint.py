@@ -3,6 +3,7 @@
 import json
 import zlib
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,15 @@ CUDA_CONTEXT = 500_000_000  # an estimate: no GPU was at hand to measure it on
 
 ON_GPU = {"keras-gpu", "onnx-gpu", "pytorch-gpu", "pytorch-zero"}  # sets of packages
 LARGE = 1_000_000  # bytes of a file that is looked at on its own
+UNPACKERS = {  # of what joblib writes, by how the file begins
+    **dict.fromkeys(
+        (b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda"),
+        lambda: zlib.decompressobj(47),
+    ),
+    b"BZ": lambda: import_module("bz2").BZ2Decompressor(),
+    b"\xfd7": lambda: import_module("lzma").LZMADecompressor(),
+    b"]\0": lambda: import_module("lzma").LZMADecompressor(),
+}
 
 
 class BadInput(ValueError):
@@ -47,6 +57,7 @@ class Footprint(NamedTuple):
     packages: Mapping[str, dict | None] = {}
     files: tuple[File, ...] = ()
     gzip: float = 1.0  # what it leaves of the weights
+    unpacked: float = 1.0  # what they are once they are read, of what their files are
     format: str | None = None  # of the model, a key of FORMATS
     dtype: str | None = None  # of most of its weights
     framework: str | None = None
@@ -79,8 +90,8 @@ class Footprint(NamedTuple):
 
     @property
     def loaded(self) -> int:
-        """Bytes of the weights that are loaded, wherever they come from."""
-        return self.weights + self.fetched
+        """Bytes of the weights once they are read, wherever they come from."""
+        return round(self.unpacked * (self.weights + self.fetched))
 
 
 # Quantities that a platform limits: each the parts of a sum, or nothing if it plays no
@@ -240,6 +251,26 @@ def gzipped(path: Path, sample: int = 1 << 18) -> float:
             file.seek((size - block) * (2 * n + 1) // (2 * blocks))  # not a header
             left += len(zlib.compress(file.read(block), 6))
     return min(left / (blocks * block), 1.0)
+
+
+def unpacked(path: Path) -> float:
+    """Return what a large file is once it is read, of its size: 1 unless it is packed."""
+    size = path.stat().st_size
+    if size < LARGE:
+        return 1.0
+    with open(path, "rb") as file:
+        head = file.read(4 * LARGE)
+    try:
+        if head.startswith(b"PK\3\4"):
+            from zipfile import ZipFile  # slow to import, and for archives alone
+
+            with ZipFile(path) as archive:
+                return sum(each.file_size for each in archive.infolist()) / size
+        if unpacker := UNPACKERS.get(head[:2]):
+            return len(unpacker().decompress(head)) / len(head)
+    except Exception:  # noqa: BLE001, it only looks packed
+        return 1.0
+    return 1.0
 
 
 def read(path: Path) -> dict:

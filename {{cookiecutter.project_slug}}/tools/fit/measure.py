@@ -3,7 +3,6 @@
 Nothing stays behind: all is made in one temporary folder, and what is started is ended.
 """
 
-import functools
 import gzip
 import http.client
 import json
@@ -82,7 +81,7 @@ class Site(NamedTuple):
             output, errors = process.communicate(text)
         if process.returncode:
             said = errors.decode(errors="replace").strip()[-2000:]
-            raise CannotMeasure(f"{shlex.join(map(str, command[:4]))} ... : {said}")
+            raise CannotMeasure(f"{shlex.join(map(str, command))} failed:\n{said}")
         return output
 
     @contextmanager
@@ -136,9 +135,11 @@ class Site(NamedTuple):
         environment = self.given or self.folder / "venv"
         if not environment.exists():
             self.tell("Installing requirements.txt ...")
-            self.run([sys.executable, "-m", "venv", environment])
-            pip = [_python(environment), "-m", "pip", "install", "-q"]
-            self.run([*pip, "-r", self.checkout() / "requirements.txt"])
+            # Without pip and what comes with it: the platform has its own.
+            self.run([sys.executable, "-m", "venv", "--without-pip", environment])
+            pip = [sys.executable, "-m", "pip", "--python", _python(environment)]
+            requirements = self.checkout() / "requirements.txt"
+            self.run([*pip, "install", "-q", "-r", requirements])
         return environment
 
 
@@ -233,19 +234,18 @@ def _slug(site: Site) -> dict[str, float]:
     ignore = site.checkout() / ".slugignore"
     exclude = f"--exclude-from={ignore if ignore.exists() else os.devnull}"
     files = [site.checkout() / name for name in site.files(site.checkout(), exclude)]
+    environment = site.environment()
+    if environment not in _compressed:
+        _compressed[environment] = _archived([environment], site.tell)
     sources = _archived(files, site.tell)
-    packages = _packages(site.environment(), site.tell)
-    return {"slug": sources + packages + GZIP_OF_PYTHON}
+    return {"slug": sources + _compressed[environment] + GZIP_OF_PYTHON}
 
 
-@functools.cache
-def _packages(environment: Path, tell: Tell) -> int:
-    """Return the compressed bytes of an environment, its bytecode too."""
-    return _archived([environment], tell)
+_compressed: dict[Path, int] = {}  # environments, which projects may share
 
 
 def _archived(paths: Iterable[Path], tell: Tell) -> int:
-    """Return the bytes of a compressed archive; gzip can join several of them."""
+    """Return the bytes of an archive, compressed; gzip's output may be joined."""
     counted = Compressed(tell)
     with tarfile.open(fileobj=counted, mode="w|", bufsize=1 << 20) as archive:
         for path in paths:
@@ -291,7 +291,7 @@ def _image(site: Site) -> dict[str, float]:
     site.tell(f"Building the image with {engine} ...")
     tag, unpacked, pulled = f"measure:{site.folder.name}", 0, 0
     try:
-        site.run([engine, "build", "--tag", tag, site.checkout()])
+        _build(site, engine, tag)
         save = site.started([engine, "save", tag], stderr=subprocess.DEVNULL)
         with save as process, tarfile.open(fileobj=process.stdout, mode="r|") as saved:
             for member in saved:
@@ -311,6 +311,22 @@ def _image(site: Site) -> dict[str, float]:
         with suppress(CannotMeasure):  # it was not made
             site.run([engine, "rmi", "-f", tag])
     return {"image": unpacked, "pull": pulled}
+
+
+def _build(site: Site, engine: str, tag: str) -> None:
+    """Build the image and leave no container, even if the build is cut short."""
+
+    def containers() -> set[bytes]:
+        listing = [engine, "ps", "--all", "--quiet", "--external"]
+        return {*site.run(listing).split()} if engine == "podman" else set()
+
+    before = containers()
+    try:
+        site.run([engine, "build", "--tag", tag, site.checkout()])
+    except BaseException:
+        for container in containers() - before:
+            site.run([engine, "rm", "--force", container])
+        raise
 
 
 def _boot(site: Site) -> dict[str, float]:
@@ -337,15 +353,18 @@ def _boot(site: Site) -> dict[str, float]:
         Memory(app.pid) as memory,
     ):
 
+        def failure(what: str) -> CannotMeasure:
+            said = log.read_text("utf-8", "replace").strip()[-2000:]
+            return CannotMeasure(f"{what}:\n{said}")
+
         def wait_for(page: str) -> float:
             while (answer := _answer(port, page))[0] != 200:
                 if app.poll() is not None:
-                    said = log.read_text("utf-8", "replace").strip()[-2000:]
-                    raise CannotMeasure(f"app.py has ended: {said}")
+                    raise failure("app.py has ended")
                 if answer[1].get("status") == "failed":
-                    raise CannotMeasure(f"the model: {answer[1].get('reason')}")
+                    raise failure("the model cannot be loaded")
                 if time.monotonic() > start + PATIENCE:
-                    raise CannotMeasure(f"{page} is not answered in {PATIENCE} s")
+                    raise failure(f"{page} has no answer after {PATIENCE} s")
                 time.sleep(PAUSE)
             return time.monotonic() - start
 
@@ -358,8 +377,11 @@ def _boot(site: Site) -> dict[str, float]:
         measured["memory"] = memory.settled()
         measured["loading"], memory.highest = memory.highest, 0
         site.tell("Sending a request ...")
-        command = [python, "-c", REQUEST, f"http://127.0.0.1:{port}"]
-        site.run(command, cwd=site.checkout() / "tools")
+        command = [python, "-", f"http://127.0.0.1:{port}"]
+        try:
+            site.run(command, REQUEST.encode(), cwd=site.checkout() / "tools")
+        except CannotMeasure:
+            raise failure("the app fails at its own example") from None
         measured["serving"] = memory.highest
         measured["peak"] = max(measured["loading"], measured["serving"])
     return measured

@@ -8,7 +8,16 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from . import requirements
-from .footprint import LARGE, PACKAGES, BadInput, File, Footprint, gzipped, read
+from .footprint import (
+    LARGE,
+    PACKAGES,
+    BadInput,
+    File,
+    Footprint,
+    gzipped,
+    read,
+    unpacked,
+)
 
 
 def weigh(folder: Path, fetched: int = 0) -> Footprint:
@@ -28,7 +37,7 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
     python, packages = requirements.weigh(text, target, sizes)
     attributes = _lines(folder / ".gitattributes")
     ignored = {name: _lines(folder / name) for name in (".slugignore", ".dockerignore")}
-    weights, packed, sources = 0, 0.0, 0
+    weights, packed, loaded, sources = 0, 0.0, 0.0, 0
     files, pointers, binaries = [], [], []
     kept_out = dict.fromkeys(ignored, 0)
     for path in _pushed(folder):
@@ -43,6 +52,7 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
         if name.startswith("model/"):
             weights += count
             packed += count * (1 if is_pointer else gzipped(path))
+            loaded += count * (1 if is_pointer else unpacked(path))
             continue
         sources += count
         for ignore, patterns in ignored.items():
@@ -53,6 +63,7 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
         packages=packages,
         files=tuple(files),
         gzip=packed / weights if weights else 1.0,
+        unpacked=loaded / weights if weights else 1.0,
         format=own.get("format"),
         dtype=own.get("dtype"),
         framework=own.get("framework"),

@@ -1,0 +1,136 @@
+"""What preflight predicts beside what is really built and booted."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+PAGE = ROOT / "docs" / "footprint.md"
+STORY_A = {"task": "image-to-image", "framework": "python"}
+# The most that a prediction may be off, and all of them in the mean, in per cent.
+MOST = {"slug": (5, 3), "repository": (5, 3), "image": (5, 3), "memory": (15, 15)}
+
+
+def clean() -> dict[str, str]:
+    """Return an environment in which pip writes bytecode."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """Return the cells of the summary, by quantity."""
+    table = text.partition("| quantity |")[2].partition("\n\n")[0]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    return {name: rest for name, *rest in cells[2:]}
+
+
+def percent(text: str) -> float:
+    return abs(float(text.removesuffix("%")))
+
+
+def test_page_shows_what_is_promised():
+    """At least 24 projects, each quantity near enough, and not one wrong verdict."""
+    text = PAGE.read_text("utf-8")
+    found = rows(text)
+    for name, (worst, mean) in MOST.items():
+        _, mean_error, worst_error, _ = found[name]
+        assert percent(mean_error) <= mean, name
+        assert percent(worst_error) <= worst, name
+    assert all(wrong.startswith("0 of ") for *_, wrong in found.values())
+    assert len(set(re.findall(r"^\| (\w[\w-]*, .*?) \|", text, re.MULTILINE))) >= 24
+    for verdict in ("does not fit", "fits"):
+        assert f"| {verdict} |" in text
+    assert re.search(r"last\s+run on \d{4}-\d\d-\d\d", text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("platform", ["heroku", "huggingface"])
+def test_measured_beside_predicted(bake, platform):
+    project = bake(**STORY_A, platform=platform)
+    command = [sys.executable, "-B", project / "tools" / "preflight.py", "--measure", "--json"]
+    run = subprocess.run(command, env=clean(), capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    checks = {check["name"]: check for check in json.loads(run.stdout)["checks"]}
+    assert checks["memory"]["measured"] and checks["boot"]["measured"]
+    for name, (worst, _) in MOST.items():
+        if name in checks:
+            error = checks[name]["predicted"] / checks[name]["measured"] - 1
+            assert abs(error) * 100 <= worst, name
+
+
+@pytest.mark.slow
+def test_measured_size_decides(bake, tmp_path):
+    """What fits by prediction does not, if what is built is too large."""
+    project = bake(**STORY_A, platform="heroku")
+    command = [sys.executable, "-B", project / "tools" / "preflight.py", "--measure"]
+    limit = "--limit=boot=0.5s"
+    run = subprocess.run(
+        [*command, limit], env=clean(), capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1, run.stderr
+    assert re.search(
+        r"^slug .*\n  measured \d+ MB, predicted [+-]\d\.\d %$", run.stdout, re.MULTILINE
+    )
+    assert "\x1b" not in run.stdout + run.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("seconds", [3, 25])
+def test_interrupted_it_leaves_nothing(bake, tmp_path, number, seconds):
+    """While it installs, and while it compresses or serves."""
+    project = bake(**STORY_A, platform="heroku")
+    command = [sys.executable, "-B", project / "tools" / "preflight.py", "--measure"]
+    environment = clean() | {"TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    time.sleep(seconds)
+    assert process.poll() is None and list(tmp_path.iterdir())
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output, errors) == (130, b"", b"")
+    assert not list(tmp_path.iterdir())
+    left = [path for path in Path("/proc").glob("[0-9]*/environ") if inside(path, tmp_path)]
+    assert not left
+
+
+def inside(path: Path, folder: Path) -> bool:
+    """Tell whether a process keeps to a folder."""
+    try:
+        return f"TMPDIR={folder}".encode() in path.read_bytes()
+    except OSError:  # it has ended
+        return False
+
+
+@pytest.mark.slow
+def test_what_does_not_boot_is_told(bake, tmp_path):
+    project = shutil.copytree(bake(**STORY_A, platform="huggingface"), tmp_path / "project")
+    (project / "model.py").write_text("raise RuntimeError('no model')\n")
+    command = [sys.executable, "-B", project / "tools" / "preflight.py", "--measure"]
+    run = subprocess.run(command, env=clean(), capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "RuntimeError: no model" in run.stderr
+
+
+@pytest.mark.slow
+def test_verification_of_one_project():
+    """`make verify-footprint`, for the project that takes the least time."""
+    command = [sys.executable, "-m", "scripts.verify_footprint", "--only", "python, demo, heroku"]
+    before = PAGE.read_bytes()
+    run = subprocess.run(
+        command, cwd=ROOT, env=clean(), capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    found = rows(run.stdout)
+    assert percent(found["slug"][2]) <= 5
+    assert percent(found["memory"][2]) <= 15
+    assert "1 of 1: python, demo, heroku eco" in run.stderr
+    assert PAGE.read_bytes() == before, "the page is that of all projects"
