@@ -314,17 +314,23 @@ def _image(site: Site) -> dict[str, float]:
 
 
 def _build(site: Site, engine: str, tag: str) -> None:
-    """Build the image and leave no container, even if the build is cut short."""
+    """Build the image and leave no container, even if the build is cut short.
 
-    def containers() -> set[bytes]:
-        listing = [engine, "ps", "--all", "--quiet", "--external"]
-        return {*site.run(listing).split()} if engine == "podman" else set()
+    Podman builds in a container that is none of its own, and then leaves it.
+    """
 
-    before = containers()
+    def builders() -> set[bytes]:
+        if engine != "podman":
+            return set()
+        listing = [engine, "ps", "--all", "--quiet"]
+        own = {*site.run(listing).split()}
+        return {*site.run([*listing, "--external"]).split()} - own
+
+    before = builders()
     try:
         site.run([engine, "build", "--tag", tag, site.checkout()])
     except BaseException:
-        for container in containers() - before:
+        for container in builders() - before:
             site.run([engine, "rm", "--force", container])
         raise
 
