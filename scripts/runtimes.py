@@ -212,9 +212,9 @@ def tell(line: str) -> None:
 
 def generate(folder: Path, **answers: str) -> Path:
     """Generate a project in a folder."""
-    answers |= {"platform": "local", "python_version": PYTHON, "project_slug": "app"}
+    own = {"platform": "local", "python_version": PYTHON, "project_slug": "app"}
     command = [sys.executable, "-m", "cookiecutter", "--no-input", "--output-dir", folder, ROOT]
-    command += [f"{name}={answer}" for name, answer in answers.items()]
+    command += [f"{name}={answer}" for name, answer in (own | answers).items()]
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
     return folder / "app"
 

@@ -6,10 +6,9 @@ Writes the table to docs/footprint.md. It needs Linux, and what the slow tests n
 """
 
 import argparse
-import contextlib
 import datetime
 import gzip
-import io
+import hashlib
 import json
 import shutil
 import statistics
@@ -22,14 +21,12 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cookiecutter.main import cookiecutter
-
 from local_extensions import host
 from local_extensions.catalog import ROOT
+from scripts.runtimes import PYTHON, generate
 from tests.images import Engine
 
 BUILD = ROOT / "build" / "footprint"
-PYTHON = "3.11"  # the one that PyTorch's CPU build is at hand for without its index
 HEROKU, SPACE, DOCKER = ("slug", "checkout"), ("repository",), ("image", "pull")
 RUN = ("memory", "peak", "boot")
 TOLD = ("checkout", "repository", "slug", "image", "pull", "memory", "peak", "boot")
@@ -220,10 +217,11 @@ def tell(line: str) -> None:
 @cache
 def environment(lock: str) -> Path:
     """Install a locked set, as its project does, once for all projects with it."""
-    folder = BUILD / f"venv-{lock}"
+    requirements = ROOT / "templates" / "requirements" / f"{lock}.txt"
+    version = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
+    folder = BUILD / f"{lock}-{version}"
     if not (folder / "installed").exists():
         tell(f"  installing {lock} ...")
-        requirements = ROOT / "templates" / "requirements" / f"{lock}.txt"
         bare = [sys.executable, "-m", "venv", "--clear", "--without-pip", folder]
         subprocess.run(bare, check=True)
         pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python"]
@@ -246,24 +244,20 @@ def make_model(case: Case, size: float, folder: Path) -> Path:
     return folder / case.model
 
 
-def generate(case: Case, folder: Path) -> Path:
+def made(case: Case, folder: Path) -> Path:
     """Generate the project of a case with a small model, and put the real one in its place.
 
     With the real one some would be refused.
     """
-    answers = {
-        "task": case.task, "framework": case.framework, "platform": case.platform,
-        "hardware": case.hardware, "python_version": PYTHON, "ci": False, "project_slug": "app",
-    }  # fmt: skip
+    answers = {"task": case.task, "framework": case.framework, "ci": "no"}
     if case.model:
         answers |= {"framework": "auto", "model_path": str(make_model(case, 1, folder))}
-    with contextlib.redirect_stdout(io.StringIO()):
-        made = cookiecutter(str(ROOT), no_input=True, extra_context=answers, output_dir=folder)
+    project = generate(folder, platform=case.platform, hardware=case.hardware, **answers)
     if case.model:
-        make_model(case, case.size, folder).replace(Path(made, "model", case.model))
-    if (Path(made) / "architecture.py").exists():
-        shutil.copy(folder / "architecture.py", made)
-    return Path(made)
+        make_model(case, case.size, folder).replace(project / "model" / case.model)
+    if (project / "architecture.py").exists():
+        shutil.copy(folder / "architecture.py", project)
+    return project
 
 
 def predict(case: Case, project: Path) -> dict[str, dict]:
@@ -340,7 +334,7 @@ class Row:
 def verify(case: Case, engine: Engine | None) -> Iterator[Row]:
     """Build and boot the project of a case; yield each quantity beside its prediction."""
     with TemporaryDirectory(dir=BUILD) as folder:
-        project = generate(case, Path(folder))
+        project = made(case, Path(folder))
         checks = predict(case, project)
         names = [name for name in case.quantities if name not in DOCKER]
         home = environment(f"{case.framework}-cpu")
