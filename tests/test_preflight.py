@@ -91,7 +91,7 @@ def test_flags_override_the_project(project):
 
 def test_boundary_on_the_command_line(project):
     (project / "app.py").write_text("")
-    others = sum(path.stat().st_size for path in project.rglob("*") if path.is_file())
+    others = weigh(project).stored
     for more, code in ((0, 0), (1, 1)):
         add_weights(project, GIGA - others + more)
         assert run(project, "--platform", "huggingface").returncode == code

@@ -55,6 +55,7 @@ class Footprint(NamedTuple):
     weights: int = 0
     sources: int = 0
     packages: Mapping[str, dict | None] = {}
+    stored: int = 0  # of the sources, packed by git or whole in Git LFS
     files: tuple[File, ...] = ()
     gzip: float = 1.0  # what it leaves of the weights
     unpacked: float = 1.0  # what they are once they are read, of what their files are
@@ -105,7 +106,11 @@ def checkout(project: Footprint) -> dict[str, int]:
 
 def repository(project: Footprint) -> dict[str, int]:
     """Return what is in the repository, with all versions of its files."""
-    return checkout(project) | {"earlier versions": project.history}
+    return {
+        "weights": project.weights,
+        "sources": project.stored,
+        "earlier versions": project.history,
+    }
 
 
 def pack(project: Footprint) -> dict[str, int]:

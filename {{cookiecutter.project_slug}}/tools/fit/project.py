@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import zlib
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -37,7 +38,7 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
     python, packages = requirements.weigh(text, target, sizes)
     attributes = _lines(folder / ".gitattributes")
     ignored = {name: _lines(folder / name) for name in (".slugignore", ".dockerignore")}
-    weights, packed, loaded, sources = 0, 0.0, 0.0, 0
+    weights, packed, loaded, sources, stored = 0, 0.0, 0.0, 0, 0
     files, pointers, binaries = [], [], []
     kept_out = dict.fromkeys(ignored, 0)
     for path in _pushed(folder):
@@ -55,11 +56,13 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
             loaded += count * (1 if is_pointer else unpacked(path))
             continue
         sources += count
+        stored += count if in_lfs else _packed(path, count)
         for ignore, patterns in ignored.items():
             kept_out[ignore] += count if is_ignored(patterns, name) else 0
     return Footprint(
         weights=weights,
         sources=sources,
+        stored=stored,
         packages=packages,
         files=tuple(files),
         gzip=packed / weights if weights else 1.0,
@@ -137,6 +140,13 @@ def _weigh(path: Path) -> tuple[int, bool]:
         raise BadInput(f"{path} cannot be read: {_why(path, error)}.") from None
     pointed = pointer(text)
     return (count, False) if pointed is None else (pointed, True)
+
+
+def _packed(path: Path, count: int) -> int:
+    """Return what git's packing leaves of a file."""
+    if count >= LARGE:
+        return round(count * gzipped(path))
+    return len(zlib.compress(path.read_bytes()))
 
 
 def _is_binary(path: Path) -> bool:
