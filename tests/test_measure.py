@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -90,8 +91,10 @@ def test_interrupted_it_leaves_nothing(bake, tmp_path, number, seconds):
     command = [sys.executable, "-B", project / "tools" / "preflight.py", "--measure"]
     environment = clean() | {"TMPDIR": str(tmp_path)}
     process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # A shell has its background processes ignore it.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     time.sleep(seconds)
     assert process.poll() is None and list(tmp_path.iterdir())
     process.send_signal(number)

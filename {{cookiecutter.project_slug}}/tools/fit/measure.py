@@ -177,7 +177,10 @@ def measure(
 def _interruptible() -> Iterator[None]:
     """Let `kill` and a closed terminal do what Ctrl-C does, so that all is tidied up."""
     numbers = {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
-    before = {n: signal.signal(n, signal.default_int_handler) for n in numbers}
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:
