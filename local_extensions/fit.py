@@ -1,6 +1,7 @@
 """Whether the project fits where it will live, and what that costs, before there is one."""
 
 import textwrap
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,20 @@ TEXTS = 18_000  # bytes of the files that are rendered, within 4,000, without th
 PACKED = 0.308  # what git leaves of a project's texts, in all combinations within 0.004
 
 
+# The answers that make a difference.
+ANSWERS = (
+    "task", "__framework", "__model", "platform", "hardware", "python_version", "license", "ci"
+)  # fmt: skip
+
+
 def fit(answers: Answers) -> Any:
     """Compare the project with its platform's limits, before there is a project."""
+    return _fit(*(answers[name] for name in ANSWERS))
+
+
+@cache
+def _fit(*given: Any) -> Any:
+    answers = dict(zip(ANSWERS, given, strict=True))
     tools, optional = host.fit("footprint"), optional_files(answers)
     uses_lfs = ".gitattributes" in optional
     weights, packed, loaded, sources, pictures, files = 0, 0.0, 0.0, TEXTS, 0, []
