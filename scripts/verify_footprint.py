@@ -7,7 +7,6 @@ Writes the table to docs/footprint.md. It needs Linux, and what the slow tests n
 
 import argparse
 import datetime
-import gzip
 import hashlib
 import json
 import shutil
@@ -297,21 +296,9 @@ def unpacked(layer) -> int:
 
 def compressed(layer) -> int:
     """Return the bytes of a layer as a registry has it."""
-    sink = Counter()
-    with gzip.GzipFile(fileobj=sink, mode="wb", compresslevel=6) as packer:
-        shutil.copyfileobj(layer, packer, 1 << 20)
-    return sink.count
-
-
-class Counter:
-    """A file that only counts what is written to it."""
-
-    count = 0
-
-    def write(self, data: bytes) -> int:
-        """Count the bytes."""
-        self.count += len(data)
-        return len(data)
+    counted = host.fit("measure").Compressed(lambda line: None)
+    shutil.copyfileobj(layer, counted, 1 << 20)
+    return counted.finish()
 
 
 @dataclass

@@ -1,14 +1,12 @@
 """What a platform allows, and whether a project keeps to it."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import NamedTuple
 
-from .footprint import FIT, QUANTITIES, BadInput, Footprint
+from .footprint import FACTS, QUANTITIES, BadInput, Footprint
 
-FACTS = json.loads((FIT / "platforms.json").read_text("utf-8"))
 PLATFORMS, GITHUB = FACTS["platforms"], FACTS["repositories"]["github"]
 
 

@@ -24,9 +24,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple, Self
 
-# Heroku's Python is not here. CPython 3.11, 3.12 and 3.13, built from source and
-# without their tests, compress to 28, 31 and 33 MB; a distribution's is split up.
-GZIP_OF_PYTHON = 30_000_000
+from .footprint import GZIP_OF_PYTHON
 
 # Makes of a file the pointer that Git LFS stores in its place, as `git lfs clean` does.
 CLEAN = """\
@@ -241,6 +239,7 @@ def _slug(site: Site) -> dict[str, float]:
     if environment not in _compressed:
         _compressed[environment] = _archived([environment], site.tell)
     sources = _archived(files, site.tell)
+    # Heroku's Python is not here to be compressed.
     return {"slug": sources + _compressed[environment] + GZIP_OF_PYTHON}
 
 

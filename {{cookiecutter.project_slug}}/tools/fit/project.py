@@ -20,6 +20,9 @@ from .footprint import (
     unpacked,
 )
 
+# The text of a file that Git LFS keeps elsewhere, and the bytes that it stands for.
+POINTER = r"^version https://git-lfs\.github\.com/spec/\S+\n(?:[a-z].*\n)*?size (\d+)$"
+
 
 def weigh(folder: Path, fetched: int = 0) -> Footprint:
     """Weigh the project in a folder.
@@ -138,8 +141,8 @@ def _weigh(path: Path) -> tuple[int, bool]:
         text = path.read_bytes() if count < 1024 else b""
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {_why(path, error)}.") from None
-    pointed = pointer(text)
-    return (count, False) if pointed is None else (pointed, True)
+    found = re.match(POINTER, os.fsdecode(text), re.MULTILINE)
+    return (int(found[1]), True) if found else (count, False)
 
 
 def _packed(path: Path, count: int) -> int:
@@ -159,13 +162,6 @@ def _why(path: Path, error: OSError) -> str:
     if path.is_symlink():
         return f"it is a link to {os.readlink(path)}, which leads nowhere; mend it"
     return f"{error.strerror}"
-
-
-def pointer(text: bytes) -> int | None:
-    """Return the bytes that a Git LFS pointer stands for; None if it is none."""
-    pattern = rb"version https://git-lfs.github.com/spec/.*^size (\d+)"
-    found = re.match(pattern, text, re.DOTALL | re.MULTILINE)
-    return int(found[1]) if found else None
 
 
 def _git(folder: Path, *arguments: str, given: str = "") -> str | None:
@@ -205,8 +201,7 @@ def _history(folder: Path) -> int:
     for name, kind, size in (line.split() for line in facts.splitlines()):
         if kind == "blob":
             total += int(size)
-            small += [name] if 100 < int(size) < 300 else []
-    for name in small:  # a pointer stands for more than it weighs
-        text = _git(folder, "cat-file", "blob", name) or ""
-        total += pointer(os.fsencode(text)) or 0
-    return total
+            small += [f"{name}\n"] if 100 < int(size) < 300 else []
+    # A Git LFS pointer stands for more than it weighs.
+    texts = _git(folder, "cat-file", "--batch", given="".join(small)) or ""
+    return total + sum(map(int, re.findall(POINTER, texts, re.MULTILINE)))

@@ -60,8 +60,8 @@ def check(
     """Compare a project with a platform's limits, some of them replaced by name."""
     tiers = PLATFORMS[pick("platform", platform, PLATFORMS)]["hardware"]
     hardware = pick(f"{platform} hardware", hardware or next(iter(tiers)), tiers)
+    known = limits_of(platform, hardware, project, "refuse")
     for name in own:
-        known = limits_of(platform, hardware, project, "refuse")
         pick(f"{platform} limit", name, known)
     checks, untold = checks_of(platform, hardware, project, own)
     fits = all(check.fits for check in checks)
