@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cookiecutter.repository import is_repo_url
 
-from .catalog import ROOT, TEMPLATES, Answers
+from .catalog import ROOT, TASKS, TEMPLATES, Answers
 from .host import hosting
 from .model import model
 
@@ -16,6 +16,8 @@ def optional_files(answers: Answers) -> dict[str, str]:
     for part in ("runtime", "architecture"):
         if part in chosen:
             files[f"{part}.py"] = f"frameworks/{answers['__framework']}/{chosen[part]}"
+    if TASKS[answers["task"]]["input"] == "picture":
+        files["pictures.py"] = "parts/pictures.py"
     if chosen.get("names"):
         files["model/labels.txt"] = "parts/labels.txt"
     files["tools/fit/project.json"] = "parts/project.json"

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .catalog import FIT, FRAMEWORKS, PLATFORMS, TEMPLATES, Answers
+from .catalog import CATALOG, FIT, FRAMEWORKS, PLATFORMS, TEMPLATES, Answers
 
 PACKAGE = f"{__package__}.tools_fit"
 
@@ -29,13 +29,14 @@ def hosting(answers: Answers) -> dict[str, Any]:
 def _hosting(platform: str, tier_name: str, framework: str, python: str) -> dict[str, Any]:
     tier = hardware(platform)[tier_name]
     lock = f"requirements/{framework}-{tier['class']}"
+    own = FRAMEWORKS[framework]["requirements"][tier["class"]]
     sizes = json.loads((TEMPLATES / f"{lock}.json").read_text("utf-8"))
     return {
         "platform": PLATFORMS[platform],
         "tier": tier,
         "where": fit("limits").where(platform, tier_name),
         "python": tier.get("python", {}).get(python, python),
-        "requirements": ["gradio", *FRAMEWORKS[framework]["requirements"][tier["class"]]],
+        "requirements": [*CATALOG["requirements"], *own],
         "lock": lock,
         "packages": sizes["packages"],
     }

@@ -264,7 +264,7 @@ def header(platforms: list[str], index: str) -> str:
 
 def lock_all(work: Path, links: str | None) -> tuple[dict[str, str], dict[str, tuple]]:
     """Lock and check every set; return the files, and for each set what choose() says."""
-    frameworks = json.loads((ROOT / "catalog.json").read_text())["frameworks"]
+    catalog = json.loads((ROOT / "catalog.json").read_text())
     torch_source = ["--index", TORCH_INDEX, "--index-strategy", "unsafe-best-match"]
     only_torch = ["--default-index", TORCH_INDEX]
     if links:
@@ -275,7 +275,7 @@ def lock_all(work: Path, links: str | None) -> tuple[dict[str, str], dict[str, t
     company = [line.format(gradio) for line in SPACES]
 
     files, chosen, constraints = {}, {}, []
-    for framework, data in frameworks.items():
+    for framework, data in catalog["frameworks"].items():
         for hardware, packages in data["requirements"].items():
             name = f"{framework}-{hardware}"
             folder = work / name
@@ -285,7 +285,7 @@ def lock_all(work: Path, links: str | None) -> tuple[dict[str, str], dict[str, t
                 index, source = f"--extra-index-url {TORCH_INDEX}", torch_source
                 pin = f"{torch}+cpu"
             wanted = [pin if package == "torch" else package for package in packages]
-            text = lock(folder, ["gradio", *wanted], company, *source)
+            text = lock(folder, [*catalog["requirements"], *wanted], company, *source)
             chosen[name] = choose(wheels_of(folder, text, *source))
             # Where a CPU build exists pip prefers it, for a local version ranks higher;
             # macOS has none, so the local part must not be asked for.

@@ -8,6 +8,7 @@ import gradio as gr
 import spaces
 {% endif %}
 
+import pictures
 import server
 from model import load, predict
 
@@ -17,16 +18,21 @@ EXAMPLES = sorted(map(str, Path(__file__).parent.glob("examples/*")))
 {% include ["frameworks/" ~ cookiecutter.__framework ~ "/zero.py", "parts/zero.py"] %}
 
 {% endif %}
+
+def answer(image: str | None) -> dict[str, float]:
+    """Return the probability of each label for the picture in a file."""
+    return predict(pictures.read(image))
+
+
 demo = gr.Interface(
-    fn=predict,
-    inputs=gr.Image(label="Picture"),
+    fn=answer,
+    inputs=gr.Image(label="Picture", type="filepath", image_mode=None),
     outputs=gr.Label(label="Answer", num_top_classes=5),
     examples=EXAMPLES,
     title={{ cookiecutter.project_name | py }},
     description={{ cookiecutter.description | py }},
     api_name="predict",
     flagging_mode="never",
-    validator=lambda image: gr.validate(image is not None, "Choose a picture first."),
 )
 
 if __name__ == "__main__":

@@ -1,0 +1,57 @@
+"""Read the pictures that visitors send, and write those that they get."""
+
+import os
+import secrets
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+from PIL import Image, ImageOps
+
+MEGAPIXELS = 25  # more are refused: each takes several bytes of memory
+READ = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+# JPEG takes a fiftieth of the time of WebP, Gradio's default.
+WRITTEN, OPTIONS = "JPEG", {"quality": 90}
+
+
+def read(path: str | None) -> np.ndarray:
+    """Return the pixels of a picture, the way up that its camera was held.
+
+    Args:
+        path: a file that a visitor has sent, or None for none.
+
+    Returns:
+        RGB, shape (height, width, 3), uint8, 0 to 255.
+
+    Raises:
+        gr.Error: tells the visitor what is wrong with the file.
+    """
+    if path is None:
+        raise gr.Error("Choose a picture first.")
+    try:
+        with Image.open(path, formats=READ) as picture:
+            megapixels = picture.width * picture.height / 1e6
+            if megapixels > MEGAPIXELS:
+                large = f"The picture has {megapixels:.0f} megapixels"
+                raise gr.Error(f"{large}; up to {MEGAPIXELS} are taken.")
+            ImageOps.exif_transpose(picture, in_place=True)
+            rgb = picture if picture.mode == "RGB" else picture.convert("RGB")
+            return np.asarray(rgb)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        formats = ", ".join(READ)
+        raise gr.Error(f"This is not a picture in one of {formats}.") from None
+
+
+def write(pixels: np.ndarray) -> str:
+    """Return a new file with a picture; it is deleted after a while.
+
+    Args:
+        pixels: RGB, shape (height, width, 3), or grey, shape (height, width);
+            uint8, 0 to 255.
+    """
+    # Its name is its own: of two same answers in one file, one could be cut off.
+    folder = Path(os.environ["GRADIO_TEMP_DIR"], secrets.token_hex(16))
+    folder.mkdir(parents=True)
+    path = folder / f"result.{WRITTEN.lower()}"
+    Image.fromarray(pixels).save(path, WRITTEN, **OPTIONS)
+    return str(path)

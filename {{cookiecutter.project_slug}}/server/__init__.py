@@ -1,0 +1,87 @@
+"""Serve a page of Gradio to strangers: bounded, observable, and in order.
+
+What can be set is in settings.py; it comes from the environment.
+"""
+
+import argparse
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+
+import gradio as gr
+from starlette.routing import Route
+
+from . import doors, environment, files, logs, metrics
+from .health import Health
+from .predictions import Predictions
+from .settings import MB, Settings
+from .shutdown import Shutdown
+
+__all__ = ["launch"]
+
+environment.prepare()
+
+
+def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
+    """Serve the page until SIGTERM or Ctrl-C; `load` runs in the background."""
+    parser = argparse.ArgumentParser(description="Serve the app.")
+    parser.add_argument(
+        "--share",
+        action="store_true",
+        help="also give a temporary public link (it lasts a week at best)",
+    )
+    args = parser.parse_args()
+    try:
+        settings = Settings.from_environment()
+    except ValueError as error:
+        sys.exit(f"The app cannot be served: {error}")
+    logs.start()
+    predictions = Predictions(settings.workers, settings.predict_timeout)
+    predictions.guard(demo)
+    health = Health(load, predictions)
+    gate = doors.Doors(demo, settings)
+    shutdown = Shutdown(demo, gate, health, predictions)
+    signal.signal(signal.SIGTERM, shutdown)
+    demo.queue(
+        max_size=settings.queue_size,
+        default_concurrency_limit=settings.workers,
+        api_open=False,  # /run would go past the queue
+    )
+    routes = [Route("/healthz", health.healthz), Route("/readyz", health.readyz)]
+    if settings.metrics:
+        metrics.watch(metrics.queued, lambda: len(demo._queue))
+        metrics.watch(metrics.running, lambda: predictions.running)
+        metrics.watch(metrics.stuck, lambda: predictions.stuck)
+        routes.append(Route("/metrics", metrics.show))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: gr.routes.App) -> AsyncIterator[None]:
+        gate.around(app)
+        async with files.swept():
+            yield
+
+    try:
+        demo.launch(
+            server_port=settings.port,
+            share=args.share,
+            auth=doors.login(settings),
+            enable_monitoring=False,
+            run_history=False,
+            state_session_capacity=500,
+            max_file_size=settings.max_upload_mb * MB,
+            app_kwargs={
+                "routes": routes,
+                "lifespan": lifespan,
+                "exception_handlers": doors.ERRORS,
+                # An upload is a little more than its file.
+                "max_body_size": settings.max_upload_mb * MB + MB,
+            },
+        )
+    except OSError:
+        taken = f"Port {settings.port} is taken or cannot be had"
+        sys.exit(f"{taken}: set PORT to another.")
+    except KeyboardInterrupt:
+        pass  # before Gradio was up
+    if predictions.running:
+        shutdown.end(0)

@@ -1,0 +1,271 @@
+"""Let in what the app is for, and keep the rest out."""
+
+import asyncio
+import hmac
+import ipaddress
+import logging
+import os
+import time
+from collections.abc import Callable
+from http.cookies import SimpleCookie
+from urllib.parse import urlsplit
+
+import gradio as gr
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from . import metrics
+from .settings import Settings
+
+logger = logging.getLogger(__name__)
+
+API = "/gradio_api/"
+CALLS = tuple(API + name for name in ("call/", "queue/join", "run/", "api/"))
+# What a page needs before anybody has logged in.
+OPEN = tuple(API + name for name in ("startup-events", "app_id", "user", "login_check"))
+QUIET = ("/assets/", "/static/", "/healthz", "/readyz", "/metrics", "/favicon.ico")
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    # A Space's page is shown within the Hub's.
+    "Content-Security-Policy": "base-uri 'self'; object-src 'none'; frame-ancestors"
+    + (" 'self' https://huggingface.co" if "SPACE_ID" in os.environ else " 'self'"),
+}
+LOGINS_A_MINUTE = 6  # of a client
+
+
+class Refusal(Exception):
+    """Why a request is not let in."""
+
+    def __init__(self, status: int, why: str, **headers: str) -> None:
+        self.response = JSONResponse({"detail": why}, status, headers)
+
+
+class Doors:
+    """What stands around Gradio's app: it sees each request first, and answers last."""
+
+    def __init__(self, demo: gr.Blocks, settings: Settings) -> None:
+        self.settings = settings
+        self._demo = demo
+        self._calls = Rate(settings.rate_limit)
+        self._uploads = Rate(settings.rate_limit)
+        self._logins = Rate(LOGINS_A_MINUTE)
+        self._hosts = _local_hosts() + settings.allowed_hosts
+        self.closed = False  # to new calls
+        self.open = 0  # requests that are being answered
+        self.last = 0.0  # when the latest was answered, time.monotonic()
+        self._app: gr.routes.App  # Gradio's own
+        self._next: ASGIApp
+        self._loop: asyncio.AbstractEventLoop
+
+    def around(self, app: gr.routes.App) -> None:
+        """Stand around an app that starts; its middleware is inside of Gradio's CORS."""
+        self._app, self._next = app, app.middleware_stack
+        self._loop = asyncio.get_running_loop()
+        app.middleware_stack = self
+
+    def release(self) -> None:
+        """Have the server end: it would wait for the heartbeat of each open page."""
+        self._loop.call_soon_threadsafe(self._app.stop_event.set)
+        self._demo.server.config.timeout_graceful_shutdown = 1
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or have it answered."""
+        if scope["type"] != "http":
+            await self._next(scope, receive, send)
+            return
+        start, status = time.monotonic(), 500
+        headers = Headers(scope=scope)
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                self._mark(MutableHeaders(scope=message), headers)
+            await send(message)
+
+        waits = not scope["path"].startswith(API + "heartbeat/")
+        self.open += waits
+        try:
+            self._check(scope, headers)
+            await self._next(scope, receive, answer)
+        except Refusal as refusal:
+            await refusal.response(scope, receive, answer)
+        finally:
+            self.open -= waits
+            self.last = time.monotonic()
+            self._record(scope, status, self.last - start)
+
+    def _check(self, scope: Scope, headers: Headers) -> None:
+        """Refuse what does not belong here.
+
+        Raises:
+            Refusal: says why, and what would help.
+        """
+        path, changes = scope["path"], scope["method"] not in ("GET", "HEAD", "OPTIONS")
+        for name in ("host", "x-forwarded-host"):
+            if not self._is_ours(headers.get(name)):
+                raise Refusal(400, "This app has another name: see ALLOWED_HOSTS.")
+        origin = headers.get("origin")
+        if changes and origin and not self._is_welcome(origin, headers):
+            raise Refusal(403, "Pages of this origin may not: see ALLOWED_ORIGINS.")
+        closed = self.settings.app_username and not path.startswith(OPEN)
+        if closed and path.startswith(API) and not self._has_logged_in(headers):
+            raise Refusal(401, "Log in first.")
+        if path.startswith(CALLS) and changes:
+            if self.closed:
+                raise Refusal(503, "The app is stopping.", **{"Retry-After": "10"})
+            self._check_rate(self._calls, scope)
+            self._check_name(path)
+        elif path.startswith(API + "upload"):
+            self._check_rate(self._uploads, scope)
+        elif path.rstrip("/") == "/login" and changes:
+            self._check_rate(self._logins, scope)
+        elif path.startswith(API + "call/"):
+            self._check_event(path.rstrip("/").rpartition("/")[2])
+
+    def _is_ours(self, host: str | None) -> bool:
+        """Tell whether a request is for this app, where its names are known."""
+        if host is None or not self._hosts:
+            return True
+        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        return any(
+            name == own or own == "*" or own[:2] == "*." and name.endswith(own[1:])
+            for own in self._hosts
+        )
+
+    def _is_welcome(self, origin: str, headers: Headers) -> bool:
+        """Tell whether a page may call the app: one of its own, or one that is named."""
+        if origin in self.settings.allowed_origins:
+            return True
+        own = {headers.get("host"), os.environ.get("SPACE_HOST")}
+        return "*" in self.settings.allowed_origins or urlsplit(origin).netloc in own
+
+    def _has_logged_in(self, headers: Headers) -> bool:
+        cookies = SimpleCookie(headers.get("cookie", ""))
+        names = (f"access-token-{self._app.cookie_id}",)
+        names += (f"access-token-unsecure-{self._app.cookie_id}",)
+        return any(n in cookies and cookies[n].value in self._app.tokens for n in names)
+
+    def _check_rate(self, rate: "Rate", scope: Scope) -> None:
+        wait = rate.wait(client(scope))
+        if wait > 0:
+            header = {"Retry-After": str(int(wait) + 1)}
+            raise Refusal(429, f"Too many: wait {int(wait) + 1} s.", **header)
+
+    def _check_name(self, path: str) -> None:
+        """Close the functions that the page does not offer as an API."""
+        kind, _, name = path.removeprefix(API).partition("/")
+        if kind == "queue":
+            return
+        name = name.removeprefix("v2/").rstrip("/")
+        for event in self._demo.fns.values():
+            if event.api_name == name and event.api_visibility != "private":
+                return
+        raise Refusal(404, f"There is no function {name!r}.")
+
+    def _check_event(self, event: str) -> None:
+        """Refuse an answer that nobody waits for: Gradio would break off instead."""
+        queue = self._demo._queue
+        known = event in queue.event_ids_to_events
+        known |= event in queue.pending_messages_per_session
+        if not known and not any(
+            event in ids for ids in queue.pending_event_ids_session.values()
+        ):
+            raise Refusal(404, "There is no such call, or it has been answered.")
+
+    def _mark(self, answer: MutableHeaders, asked: Headers) -> None:
+        """Put our headers on an answer, and take from it what invites strangers."""
+        for name, value in HEADERS.items():
+            answer.setdefault(name, value)
+        origin = asked.get("origin")
+        if origin and not self._is_welcome(origin, asked):
+            for name in ("Origin", "Credentials", "Methods", "Headers"):
+                del answer[f"Access-Control-Allow-{name}"]
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count a request and log it, but for what a page loads and a probe asks."""
+        metrics.requests.labels(scope["method"], status).inc()
+        if status < 400 and scope["path"].startswith(QUIET):
+            return
+        fields = {
+            "method": scope["method"],
+            "path": scope["path"],
+            "status": status,
+            "seconds": round(seconds, 4),
+            "client": client(scope),
+        }
+        logger.info("request", extra={"fields": fields})
+
+
+class Rate:
+    """So many a minute for each client, and as many at once: a bucket that refills."""
+
+    def __init__(self, a_minute: int) -> None:
+        self._size = a_minute
+        self._full_at: dict[str, float] = {}  # when the bucket of a client is full
+
+    def wait(self, who: str) -> float:
+        """Count one more of a client; return the seconds it is too early, or 0."""
+        if not self._size:
+            return 0
+        now, each = time.monotonic(), 60 / self._size
+        full_at = max(self._full_at.get(who, now), now) + each
+        if full_at - now > 60 + 1e-6:
+            return full_at - now - 60
+        if len(self._full_at) > 10_000:  # forget those whose buckets are full
+            self._full_at = {k: t for k, t in self._full_at.items() if t > now}
+        self._full_at[who] = full_at
+        return 0
+
+
+def client(scope: Scope) -> str:
+    """Return who asks: an address, or the /64 network that an IPv6 host has for itself.
+
+    uvicorn has looked behind the proxies it was told to trust, FORWARDED_ALLOW_IPS,
+    and behind no other: what a client itself says of its address is not believed.
+    """
+    host = scope["client"][0] if scope.get("client") else "unknown"
+    if ":" in host:
+        return str(ipaddress.ip_network(f"{host.partition('%')[0]}/64", strict=False))
+    return host
+
+
+def login(settings: Settings) -> Callable[[str, str], bool] | None:
+    """Return what tells a right login, in a time that does not tell how near it was."""
+    if not settings.app_username:
+        return None
+    right = f"{settings.app_username}\0{settings.app_password}".encode()
+    return lambda *given: hmac.compare_digest("\0".join(given).encode(), right)
+
+
+def _local_hosts() -> tuple[str, ...]:
+    """Return the names of an app that serves this computer only, or none: all."""
+    if os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1") in ("127.0.0.1", "localhost"):
+        return ("localhost", "127.0.0.1", "::1", "*.gradio.live")
+    return ()
+
+
+async def not_found(request: Request, error: Exception) -> JSONResponse:
+    """Answer a request for something that Gradio looked up in vain."""
+    return _refused(404, error)
+
+
+async def not_understood(request: Request, error: Exception) -> JSONResponse:
+    """Answer a request whose content Gradio could not use."""
+    return _refused(400, error)
+
+
+def _refused(status: int, error: Exception) -> JSONResponse:
+    logger.warning("Gradio refused: %s: %s", type(error).__name__, error)
+    return JSONResponse({"detail": "There is no such thing here."}, status)
+
+
+ERRORS = {
+    LookupError: not_found,
+    gr.exceptions.Error: not_understood,
+    **dict.fromkeys((AssertionError, AttributeError, TypeError), not_understood),
+    ValueError: not_understood,
+}

@@ -1,0 +1,138 @@
+"""Run predictions so that none can take the app with it."""
+
+import asyncio
+import functools
+import inspect
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import gradio as gr
+
+from . import metrics
+
+logger = logging.getLogger(__name__)
+
+
+class Predictions:
+    """The workers: how many there are, how many run, how many hang.
+
+    A prediction that outlasts its time cannot be killed, since it is a thread; its
+    caller is told, its worker is replaced, and it counts as stuck until it returns.
+    """
+
+    def __init__(self, workers: int, timeout: float) -> None:
+        self.timeout = timeout
+        self._limit = max(2, workers)
+        self._slots = asyncio.Semaphore(workers)
+        self._lock = threading.Lock()
+        self._running: set[object] = set()
+        self._stuck: set[object] = set()
+
+    @property
+    def running(self) -> int:
+        """How many predictions run or hang."""
+        return len(self._running)
+
+    @property
+    def stuck(self) -> int:
+        """How many predictions hang."""
+        return len(self._stuck)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether so many hang that only a new process helps."""
+        return self.stuck >= self._limit
+
+    def guard(self, demo: gr.Blocks) -> None:
+        """Have all of the page's functions run here."""
+        for event in demo.fns.values():
+            if event.fn and not _runs_in_the_loop(event.fn):
+                event.fn = self._guarded(event.fn)
+        demo.process_api = self._answered(demo, demo.process_api)
+
+    def _guarded(self, function: Callable) -> Callable:
+        """Return a coroutine function that runs a function in a thread, for a time."""
+
+        @functools.wraps(function)
+        async def call(*values: Any) -> Any:
+            if self.exhausted:
+                raise gr.Error("The app has to restart. Try again in a minute.")
+            # Shielded: who cancels a call must not get its worker twice.
+            return await asyncio.shield(asyncio.ensure_future(run(values)))
+
+        async def run(values: tuple) -> Any:
+            async with self._slots:
+                job = object()
+                with anyio.move_on_after(self.timeout):
+                    return await anyio.to_thread.run_sync(
+                        self._run, job, function, values, abandon_on_cancel=True
+                    )
+            with self._lock:
+                self._stuck |= {job} & self._running
+            logger.error("A prediction did not end within %s s", self.timeout)
+            raise gr.Error(f"This took longer than {self.timeout} s, and was given up.")
+
+        return call
+
+    def _run(self, job: object, function: Callable, values: tuple) -> Any:
+        self._running.add(job)
+        try:
+            return function(*values)
+        except gr.Error:
+            raise
+        except BaseException as error:  # sys.exit would end the event loop
+            raise failed("The prediction failed", error) from error
+        finally:
+            with self._lock:
+                self._running.discard(job)
+                self._stuck.discard(job)
+
+    def _answered(self, demo: gr.Blocks, process: Callable) -> Callable:
+        """Return a coroutine function that answers a call, and counts how it went."""
+
+        @functools.wraps(process)
+        async def answer(block_fn: Any, *args: Any, **kwargs: Any) -> dict:
+            start = time.monotonic()
+            outcome = "failed"
+            try:
+                output = await process(block_fn, *args, **kwargs)
+                outcome = "ok"
+            except gr.Error:
+                raise
+            except Exception as error:
+                outcome = "refused"
+                raise failed("The input is not what the app takes", error) from error
+            else:
+                return output
+            finally:
+                name = getattr(block_fn, "api_name", None)
+                if name:
+                    event = demo._queue.event_ids_to_events.get(kwargs.get("event_id"))
+                    wait = start - event.enqueue_time if event else 0.0
+                    metrics.prediction(name, outcome, wait, time.monotonic() - start)
+
+        return answer
+
+
+def failed(what: str, error: BaseException) -> gr.Error:
+    """Log an error under a reference, and return what its caller may know of it."""
+    reference = secrets.token_hex(4)
+    logger.error("%s, reference %s", what, reference, exc_info=error)
+    return gr.Error(f"{what} (reference {reference}).", print_exception=False)
+
+
+def _runs_in_the_loop(function: Callable) -> bool:
+    """Tell a coroutine or a generator, which is not one call in one thread."""
+    return any(
+        test(function)
+        for test in (
+            inspect.iscoroutinefunction,
+            inspect.isgeneratorfunction,
+            inspect.isasyncgenfunction,
+        )
+    )

@@ -1,0 +1,96 @@
+"""What the environment says about how to serve."""
+
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to serve; each field is an environment variable of its name, in capitals."""
+
+    port: int = 7860
+    web_concurrency: int = 0  # predictions at once; 0: by the cores and the memory
+    queue_size: int = 100  # calls that may wait; the next one is told 503
+    predict_timeout: int = 60  # seconds, then the caller is told that it failed
+    shutdown_grace: int = 8  # seconds for the calls that run; Docker waits 10
+    max_upload_mb: int = 20  # of a file, and of everything else that is sent
+    rate_limit: int = 0  # calls a minute and client; 0: as many as it likes
+    allowed_hosts: tuple[str, ...] = ()  # names of this app; *.example.com too
+    allowed_origins: tuple[str, ...] = ()  # pages elsewhere that may call it
+    app_username: str = ""  # a login, if both are set
+    app_password: str = ""
+    metrics: bool = False  # serve /metrics
+
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        """Read the settings; GRADIO_SERVER_PORT goes before PORT.
+
+        Raises:
+            ValueError: names every variable that cannot be understood.
+        """
+        found, problems = {}, []
+        for field in fields(cls):
+            name = field.name.upper()
+            if name == "PORT" and os.environ.get("GRADIO_SERVER_PORT"):
+                name = "GRADIO_SERVER_PORT"
+            if text := os.environ.get(name, "").strip():
+                try:
+                    found[field.name] = _read(field.default, text)
+                except ValueError as error:
+                    problems.append(f"{name}={text!r} {error}")
+        if not 0 < found.get("port", cls.port) < 65536:
+            problems.append(f"the port {found['port']} is not one: use 1 to 65535")
+        if ("app_username" in found) != ("app_password" in found):
+            problems.append("a login needs both, APP_USERNAME and APP_PASSWORD")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return cls(**found)
+
+    @property
+    def workers(self) -> int:
+        """How many predictions run at once: two a core, each with 256 MB."""
+        fitting = min(2 * cores(), memory() // (256 * MB))
+        return self.web_concurrency or max(1, fitting)
+
+
+def _read(default: object, text: str) -> object:
+    """Return a text as a value of the same type as the default."""
+    if isinstance(default, bool):
+        return text.lower() not in ("0", "false", "no", "off")
+    if isinstance(default, int):
+        if not text.isdecimal():
+            raise ValueError("is no whole number")
+        return int(text)
+    if isinstance(default, tuple):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text
+
+
+def cores() -> int:
+    """Return how many cores this process may use, a container's quota included."""
+    if hasattr(os, "sched_getaffinity"):
+        available = len(os.sched_getaffinity(0))
+    else:
+        available = os.cpu_count() or 1
+    quota, _, period = _cgroup("cpu.max").partition(" ")
+    if quota.isdecimal():
+        available = min(available, max(1, round(int(quota) / int(period))))
+    return available
+
+
+def memory() -> int:
+    """Return how many bytes this process may use: its container's, or the machine's."""
+    limits = [_cgroup("memory.max"), _cgroup("memory/memory.limit_in_bytes")]
+    if hasattr(os, "sysconf"):
+        limits.append(str(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")))
+    return min((int(n) for n in limits if n.isdecimal()), default=1024 * MB)
+
+
+def _cgroup(name: str) -> str:
+    try:
+        return Path("/sys/fs/cgroup", name).read_text().strip()
+    except OSError:
+        return ""
