@@ -13,10 +13,10 @@ TOOLS = ROOT / "{{cookiecutter.project_slug}}" / "tools"
 PACKAGES = json.loads((TOOLS / "fit" / "packages.json").read_text())
 PYTHONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))["python_version"]
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
-FRAMEWORKS = json.loads((ROOT / "catalog.json").read_text())["frameworks"]
+CATALOG = json.loads((ROOT / "catalog.json").read_text())
 SETS = {
     f"{framework}-{hardware}": packages
-    for framework, data in FRAMEWORKS.items()
+    for framework, data in CATALOG["frameworks"].items()
     for hardware, packages in data["requirements"].items()
 }
 
