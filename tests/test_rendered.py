@@ -18,9 +18,12 @@ from local_extensions.model_files import FORMATS
 from scripts import prompts
 
 COMMON = {
-    ".gitignore", "LICENSE", "README.md", "app.py", "model.py", "server.py",
+    ".gitignore", "LICENSE", "README.md", "app.py", "model.py",
     "requirements.in", "requirements.txt", "requirements-dev.txt",
     ".github/workflows/test.yml",
+    "server/__init__.py", "server/doors.py", "server/environment.py", "server/files.py",
+    "server/health.py", "server/logs.py", "server/metrics.py", "server/predictions.py",
+    "server/settings.py", "server/shutdown.py",
     "tests/conftest.py", "tests/test_model.py", "tests/test_server.py",
     "tools/bench.py", "tools/client.py", "tools/preflight.py",
     "tools/fit/__init__.py", "tools/fit/footprint.py", "tools/fit/limits.py",
@@ -38,10 +41,7 @@ PLATFORM = {
     },
     "docker": {".dockerignore", "Dockerfile", "compose.yaml"},
 }  # fmt: skip
-EXAMPLES = {
-    "image-classification": {"examples/*.png"},
-    "image-to-image": {"examples/cat.jpg"},
-}
+PICTURES = {"image-classification", "image-to-image"}
 CLASSES = {"image-classification", "tabular", "text-classification"}
 
 # What interacts is a product; what does not takes turns.
@@ -74,6 +74,8 @@ def expected(answers: dict) -> set[str]:
         files |= {"runtime.py", f"model/{demo}{FORMATS[next(iter(formats))].endings[0]}"}
         if answers["task"] in CLASSES:
             files |= {"model/labels.txt"}
+    if answers["task"] in PICTURES:
+        files |= {"pictures.py"}
     if answers["license"] == "none":
         files -= {"LICENSE"}
     if not answers["ci"]:
@@ -94,7 +96,7 @@ def test_files(bake, answers):
     project = bake(**answers)
     examples = {str(p.relative_to(project)) for p in project.glob("examples/*")}
     assert files(project) - examples == expected(answers)
-    assert bool(examples) == (answers["task"] in EXAMPLES)
+    assert bool(examples) == (answers["task"] in PICTURES)
     assert not [path for path in project.rglob("*") if path.is_dir() and not any(path.iterdir())]
 
 

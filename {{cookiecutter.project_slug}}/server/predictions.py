@@ -4,6 +4,7 @@ import asyncio
 import functools
 import inspect
 import logging
+import os
 import secrets
 import threading
 import time
@@ -16,6 +17,8 @@ import gradio as gr
 from . import metrics
 
 logger = logging.getLogger(__name__)
+
+RESTART_AFTER = 30  # seconds: time for a health check to see why
 
 
 class Predictions:
@@ -75,9 +78,17 @@ class Predictions:
             with self._lock:
                 self._stuck |= {job} & self._running
             logger.error("A prediction did not end within %s s", self.timeout)
+            if self.exhausted:
+                asyncio.get_running_loop().call_later(RESTART_AFTER, self._give_up)
             raise gr.Error(f"This took longer than {self.timeout} s, and was given up.")
 
         return call
+
+    def _give_up(self) -> None:
+        """End the process, which every platform starts again, if it is of no use."""
+        if self.exhausted:
+            logger.critical("All workers hang: the app ends, to be started again")
+            os._exit(1)
 
     def _run(self, job: object, function: Callable, values: tuple) -> Any:
         self._running.add(job)

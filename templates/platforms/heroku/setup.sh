@@ -1,3 +1,4 @@
 # Sourced, so that the variables survive: Gradio reads them, Heroku sets only PORT.
 export GRADIO_SERVER_NAME=0.0.0.0
 export GRADIO_SERVER_PORT="$PORT"
+export SHUTDOWN_GRACE=25 # seconds for what runs; Heroku waits 30

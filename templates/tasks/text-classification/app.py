@@ -22,7 +22,9 @@ demo = gr.Interface(
     description={{ cookiecutter.description | py }},
     api_name="predict",
     flagging_mode="never",
-    validator=lambda text: gr.validate(bool(text.strip()), "Write a text first."),
+    validator=lambda text: gr.validate(
+        bool(text and text.strip()), "Write a text first."
+    ),
 )
 
 if __name__ == "__main__":

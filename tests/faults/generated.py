@@ -1,0 +1,863 @@
+"""Probes for the faults of a generation, done to a template by cookiecutter's command line.
+
+A target is a template, with the names of its questions: `PLAIN`, as a beginner writes
+one, and `OURS`. A probe generates projects from it, each at a desk of its own, and reads
+what came of that.
+"""
+
+import ast
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache, partial, wraps
+from itertools import cycle, product
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import Any
+
+import yaml
+
+from local_extensions.catalog import CATALOG, PLATFORMS, ROOT
+
+from . import Row, Seen
+
+Answers = dict[str, str]
+
+# The targets ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Target:
+    """A template, and what has to be known of it.
+
+    Attributes:
+        template: its folder.
+        work: an empty folder, in which all of it happens.
+        slug: the question for the project's folder.
+        texts: the questions that take any sentence, the title first.
+        limited: answers under which a model's file may have 100 MiB and no more.
+        starts: answers for a project with a Procfile.
+        combinations: answers for every combination that is offered.
+    """
+
+    template: Path
+    work: Path
+    slug: str
+    texts: tuple[str, ...]
+    limited: Answers = field(default_factory=dict, hash=False)
+    starts: Answers = field(default_factory=dict, hash=False)
+    combinations: tuple[Answers, ...] = field(default=({},), hash=False)
+
+    @property
+    def questions(self) -> dict[str, Any]:
+        """The questions that somebody is asked, with their defaults or choices."""
+        asked = json.loads((self.template / "cookiecutter.json").read_text("utf-8"))
+        return {name: default for name, default in asked.items() if name[0] != "_"}
+
+
+NAIVE = {
+    "cookiecutter.json": """{
+  "title": "My app",
+  "description": "Shows what my model can do",
+  "author": "Me",
+  "slug": "{{ cookiecutter.title.lower().replace(' ', '-') }}",
+  "model_path": ""
+}
+""",
+    "hooks/pre_gen_project.py": """import sys
+
+title = "{{ cookiecutter.title }}"
+if not title:
+    print("The app needs a title")
+    sys.exit(1)
+""",
+    "hooks/post_gen_project.py": """import shutil
+
+title = "{{ cookiecutter.title }}"
+model_path = "{{ cookiecutter.model_path }}"
+if model_path:
+    shutil.copy(model_path, ".")
+with open("LICENSE", "w") as file:
+    file.write("Copyright {{ cookiecutter.author }}\\n")
+print(f"{title} is ready")
+""",
+    "{{cookiecutter.slug}}/app.py": """import gradio as gr
+
+title = "{{ cookiecutter.title }}"
+description = "{{ cookiecutter.description }}"
+model_path = "{{ cookiecutter.model_path }}"
+
+
+def predict(text):
+    return text
+
+
+demo = gr.Interface(predict, "text", "text", title=title, description=description)
+demo.launch()
+""",
+    "{{cookiecutter.slug}}/README.md": """---
+title: {{ cookiecutter.title }}
+short_description: {{ cookiecutter.description }}
+author: {{ cookiecutter.author }}
+sdk: gradio
+app_file: app.py
+---
+
+# {{ cookiecutter.title }}
+
+{{ cookiecutter.description }}
+""",
+    "{{cookiecutter.slug}}/Procfile": (
+        'web: APP_TITLE="{{ cookiecutter.title }}" python app.py\n'
+    ),
+    "{{cookiecutter.slug}}/pyproject.toml": """[project]
+name = "{{ cookiecutter.slug }}"
+version = "0.1.0"
+description = "{{ cookiecutter.description }}"
+authors = [{name = "{{ cookiecutter.author }}"}]
+dependencies = ["gradio"]
+""",
+}
+
+
+def _ours() -> Iterator[Answers]:
+    """Yield what is offered: what interacts as a product, while the rest takes turns."""
+    turns = {name: cycle(tiers["hardware"].items()) for name, tiers in PLATFORMS.items()}
+    asked = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
+    versions, licenses = cycle(asked["python_version"]), cycle(asked["license"])
+    ci = cycle(["true", "false"])
+    for (framework, facts), platform in product(CATALOG["frameworks"].items(), asked["platform"]):
+        for task in facts["tasks"]:
+            # Not every framework has a use for every tier, nor every tier each Python.
+            hardware, tier = next(
+                (name, tier) for name, tier in turns[platform] if tier["class"] in facts["requirements"]
+            )
+            runs = tier.get("python", asked["python_version"])
+            yield {
+                "task": task,
+                "framework": framework,
+                "platform": platform,
+                "hardware": hardware,
+                "python_version": next(version for version in versions if version in runs),
+                "license": next(licenses),
+                "ci": next(ci),
+            }
+
+
+@contextmanager
+def plain() -> Iterator[Target]:
+    """Write a template as beginners do."""
+    with TemporaryDirectory() as folder:
+        template, work = Path(folder, "plain"), Path(folder, "work")
+        write(template, NAIVE)
+        work.mkdir()
+        yield Target(template, work, "slug", ("title", "description", "author"))
+
+
+@contextmanager
+def ours() -> Iterator[Target]:
+    """Give the template of this repository."""
+    with TemporaryDirectory() as folder:
+        yield Target(
+            ROOT,
+            Path(folder),
+            "project_slug",
+            ("project_name", "description"),
+            limited={"platform": "heroku", "ci": "true", "task": "tabular"},
+            starts={"platform": "heroku"},
+            combinations=tuple(_ours()),
+        )
+
+
+PLAIN, OURS = plain, ours
+
+# Generating -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Run:
+    """How the command line ended, and whether anything was changed that is not ours."""
+
+    status: int
+    output: str
+    changed: bool
+
+    @property
+    def ending(self) -> str:
+        """How it refused, in a few words; nothing if it did not."""
+        if not self.status:
+            return ""
+        lines = [line for line in self.output.splitlines() if line.strip()]
+        if "Traceback" in self.output:
+            kind = "traceback"
+        else:
+            kind = "refused in one line" if len(lines) == 1 else f"refused in {len(lines)} lines"
+        return f"{kind}, and something left" if self.changed else kind
+
+
+class Desk:
+    """An empty folder to stand in and generate, with folders of its own for all else."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.room = Path(mkdtemp(dir=target.work))
+        self.home, self.temp, self.around = (self.room / name for name in ("h", "t", "around"))
+        self.here = self.around / "over" / "here"
+        for folder in (self.home, self.temp, self.here):
+            folder.mkdir(parents=True)
+        (self.room / "config.yaml").write_text("{}\n")
+        self.project = self.here / "made"
+        self.canary = self.home / "X"  # `~/X` in what is to be run
+
+    def command(self, *options: str, typed: bool = False, **answers: str) -> list:
+        """Return the command line that gives these answers, or leaves them to be typed."""
+        mode = [] if typed else ["--no-input"]
+        given = [] if typed else [f"{name}={text}" for name, text in self.named(answers).items()]
+        template = str(self.target.template)
+        return [sys.executable, "-m", "cookiecutter", *mode, *options, template, *given]
+
+    def named(self, answers: Answers) -> Answers:
+        """Add what the project is called here, if the answers do not."""
+        return {self.target.slug: self.project.name} | answers
+
+    def lines(self, answers: Answers) -> str:
+        """Return what somebody types who gives these answers, and defaults for the others."""
+        typed, named = [], self.named(answers)
+        for question, choices in self.target.questions.items():
+            answer = named.get(question, "")
+            if isinstance(choices, list) and answer:
+                answer = choices.index(answer) + 1
+            typed.append(f"{answer}\n")
+        return "".join(typed)
+
+    def environment(self, **variables: str) -> dict[str, str]:
+        """Return an environment with nothing of the user's."""
+        return {
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+            "HOME": str(self.home),
+            "TMPDIR": str(self.temp),
+            "COOKIECUTTER_CONFIG": str(self.room / "config.yaml"),
+        } | variables
+
+    def start(self, command: list, **variables: str) -> subprocess.Popen:
+        """Start a command here, with pipes."""
+        return subprocess.Popen(
+            command, cwd=self.here, env=self.environment(**variables), start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            encoding="utf-8", errors="surrogateescape",
+        )  # fmt: skip
+
+    def run(self, command: list, typed: str = "", **variables: str) -> Run:
+        """Run a command here to its end."""
+        before = tree(self.around)
+        with self.start(command, **variables) as process:
+            output, _ = process.communicate(typed)
+        # The questions, and the blank line after them, are no part of what is said.
+        output = output.rpartition("\n\n")[2] if typed and "Traceback" not in output else output
+        return Run(process.returncode, output, tree(self.around) != before)
+
+    def generate(self, *options: str, before: Iterable[str] = (), **answers: str) -> Run:
+        """Run the command line, as the argument of another command if there is one."""
+        return self.run([*before, *self.command(*options, **answers)])
+
+    def type(self, **answers: str) -> Run:
+        """Run the command line, and type the answers."""
+        return self.run(self.command(typed=True), self.lines(answers))
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    """Write texts to files."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, "utf-8")
+
+
+def tree(folder: Path) -> dict[str, Any]:
+    """Return what a folder holds: mode and content of each; of a large file, its size."""
+    return {str(path.relative_to(folder)): _content(path) for path in folder.rglob("*")}
+
+
+def _content(path: Path) -> Any:
+    status = path.lstat()
+    if path.is_symlink():
+        return os.readlink(path)
+    if not path.is_file():
+        return status.st_mode
+    return status.st_mode, status.st_size if status.st_size > 2**20 else path.read_bytes()
+
+
+# Reading back -----------------------------------------------------------------------------
+
+
+def _python(text: str) -> list:
+    nodes = ast.walk(ast.parse(text))
+    return [node.value for node in nodes if isinstance(node, ast.Constant)]
+
+
+def _markdown(text: str) -> list:
+    _, front, body = text.split("---\n", 2) if text.startswith("---\n") else ("", "", text)
+    return [yaml.safe_load(front), body]
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    ".py": _python,
+    ".toml": tomllib.loads,
+    ".json": json.loads,
+    ".yml": yaml.safe_load,
+    ".yaml": yaml.safe_load,
+    ".md": _markdown,
+    "Procfile": partial(shlex.split, comments=False),
+}
+
+
+def read(path: Path) -> Any:
+    """Return what a file says to the programs that read it."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            text = file.read()
+    except UnicodeDecodeError:
+        return path.read_bytes()
+    return READERS.get(path.suffix or path.name, str)(text)
+
+
+def swap(content: Any, texts: dict[str, str]) -> Any:
+    """Return some content with other texts in the place of some."""
+    if isinstance(content, dict):
+        return {swap(key, texts): swap(value, texts) for key, value in content.items()}
+    if isinstance(content, list):
+        return [swap(value, texts) for value in content]
+    if isinstance(content, str):
+        for old, new in texts.items():
+            content = content.replace(old, new)
+    return content
+
+
+def files(project: Path) -> dict[str, Path]:
+    """Return the files of a project by their names in it."""
+    return {str(p.relative_to(project)): p for p in sorted(project.rglob("*")) if p.is_file()}
+
+
+def marks(target: Target) -> Answers:
+    """Return harmless texts that can be found again."""
+    return {text: f"Here goes the {text}" for text in target.texts}
+
+
+@cache
+def model(target: Target, answers: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    """Return what the files of a project say that was generated with harmless texts."""
+    desk = Desk(target)
+    run = desk.generate(**marks(target), **dict(answers))
+    assert run.status == 0, run.output
+    return {name: read(path) for name, path in files(desk.project).items()}
+
+
+def compared(desk: Desk, given: Answers) -> str:
+    """Say whether all files have the given texts where those with harmless ones have these."""
+    others = tuple((name, text) for name, text in given.items() if name not in desk.target.texts)
+    harmless, made = model(desk.target, others), files(desk.project)
+    if made.keys() != harmless.keys():
+        return "other files"
+    texts = {mark: given.get(name, mark) for name, mark in marks(desk.target).items()}
+    nothing, holding = dict.fromkeys(texts, ""), 0
+    for name, content in harmless.items():
+        try:
+            if read(made[name]) != swap(content, texts):
+                return f"changed in {name}"
+        except Exception as error:  # of whichever parser
+            return f"{type(error).__name__} in {name}"
+        holding += swap(content, nothing) != content
+    return f"exact in {holding} files"
+
+
+def outcome(desk: Desk, run: Run, given: Answers) -> str:
+    """Say what came of some answers."""
+    if desk.canary.exists():
+        return "the text was run"
+    if run.ending:
+        return run.ending
+    if {path.name for path in desk.here.iterdir()} != {desk.project.name}:
+        return "accepted"
+    return compared(desk, given)
+
+
+EXACT, REFUSED = "exact in", "refused in one line"
+
+
+def summary(outcomes: dict[str, str], *good: str) -> Seen:
+    """Count the outcomes, each with an example unless it is a good one."""
+    counts, told = Counter(outcomes.values()), []
+    for kind, count in counts.most_common():
+        example = next(case for case, seen in outcomes.items() if seen == kind)
+        is_good = kind.startswith(good)
+        told.append(f"{kind} ({count})" if is_good else f"{kind} ({count}, such as {example})")
+    return Seen("; ".join(told), all(kind.startswith(good) for kind in counts))
+
+
+def short(text: str) -> str:
+    """Write a text for a line of a table."""
+    return repr(text if len(text) < 40 else f"{text[:12]}... of {len(text)}")
+
+
+def in_texts(target: Target, values: Iterable[str], *good: str, typed: bool = False) -> Seen:
+    """Give each value as every text at once."""
+    outcomes = {}
+    for value in values:
+        desk, given = Desk(target), marks(target) | dict.fromkeys(target.texts, value)
+        run = desk.type(**given) if typed else desk.generate(**given)
+        outcomes[short(value)] = outcome(desk, run, given)
+    return summary(outcomes, *good)
+
+
+def in_each(target: Target, questions: Iterable[str], values: Iterable[str], *good: str) -> Seen:
+    """Give each value at one question after the other."""
+    outcomes = {}
+    for question, value in product(questions, values):
+        desk, given = Desk(target), {question: value}
+        run = desk.generate(**(marks(target) | given))
+        outcomes[f"{question}={short(value)}"] = outcome(desk, run, given)
+    return summary(outcomes, *good)
+
+
+def both(*seen: Seen) -> Seen:
+    """Join what was seen."""
+    return Seen("; ".join(each.text for each in seen), all(each.good for each in seen))
+
+
+# Hostile answers --------------------------------------------------------------------------
+
+QUOTES = ['Say "hi"', "O'Brien", '"""', "'''", 'a"""b', """both " and '"""]
+BACKSLASHES = ["C:\\new\\table", "ends\\", '\\"', "\\u0041", "\\N{DIGIT ONE}"]
+CONTROLS = ["two\nlines", "two\r\nlines", "tab\there", "bell\a", "\x1b[31mred", "del\x7f"]
+INJECTIONS = [
+    '"; __import__("os").system("touch ~/X"); "',
+    "'; __import__('os').system('touch ~/X'); '",
+    '"""; __import__("os").system("touch ~/X") #',
+    '"\n__import__("os").system("touch ~/X")\n"',
+]
+SHELL = ["$(touch ~/X)", "`touch ~/X`", "; touch ~/X", '"; touch ~/X; "', "'; touch ~/X; '", "$HOME"]
+JINJA = ["{{ 7*7 }}", "{% raw %}", "{# no #}", "{{ lipsum.__globals__.os.popen('touch ~/X') }}"]
+YAML = ["yes", "~", "null", "1_000", "0x1F", "2026-11-01", "a: b", "a #b", "# a", "---", "[a]", "*a"]
+LETTERS = ["模型 🤗", "👩‍👩‍👧 family", "مرحبا", "\u202eevil\u202c", "Ünïcödé ﬁne", "no\u00a0break"]
+SEPARATORS = ["next\x85line", "line\u2028separator", "paragraph\u2029separator"]
+HALF = os.fsdecode(b"half\xff")  # what a terminal makes of bytes that are no text
+
+
+def g1_quotes(target: Target) -> Seen:
+    """Give quotes."""
+    return in_texts(target, QUOTES, EXACT)
+
+
+def g2_backslashes(target: Target) -> Seen:
+    """Give backslashes."""
+    return in_texts(target, BACKSLASHES, EXACT)
+
+
+def g3_control_characters(target: Target) -> Seen:
+    """Give line ends and control characters."""
+    return in_each(target, target.texts, CONTROLS, REFUSED)
+
+
+def g4_python(target: Target) -> Seen:
+    """Give Python code at each question that takes a text."""
+    asked = [name for name, default in target.questions.items() if isinstance(default, str)]
+    return in_each(target, asked, INJECTIONS, EXACT, REFUSED)
+
+
+def g5_shell(target: Target) -> Seen:
+    """Give shell code, and start the project as its Procfile says, with a stub for Python."""
+    outcomes = {}
+    for value in SHELL:
+        desk, given = Desk(target), dict.fromkeys(target.texts, value) | target.starts
+        seen = outcome(desk, desk.generate(**given), given)
+        wrong = start_by_procfile(desk, value) if (desk.project / "Procfile").exists() else ""
+        outcomes[short(value)] = wrong or seen
+    return summary(outcomes, EXACT)
+
+
+def start_by_procfile(desk: Desk, title: str) -> str:
+    """Run a project's Procfile; say what went wrong."""
+    write(desk.room, {"bin/python": '#!/bin/sh\nprintf %s "${APP_TITLE-$TITLE}" >~/started\n'})
+    (desk.room / "bin" / "python").chmod(0o755)
+    line = (desk.project / "Procfile").read_text("utf-8").partition(":")[2]
+    path = f"{desk.room / 'bin'}:/usr/bin:/bin"
+    desk.run(
+        ["sh", "-c", f"cd {desk.project.name} && {line}"], PATH=path, PORT="5000", TITLE=title
+    )
+    if desk.canary.exists():
+        return "run by the Procfile"
+    started = desk.home / "started"
+    if not started.exists():
+        return "not started by the Procfile"
+    return "" if started.read_text("utf-8") == title else "changed by the Procfile"
+
+
+def g6_jinja(target: Target) -> Seen:
+    """Type Jinja; cookiecutter itself renders what the command line says."""
+    return in_texts(target, JINJA, EXACT, typed=True)
+
+
+def g7_yaml(target: Target) -> Seen:
+    """Give what YAML takes for something else than a text."""
+    return in_texts(target, YAML, EXACT)
+
+
+def g8_unicode(target: Target) -> Seen:
+    """Give what is not ASCII."""
+    letters = in_texts(target, LETTERS, EXACT)
+    return both(letters, in_each(target, target.texts, SEPARATORS, EXACT, REFUSED))
+
+
+def g9_half_characters(target: Target) -> Seen:
+    """Give a character that no file can hold."""
+    return in_each(target, target.texts, [HALF], REFUSED)
+
+
+def g10_slugs_that_lead_away(target: Target) -> Seen:
+    """Name the project's folder so that it would lie elsewhere."""
+    slugs = ["../x", "../../evil", str(target.work / "absolute"), "a/b", ".", "..", "", "-rf"]
+    seen = in_each(target, [target.slug], slugs, REFUSED)
+    away = (target.work / "absolute").exists()
+    return both(seen, Seen("wrote to an absolute path", False)) if away else seen
+
+
+def g11_slugs_that_fit_nowhere(target: Target) -> Seen:
+    """Name the project's folder so that a system or a platform would not have it."""
+    slugs = ["CON", "NUL", "con", "a.", "x" * 300, "Upper", "🤗", "a b"]
+    return in_each(target, [target.slug], slugs, REFUSED)
+
+
+def g12_long_titles(target: Target) -> Seen:
+    """Give titles of 100 characters, of more, and type one of a megabyte."""
+    title, desk = target.texts[0], Desk(target)
+    most = in_each(target, [title], ["x" * 100, "模" * 100], EXACT)
+    more = in_each(target, [title], ["x" * 101, "x" * 500], REFUSED)
+    given = marks(target) | {title: "x" * 1_000_000}
+    megabyte = outcome(desk, desk.type(**given), given)
+    return both(most, more, summary({"1 MB": megabyte}, REFUSED))
+
+
+def g13_unknown_answers(target: Target) -> Seen:
+    """Answer a question that is not there, and with a choice that is not offered."""
+    choices = [name for name, default in target.questions.items() if isinstance(default, list)]
+    misspelt = target.texts[0][:-1]
+    outcomes = {}
+    for question in [misspelt, *choices[:1]]:
+        desk = Desk(target)
+        run = desk.generate(**{question: "no-such-thing"})
+        outcomes[f"{question}=no-such-thing"] = run.ending or "ignored in silence"
+    return summary(outcomes, REFUSED)
+
+
+# What is there already --------------------------------------------------------------------
+
+
+def edited(target: Target) -> Desk:
+    """Return a desk with a project that its owner has worked on."""
+    desk = Desk(target)
+    assert desk.generate().status == 0
+    write(desk.project, {"app.py": "mine\n", "notes.txt": "mine\n"})
+    return desk
+
+
+def g14_existing_folder(target: Target) -> Seen:
+    """Generate where a project is, which its owner has changed."""
+    run = edited(target).generate()
+    return summary({"the same answers": run.ending or "overwritten"}, REFUSED)
+
+
+def g15_failure_while_overwriting(target: Target) -> Seen:
+    """Generate over a project, on request, with a model that is not there."""
+    desk = edited(target)
+    run = desk.generate("-f", model_path=str(desk.here / "missing.onnx"))
+    kept = (desk.project / "app.py").read_text("utf-8") == "mine\n"
+    return Seen(
+        f"{run.ending or 'accepted'}; edits {'intact' if kept else 'overwritten'}",
+        kept and run.ending == REFUSED,
+    )
+
+
+# Faults from outside ----------------------------------------------------------------------
+
+# Read by each Python at its start: a hook waits at the gate when it first writes a file.
+GATE = """
+import os, sys
+
+def wait(event, arguments):
+    if closed and event == "open" and "w" in str(arguments[1]):
+        closed.clear()
+        with open(os.environ["GATE"]) as gate:
+            gate.read()
+
+closed = [True]
+if sys.orig_argv[-1].startswith(os.environ["TMPDIR"]):
+    sys.addaudithook(wait)
+"""
+PATIENCE = 30  # seconds until a hook has come to the gate
+
+
+def g16_signals(target: Target) -> Seen:
+    """Interrupt and end the command line and its hook, while the hook writes; do it again."""
+    outcomes = {number.name: interrupted(target, number) for number in (signal.SIGINT, signal.SIGTERM)}
+    return summary(outcomes, "nothing left")
+
+
+def interrupted(target: Target, number: signal.Signals) -> str:
+    """Say what is left after a signal, and whether the same command works then."""
+    desk = Desk(target)
+    write(desk.room, {"gate/sitecustomize.py": GATE})
+    gate = desk.room / "gate" / "fifo"
+    os.mkfifo(gate)
+    # Whoever runs this may have signals ignored, and children inherit that.
+    command = ["env", "--default-signal=INT,TERM", *desk.command()]
+    with desk.start(command, PYTHONPATH=str(gate.parent), GATE=str(gate)) as process:
+        opened = open_gate(gate, process)
+        if opened is None:
+            process.kill()
+            return "the hook has written nothing"
+        os.killpg(process.pid, number)
+        process.communicate()
+        os.close(opened)
+    left = len(files(desk.here))
+    again = desk.generate()
+    if not left and not again.status:
+        return "nothing left, and done again"
+    then = "done again" if not again.status else f"then {again.ending}"
+    return f"{left} files left, {then}: {again.output.splitlines()[-1][:60]}"
+
+
+def open_gate(gate: Path, process: subprocess.Popen) -> int | None:
+    """Return the gate, once somebody waits there; nothing if nobody comes."""
+    end = time.monotonic() + PATIENCE
+    while process.poll() is None and time.monotonic() < end:
+        try:
+            return os.open(gate, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # nobody is there yet
+            time.sleep(0.01)
+    return None
+
+
+def unshared(option: str) -> Callable:
+    """Say that a probe was not tried where one may not leave the machine's namespaces."""
+
+    def decorate(probe: Callable[[Target], Seen]) -> Callable[[Target], Seen]:
+        @wraps(probe)
+        def guarded(target: Target) -> Seen:
+            tool = shutil.which("unshare")
+            if not tool or subprocess.run([tool, option, "true"], check=False).returncode:
+                return Seen(f"not tried: needs root and unshare {option}", False)
+            return probe(target)
+
+        return guarded
+
+    return decorate
+
+
+def mounted(mount: str) -> list[str]:
+    """Return a command that runs another after a mount that nobody else sees.
+
+    It leaves a list of what is there afterwards, which is gone with the mount.
+    """
+    script = f'{mount} && cd "$PWD" && "$@"; status=$?; find . -mindepth 1 >~/left; exit $status'
+    return ["unshare", "-m", "sh", "-c", script, "sh"]
+
+
+@unshared("-m")
+def g17_disk_full(target: Target) -> Seen:
+    """Generate on a disk that is full after a third, and just before the end."""
+    outcomes, desk = {}, Desk(target)
+    assert desk.generate().status == 0
+    pages = sum(-(-path.stat().st_size // 4096) for path in files(desk.project).values())
+    for part, room in (("a third", pages // 3), ("all but a page", pages - 1)):
+        desk = Desk(target)
+        run = desk.generate(before=mounted(f"mount -t tmpfs -o size={4 * room}k none ."))
+        left = len((desk.home / "left").read_text().splitlines())
+        outcomes[f"room for {part}"] = (run.ending or "done") + (f", {left} paths left" if left else "")
+    return summary(outcomes, *([REFUSED] if all(seen == REFUSED for seen in outcomes.values()) else []))
+
+
+@unshared("-m")
+def g18_read_only(target: Target) -> Seen:
+    """Generate where nothing can be written, and with such a home."""
+    outcomes = {}
+    for where in (".", "~"):
+        desk = Desk(target)
+        mount = f"mount --bind {where} {where} && mount -o remount,bind,ro {where}"
+        script = mounted(mount)
+        script[4] = script[4].replace("find . -mindepth 1 >~/left; ", "")
+        outcomes[where] = desk.generate(before=script).ending or "done"
+    return summary(outcomes, REFUSED)
+
+
+@unshared("-n")
+def g19_no_network(target: Target) -> Seen:
+    """Generate without a network."""
+    desk = Desk(target)
+    given = marks(target)
+    run = desk.generate(before=["unshare", "-n"], **given)
+    return summary({"no network": outcome(desk, run, given)}, EXACT)
+
+
+# Models -----------------------------------------------------------------------------------
+
+LIMIT = 100 * 2**20  # of a file on GitHub
+
+
+def weights(path: Path, size: int) -> Path:
+    """Write a safetensors file of some size that takes no room on the disk."""
+    count = size - 128
+    tensor = {"dtype": "U8", "shape": [count], "data_offsets": [0, count]}
+    path.write_bytes(struct.pack("<Q", 120) + json.dumps({"weight": tensor}).encode().ljust(120))
+    os.truncate(path, size)
+    return path
+
+
+def pointer(path: Path) -> None:
+    """Write what Git LFS leaves in the place of a file that was not fetched."""
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 123456789\n")
+
+
+# What is wrong with a model, what makes it so, and the words that name the reason.
+UNUSABLE: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "missing": (lambda path: None, "does not exist"),
+    "a folder": (Path.mkdir, "is a folder"),
+    "unreadable": (lambda path: weights(path, 1000).chmod(0), "may not be read"),
+    "0 bytes": (Path.touch, "0 bytes"),
+    "an LFS pointer": (pointer, "Git LFS pointer, not the model of 123 MB"),
+    "over the limit": (partial(weights, size=1_200_000_000), "1.2 GB of 1 GB"),
+}
+# Root reads everything, unless it gives up the right to.
+AS_ANYBODY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] * (os.getuid() == 0)
+
+
+def g20_unusable_models(target: Target) -> Seen:
+    """Give models that cannot be used."""
+    outcomes = {}
+    for case, (make, reason) in UNUSABLE.items():
+        desk = Desk(target)
+        make(path := desk.here / "weights.safetensors")
+        run = desk.generate(before=AS_ANYBODY, model_path=str(path), **target.limited)
+        named = run.status and "Traceback" not in run.output and not run.changed
+        named = named and path.name in run.output and reason in run.output
+        outcomes[case] = "refused with the reason" if named else run.ending or "accepted"
+    return summary(outcomes, "refused with the reason")
+
+
+def g21_models_at_the_limit(target: Target) -> Seen:
+    """Give models of exactly the limit and of a byte more, as they are and behind a link."""
+    outcomes = {}
+    for excess, behind_link in product((0, 1), (False, True)):
+        desk = Desk(target)
+        path = weights(desk.here / "weights.safetensors", LIMIT + excess)
+        if behind_link:
+            path.symlink_to(path.rename(desk.room / "blob"))
+        run = desk.generate(model_path=str(path), **target.limited)
+        copies = [copy for copy in files(desk.here).values() if copy.name == path.name]
+        whole = [p for p in copies if p != path and p.stat().st_size == LIMIT + excess]
+        done = "accepted" if whole and not whole[0].is_symlink() else "not copied"
+        case = f"100 MiB{' and a byte' * excess}{', a link' * behind_link}"
+        outcomes[case] = "refused" if refused_for(run, "100 MiB") else run.ending or done
+    good = [seen == ("refused" if "byte" in case else "accepted") for case, seen in outcomes.items()]
+    return Seen("; ".join(f"{case}: {seen}" for case, seen in outcomes.items()), all(good))
+
+
+def refused_for(run: Run, reason: str) -> bool:
+    """Tell whether a run was refused with a reason, and has left nothing."""
+    clean = run.status and "Traceback" not in run.output and not run.changed
+    return bool(clean and reason in run.output)
+
+
+# What is left, and what is offered --------------------------------------------------------
+
+
+def g22_secrets(target: Target) -> Seen:
+    """Look for questions that ask for a secret, and for hooks that hold the answers."""
+    secrets = [q for q in target.questions if re.search("token|key|password|secret", q)]
+    desk = Desk(target)
+    desk.generate()
+    hooks = len(list(desk.temp.iterdir()))
+    replay = len(list(desk.home.glob(".cookiecutter_replay/*")))
+    return Seen(
+        f"asks for {', '.join(secrets) or 'no secret'}; {hooks} hooks left in the temporary folder, "
+        f"answers in {replay} replay file",
+        not secrets and not hooks,
+    )
+
+
+def g23_combinations(target: Target) -> Seen:
+    """Generate every combination, parse its files, and ask the linters that are there."""
+    desks = [Desk(target) for _ in target.combinations]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        runs = list(pool.map(lambda d, c: d.generate(**c), desks, target.combinations))
+    outcomes = {}
+    for answers, desk, run in zip(target.combinations, desks, runs, strict=True):
+        case = "-".join(answers.values()) or "the only one"
+        outcomes[case] = run.ending or parsed(desk.project)
+    made = [desk.project for desk in desks if desk.project.exists()]
+    return both(summary(outcomes, "parses"), *lint(made))
+
+
+def parsed(project: Path) -> str:
+    """Say whether a project's files can be read."""
+    for name, path in files(project).items():
+        try:
+            read(path)
+        except Exception as error:  # of whichever parser
+            return f"{type(error).__name__} in {name}"
+    return "parses"
+
+
+def lint(projects: list[Path]) -> Iterator[Seen]:
+    """Ask the linters; each tells what it finds."""
+    def found(pattern: str) -> list[Path]:
+        return [path for project in projects for path in project.glob(pattern)]
+
+    workflows = found(".github/workflows/*.yml")
+    schema = ["check-jsonschema", "--builtin-schema"]
+    own = f"src={[str(project) for project in projects]}"
+    for command, given in (
+        (["ruff", "check", "--isolated", "--no-cache", "--config", own], projects),
+        (["ruff", "format", "--check", "--isolated", "--no-cache"], projects),
+        (["hadolint", "--no-color"], found("Dockerfile")),
+        ([*schema, "vendor.compose-spec"], found("compose.yaml")),
+        ([*schema, "vendor.github-workflows"], workflows),
+        (["zizmor", "--offline"], workflows),
+    ):
+        name = " ".join(word for word in command[:2] if word[0] != "-")
+        tool = Path(sys.executable).with_name(command[0])
+        if not tool.exists():
+            yield Seen(f"{name} is not installed", True)
+        elif given:
+            run = subprocess.run([tool, *command[1:], *given], capture_output=True, check=False)
+            yield Seen(f"{name} {'finds faults' if run.returncode else 'is content'}", not run.returncode)
+
+
+def g24_same_answers(target: Target) -> Seen:
+    """Generate twice, in other folders, at other times, by other processes."""
+    trees = []
+    for seed in ("1", "2"):
+        desk = Desk(target)
+        run = desk.run(desk.command(**marks(target)), PYTHONHASHSEED=seed, TZ=f"UTC{seed}")
+        assert run.status == 0, run.output
+        trees.append(tree(desk.project))
+    one, other = trees
+    differ = [name for name in one.keys() | other.keys() if one.get(name) != other.get(name)]
+    if differ:
+        return Seen(f"{len(differ)} files differ, such as {min(differ)}", False)
+    return Seen(f"the same {len(one)} paths, byte for byte", True)
+
+
+ROWS: list[Row] = []
