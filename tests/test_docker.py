@@ -103,5 +103,5 @@ def test_runs_on_the_default_port(engine, project, photo, browser, options):
     with engine.run(IMAGE, f"--publish=127.0.0.1:{port}:7860", *options) as container:
         container.wait_until_ready(f"http://127.0.0.1:{port}")
         check_grey(f"http://127.0.0.1:{port}", photo, browser)
-        # Gradio catches the interrupt that SIGINT raises: killed by force, it would be 137.
+        # Killed by force, it would be 137.
         assert container.stop(15) == 0

@@ -120,9 +120,7 @@ app_file: app.py
 
 {{ cookiecutter.description }}
 """,
-    "{{cookiecutter.slug}}/Procfile": (
-        'web: APP_TITLE="{{ cookiecutter.title }}" python app.py\n'
-    ),
+    "{{cookiecutter.slug}}/Procfile": ('web: APP_TITLE="{{ cookiecutter.title }}" python app.py\n'),
     "{{cookiecutter.slug}}/pyproject.toml": """[project]
 name = "{{ cookiecutter.slug }}"
 version = "0.1.0"
@@ -143,7 +141,9 @@ def _ours() -> Iterator[Answers]:
         for task in facts["tasks"]:
             # Not every framework has a use for every tier, nor every tier each Python.
             hardware, tier = next(
-                (name, tier) for name, tier in turns[platform] if tier["class"] in facts["requirements"]
+                (name, tier)
+                for name, tier in turns[platform]
+                if tier["class"] in facts["requirements"]
             )
             runs = tier.get("python", asked["python_version"])
             yield {
@@ -187,6 +187,10 @@ PLAIN, OURS = plain, ours
 # Generating -------------------------------------------------------------------------------
 
 
+# All that is asked of somebody who types, up to the answer to `[5/5] Last question (y): `.
+QUESTIONS = re.compile(r"\A.*\[(\d+)/\1\] .*?\): ", re.DOTALL)
+
+
 @dataclass(frozen=True)
 class Run:
     """How the command line ended, and whether anything was changed that is not ours."""
@@ -205,7 +209,12 @@ class Run:
             kind = "traceback"
         else:
             kind = "refused in one line" if len(lines) == 1 else f"refused in {len(lines)} lines"
-        return f"{kind}, and something left" if self.changed else kind
+        return f"something left, {kind}" if self.changed else kind
+
+    def refused_for(self, *reasons: str) -> bool:
+        """Tell whether it refused without a traceback, with these words, and left nothing."""
+        named = all(re.search(reason, self.output) for reason in reasons)
+        return named and "refused" in self.ending and not self.changed
 
 
 class Desk:
@@ -266,9 +275,8 @@ class Desk:
         before = tree(self.around)
         with self.start(command, **variables) as process:
             output, _ = process.communicate(typed)
-        # The questions, and the blank line after them, are no part of what is said.
-        output = output.rpartition("\n\n")[2] if typed and "Traceback" not in output else output
-        return Run(process.returncode, output, tree(self.around) != before)
+        said = QUESTIONS.sub("", output)
+        return Run(process.returncode, said, tree(self.around) != before)
 
     def generate(self, *options: str, before: Iterable[str] = (), **answers: str) -> Run:
         """Run the command line, as the argument of another command if there is one."""
@@ -309,7 +317,7 @@ def _python(text: str) -> list:
 
 
 def _markdown(text: str) -> list:
-    _, front, body = text.split("---\n", 2) if text.startswith("---\n") else ("", "", text)
+    front, body = re.fullmatch(r"(?:---\n(.*?\n)---\n)?(.*)", text, re.DOTALL).groups("")
     return [yaml.safe_load(front), body]
 
 
@@ -357,7 +365,7 @@ def marks(target: Target) -> Answers:
 
 
 @cache
-def model(target: Target, answers: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+def harmless(target: Target, answers: tuple[tuple[str, str], ...]) -> dict[str, Any]:
     """Return what the files of a project say that was generated with harmless texts."""
     desk = Desk(target)
     run = desk.generate(**marks(target), **dict(answers))
@@ -368,12 +376,12 @@ def model(target: Target, answers: tuple[tuple[str, str], ...]) -> dict[str, Any
 def compared(desk: Desk, given: Answers) -> str:
     """Say whether all files have the given texts where those with harmless ones have these."""
     others = tuple((name, text) for name, text in given.items() if name not in desk.target.texts)
-    harmless, made = model(desk.target, others), files(desk.project)
-    if made.keys() != harmless.keys():
+    known, made = harmless(desk.target, others), files(desk.project)
+    if made.keys() != known.keys():
         return "other files"
     texts = {mark: given.get(name, mark) for name, mark in marks(desk.target).items()}
     nothing, holding = dict.fromkeys(texts, ""), 0
-    for name, content in harmless.items():
+    for name, content in known.items():
         try:
             if read(made[name]) != swap(content, texts):
                 return f"changed in {name}"
@@ -402,8 +410,9 @@ def summary(outcomes: dict[str, str], *good: str) -> Seen:
     counts, told = Counter(outcomes.values()), []
     for kind, count in counts.most_common():
         example = next(case for case, seen in outcomes.items() if seen == kind)
-        is_good = kind.startswith(good)
-        told.append(f"{kind} ({count})" if is_good else f"{kind} ({count}, such as {example})")
+        some = f"{count} of {len(outcomes)}" if len(counts) > 1 else f"all {count}"
+        such = "" if kind.startswith(good) or len(counts) == 1 else f", such as {example}"
+        told.append(f"{example}: {kind}" if len(outcomes) == 1 else f"{kind} ({some}{such})")
     return Seen("; ".join(told), all(kind.startswith(good) for kind in counts))
 
 
@@ -416,7 +425,7 @@ def in_texts(target: Target, values: Iterable[str], *good: str, typed: bool = Fa
     """Give each value as every text at once."""
     outcomes = {}
     for value in values:
-        desk, given = Desk(target), marks(target) | dict.fromkeys(target.texts, value)
+        desk, given = Desk(target), dict.fromkeys(target.texts, value)
         run = desk.type(**given) if typed else desk.generate(**given)
         outcomes[short(value)] = outcome(desk, run, given)
     return summary(outcomes, *good)
@@ -448,9 +457,29 @@ INJECTIONS = [
     '"""; __import__("os").system("touch ~/X") #',
     '"\n__import__("os").system("touch ~/X")\n"',
 ]
-SHELL = ["$(touch ~/X)", "`touch ~/X`", "; touch ~/X", '"; touch ~/X; "', "'; touch ~/X; '", "$HOME"]
+SHELL = [
+    "$(touch ~/X)",
+    "`touch ~/X`",
+    "; touch ~/X",
+    '"; touch ~/X; "',
+    "'; touch ~/X; '",
+    "$HOME",
+]
 JINJA = ["{{ 7*7 }}", "{% raw %}", "{# no #}", "{{ lipsum.__globals__.os.popen('touch ~/X') }}"]
-YAML = ["yes", "~", "null", "1_000", "0x1F", "2026-11-01", "a: b", "a #b", "# a", "---", "[a]", "*a"]
+YAML = [
+    "yes",
+    "~",
+    "null",
+    "1_000",
+    "0x1F",
+    "2026-11-01",
+    "a: b",
+    "a #b",
+    "# a",
+    "---",
+    "[a]",
+    "*a",
+]
 LETTERS = ["模型 🤗", "👩‍👩‍👧 family", "مرحبا", "\u202eevil\u202c", "Ünïcödé ﬁne", "no\u00a0break"]
 SEPARATORS = ["next\x85line", "line\u2028separator", "paragraph\u2029separator"]
 HALF = os.fsdecode(b"half\xff")  # what a terminal makes of bytes that are no text
@@ -490,19 +519,17 @@ def g5_shell(target: Target) -> Seen:
 
 def start_by_procfile(desk: Desk, title: str) -> str:
     """Run a project's Procfile; say what went wrong."""
-    write(desk.room, {"bin/python": '#!/bin/sh\nprintf %s "${APP_TITLE-$TITLE}" >~/started\n'})
+    write(desk.room, {"bin/python": '#!/bin/sh\nprintf %s "${APP_TITLE-unset}" >~/started\n'})
     (desk.room / "bin" / "python").chmod(0o755)
     line = (desk.project / "Procfile").read_text("utf-8").partition(":")[2]
-    path = f"{desk.room / 'bin'}:/usr/bin:/bin"
-    desk.run(
-        ["sh", "-c", f"cd {desk.project.name} && {line}"], PATH=path, PORT="5000", TITLE=title
-    )
+    command = ["sh", "-c", f"cd {desk.project.name} && {line}"]
+    desk.run(command, PATH=f"{desk.room / 'bin'}:/usr/bin:/bin", PORT="5000")
     if desk.canary.exists():
         return "run by the Procfile"
     started = desk.home / "started"
     if not started.exists():
         return "not started by the Procfile"
-    return "" if started.read_text("utf-8") == title else "changed by the Procfile"
+    return "" if started.read_text("utf-8") in (title, "unset") else "changed by the Procfile"
 
 
 def g6_jinja(target: Target) -> Seen:
@@ -546,20 +573,21 @@ def g12_long_titles(target: Target) -> Seen:
     most = in_each(target, [title], ["x" * 100, "模" * 100], EXACT)
     more = in_each(target, [title], ["x" * 101, "x" * 500], REFUSED)
     given = marks(target) | {title: "x" * 1_000_000}
-    megabyte = outcome(desk, desk.type(**given), given)
-    return both(most, more, summary({"1 MB": megabyte}, REFUSED))
+    megabyte = {"a megabyte, typed": outcome(desk, desk.type(**given), given)}
+    return both(most, more, summary(megabyte, REFUSED))
 
 
 def g13_unknown_answers(target: Target) -> Seen:
     """Answer a question that is not there, and with a choice that is not offered."""
-    choices = [name for name, default in target.questions.items() if isinstance(default, list)]
-    misspelt = target.texts[0][:-1]
+    choices = {name: facts for name, facts in target.questions.items() if isinstance(facts, list)}
+    asked = {target.texts[0][:-1]: [target.texts[0]]} | dict(list(choices.items())[:1])
     outcomes = {}
-    for question in [misspelt, *choices[:1]]:
-        desk = Desk(target)
-        run = desk.generate(**{question: "no-such-thing"})
-        outcomes[f"{question}=no-such-thing"] = run.ending or "ignored in silence"
-    return summary(outcomes, REFUSED)
+    for question, known in asked.items():
+        run = Desk(target).generate(**{question: "no-such-thing"})
+        named = all(name in run.output for name in known)
+        kind = f"refused, and what is known is named: {run.ending}" if named else run.ending
+        outcomes[f"{question}=no-such-thing"] = kind if run.status else "ignored in silence"
+    return summary(outcomes, "refused")
 
 
 # What is there already --------------------------------------------------------------------
@@ -611,8 +639,10 @@ PATIENCE = 30  # seconds until a hook has come to the gate
 
 def g16_signals(target: Target) -> Seen:
     """Interrupt and end the command line and its hook, while the hook writes; do it again."""
-    outcomes = {number.name: interrupted(target, number) for number in (signal.SIGINT, signal.SIGTERM)}
-    return summary(outcomes, "nothing left")
+    outcomes = {
+        number.name: interrupted(target, number) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    return summary(outcomes, "done again")
 
 
 def interrupted(target: Target, number: signal.Signals) -> str:
@@ -631,12 +661,10 @@ def interrupted(target: Target, number: signal.Signals) -> str:
         os.killpg(process.pid, number)
         process.communicate()
         os.close(opened)
-    left = len(files(desk.here))
-    again = desk.generate()
-    if not left and not again.status:
-        return "nothing left, and done again"
-    then = "done again" if not again.status else f"then {again.ending}"
-    return f"{left} files left, {then}: {again.output.splitlines()[-1][:60]}"
+    left, again = len(files(desk.here)), desk.generate()
+    if not again.status:
+        return f"done again, with {left} files left"
+    return f"{left} files left, then {again.ending}: {again.output.splitlines()[-1][:60]}"
 
 
 def open_gate(gate: Path, process: subprocess.Popen) -> int | None:
@@ -666,12 +694,9 @@ def unshared(option: str) -> Callable:
     return decorate
 
 
-def mounted(mount: str) -> list[str]:
-    """Return a command that runs another after a mount that nobody else sees.
-
-    It leaves a list of what is there afterwards, which is gone with the mount.
-    """
-    script = f'{mount} && cd "$PWD" && "$@"; status=$?; find . -mindepth 1 >~/left; exit $status'
+def mounted(mount: str, after: str = "true") -> list[str]:
+    """Return a command that runs another between a mount that nobody else sees and a look."""
+    script = f'{mount} && cd "$PWD" && "$@"; status=$?; {after}; exit $status'
     return ["unshare", "-m", "sh", "-c", script, "sh"]
 
 
@@ -681,24 +706,22 @@ def g17_disk_full(target: Target) -> Seen:
     outcomes, desk = {}, Desk(target)
     assert desk.generate().status == 0
     pages = sum(-(-path.stat().st_size // 4096) for path in files(desk.project).values())
-    for part, room in (("a third", pages // 3), ("all but a page", pages - 1)):
+    for case, room in (("room for a third", pages // 3), ("room for all but a page", pages - 1)):
         desk = Desk(target)
-        run = desk.generate(before=mounted(f"mount -t tmpfs -o size={4 * room}k none ."))
+        mount = f"mount -t tmpfs -o size={4 * room}k none ."
+        run = desk.generate(before=mounted(mount, "find . -mindepth 1 >~/left"))
         left = len((desk.home / "left").read_text().splitlines())
-        outcomes[f"room for {part}"] = (run.ending or "done") + (f", {left} paths left" if left else "")
-    return summary(outcomes, *([REFUSED] if all(seen == REFUSED for seen in outcomes.values()) else []))
+        outcomes[case] = f"{left} paths left, {run.ending}" if left else run.ending or "done"
+    return summary(outcomes, REFUSED)
 
 
 @unshared("-m")
 def g18_read_only(target: Target) -> Seen:
     """Generate where nothing can be written, and with such a home."""
     outcomes = {}
-    for where in (".", "~"):
-        desk = Desk(target)
+    for case, where in (("the folder", "."), ("the home", "~")):
         mount = f"mount --bind {where} {where} && mount -o remount,bind,ro {where}"
-        script = mounted(mount)
-        script[4] = script[4].replace("find . -mindepth 1 >~/left; ", "")
-        outcomes[where] = desk.generate(before=script).ending or "done"
+        outcomes[case] = Desk(target).generate(before=mounted(mount)).ending or "done"
     return summary(outcomes, REFUSED)
 
 
@@ -730,14 +753,14 @@ def pointer(path: Path) -> None:
     path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 123456789\n")
 
 
-# What is wrong with a model, what makes it so, and the words that name the reason.
+# What is wrong with a model, what makes it so, and words that name the reason.
 UNUSABLE: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "missing": (lambda path: None, "does not exist"),
-    "a folder": (Path.mkdir, "is a folder"),
-    "unreadable": (lambda path: weights(path, 1000).chmod(0), "may not be read"),
-    "0 bytes": (Path.touch, "0 bytes"),
-    "an LFS pointer": (pointer, "Git LFS pointer, not the model of 123 MB"),
-    "over the limit": (partial(weights, size=1_200_000_000), "1.2 GB of 1 GB"),
+    "missing": (lambda path: None, "does not exist|not found|[Nn]o such file"),
+    "a folder": (Path.mkdir, "folder|directory"),
+    "unreadable": (lambda path: weights(path, 1000).chmod(0), "be read|[Pp]ermission"),
+    "0 bytes": (Path.touch, "0 bytes|empty"),
+    "an LFS pointer": (pointer, "LFS"),
+    "over the limit": (partial(weights, size=1_200_000_000), "of 1 GB|limit|too (large|big)"),
 }
 # Root reads everything, unless it gives up the right to.
 AS_ANYBODY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] * (os.getuid() == 0)
@@ -750,34 +773,29 @@ def g20_unusable_models(target: Target) -> Seen:
         desk = Desk(target)
         make(path := desk.here / "weights.safetensors")
         run = desk.generate(before=AS_ANYBODY, model_path=str(path), **target.limited)
-        named = run.status and "Traceback" not in run.output and not run.changed
-        named = named and path.name in run.output and reason in run.output
+        named = run.refused_for(path.name, reason)
         outcomes[case] = "refused with the reason" if named else run.ending or "accepted"
+        shutil.rmtree(desk.room)
     return summary(outcomes, "refused with the reason")
 
 
 def g21_models_at_the_limit(target: Target) -> Seen:
     """Give models of exactly the limit and of a byte more, as they are and behind a link."""
-    outcomes = {}
+    outcomes, good = {}, True
     for excess, behind_link in product((0, 1), (False, True)):
         desk = Desk(target)
         path = weights(desk.here / "weights.safetensors", LIMIT + excess)
         if behind_link:
             path.symlink_to(path.rename(desk.room / "blob"))
         run = desk.generate(model_path=str(path), **target.limited)
-        copies = [copy for copy in files(desk.here).values() if copy.name == path.name]
-        whole = [p for p in copies if p != path and p.stat().st_size == LIMIT + excess]
-        done = "accepted" if whole and not whole[0].is_symlink() else "not copied"
-        case = f"100 MiB{' and a byte' * excess}{', a link' * behind_link}"
-        outcomes[case] = "refused" if refused_for(run, "100 MiB") else run.ending or done
-    good = [seen == ("refused" if "byte" in case else "accepted") for case, seen in outcomes.items()]
-    return Seen("; ".join(f"{case}: {seen}" for case, seen in outcomes.items()), all(good))
-
-
-def refused_for(run: Run, reason: str) -> bool:
-    """Tell whether a run was refused with a reason, and has left nothing."""
-    clean = run.status and "Traceback" not in run.output and not run.changed
-    return bool(clean and reason in run.output)
+        copies = [copy for copy in desk.project.rglob(path.name) if not copy.is_symlink()]
+        whole = [copy.stat().st_size for copy in copies] == [LIMIT + excess]
+        refused, accepted = run.refused_for("100 MiB"), not run.status and whole
+        good &= refused if excess else accepted
+        case = f"100 MiB{' and a byte' * excess}{', behind a link' * behind_link}"
+        outcomes[case] = "refused" if refused else run.ending or ("accepted" if whole else "lost")
+        shutil.rmtree(desk.room)
+    return Seen("; ".join(f"{case}: {seen}" for case, seen in outcomes.items()), good)
 
 
 # What is left, and what is offered --------------------------------------------------------
@@ -807,7 +825,7 @@ def g23_combinations(target: Target) -> Seen:
         case = "-".join(answers.values()) or "the only one"
         outcomes[case] = run.ending or parsed(desk.project)
     made = [desk.project for desk in desks if desk.project.exists()]
-    return both(summary(outcomes, "parses"), *lint(made))
+    return both(summary(outcomes, "parses"), lint(made))
 
 
 def parsed(project: Path) -> str:
@@ -820,29 +838,41 @@ def parsed(project: Path) -> str:
     return "parses"
 
 
-def lint(projects: list[Path]) -> Iterator[Seen]:
-    """Ask the linters; each tells what it finds."""
+def lint(projects: list[Path]) -> Seen:
+    """Ask the linters that are there, each about all projects at once."""
+
     def found(pattern: str) -> list[Path]:
         return [path for project in projects for path in project.glob(pattern)]
 
-    workflows = found(".github/workflows/*.yml")
-    schema = ["check-jsonschema", "--builtin-schema"]
-    own = f"src={[str(project) for project in projects]}"
-    for command, given in (
-        (["ruff", "check", "--isolated", "--no-cache", "--config", own], projects),
-        (["ruff", "format", "--check", "--isolated", "--no-cache"], projects),
-        (["hadolint", "--no-color"], found("Dockerfile")),
-        ([*schema, "vendor.compose-spec"], found("compose.yaml")),
-        ([*schema, "vendor.github-workflows"], workflows),
-        (["zizmor", "--offline"], workflows),
-    ):
-        name = " ".join(word for word in command[:2] if word[0] != "-")
-        tool = Path(sys.executable).with_name(command[0])
-        if not tool.exists():
-            yield Seen(f"{name} is not installed", True)
-        elif given:
-            run = subprocess.run([tool, *command[1:], *given], capture_output=True, check=False)
-            yield Seen(f"{name} {'finds faults' if run.returncode else 'is content'}", not run.returncode)
+    own, alone = f"src={[str(project) for project in projects]}", ["--isolated", "--no-cache"]
+    schema, workflows = ["check-jsonschema", "--builtin-schema"], found(".github/workflows/*.yml")
+    verdicts = {
+        "ruff check": linted(["ruff", "check", *alone, "--config", own], projects),
+        "ruff format": linted(["ruff", "format", "--check", *alone], projects),
+        "hadolint": linted(["hadolint", "--no-color"], found("Dockerfile")),
+        "compose schema": linted([*schema, "vendor.compose-spec"], found("compose.yaml")),
+        "workflow schema": linted([*schema, "vendor.github-workflows"], workflows),
+        "zizmor": linted(["zizmor", "--offline"], workflows),
+    }
+    told = [
+        f"{verdict}: {', '.join(name for name in verdicts if verdicts[name] == verdict)}"
+        for verdict in dict.fromkeys(verdicts.values())
+    ]
+    return Seen("; ".join(told), FAULTS not in verdicts.values())
+
+
+FAULTS = "finds faults"
+
+
+def linted(command: list[str], given: list[Path]) -> str:
+    """Say what a linter finds."""
+    tool = shutil.which(command[0], path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if not given:
+        return "has nothing to read"
+    if not tool:
+        return "not installed"
+    run = subprocess.run([tool, *command[1:], *given], capture_output=True, check=False)
+    return FAULTS if run.returncode else "is content"
 
 
 def g24_same_answers(target: Target) -> Seen:
@@ -860,4 +890,50 @@ def g24_same_answers(target: Target) -> Seen:
     return Seen(f"the same {len(one)} paths, byte for byte", True)
 
 
-ROWS: list[Row] = []
+ROWS = [
+    Row("G1", "quotes in a text", "exact in every file", g1_quotes),
+    Row("G2", "backslashes in a text", "exact in every file", g2_backslashes),
+    Row(
+        "G3", "line ends and control characters", "refused in one line, nothing left",
+        g3_control_characters,
+    ),
+    Row("G4", "Python code in any answer", "exact or refused, and never run", g4_python),
+    Row("G5", "shell code in a text", "exact, and not run by the Procfile", g5_shell),
+    Row("G6", "Jinja, typed", "exact", g6_jinja),
+    Row("G7", "what YAML takes for no text", "exact", g7_yaml),
+    Row(
+        "G8", "emoji, CJK, right to left; U+0085, U+2028",
+        "exact; a separator of lines may be refused", g8_unicode,
+    ),
+    Row("G9", "half a character", "refused in one line, nothing left", g9_half_characters),
+    Row(
+        "G10", "a folder's name that leads away: ../x, /abs, a/b, empty",
+        "refused in one line, nothing outside", g10_slugs_that_lead_away,
+    ),
+    Row(
+        "G11", "a folder's name that fits nowhere: CON, a., 300 characters",
+        "refused in one line", g11_slugs_that_fit_nowhere,
+    ),
+    Row("G12", "a title of 100, 101, 500, 1,000,000 characters",
+        "exact up to 100, above refused in one line", g12_long_titles),
+    Row("G13", "an answer to no question; a choice not offered",
+        "refused, and what is known is named", g13_unknown_answers),
+    Row("G14", "the folder is there, with edits", "refused in one line, edits intact",
+        g14_existing_folder),
+    Row("G15", "-f over edits, and the generation fails", "refused in one line, edits intact",
+        g15_failure_while_overwriting),
+    Row("G16", "SIGINT or SIGTERM while a hook writes", "the same command works again",
+        g16_signals),
+    Row("G17", "the disk is full", "refused in one line, nothing left", g17_disk_full),
+    Row("G18", "the folder or the home cannot be written", "refused in one line", g18_read_only),
+    Row("G19", "no network", "works", g19_no_network),
+    Row("G20", "a model that is missing, a folder, unreadable, empty, a pointer, too large",
+        "refused with the reason, nothing left", g20_unusable_models),
+    Row("G21", "a model of exactly the limit, and of a byte more; behind a link",
+        "accepted; refused; what the link leads to counts", g21_models_at_the_limit),
+    Row("G22", "what cookiecutter leaves: hooks in /tmp, answers to replay",
+        "no secret is asked for, no hook is left", g22_secrets),
+    Row("G23", "every combination of choices", "parses, and linters are content",
+        g23_combinations),
+    Row("G24", "the same answers twice", "the same project, byte for byte", g24_same_answers),
+]  # fmt: skip

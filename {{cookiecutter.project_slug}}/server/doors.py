@@ -181,9 +181,16 @@ class Doors:
         for name, value in HEADERS.items():
             answer.setdefault(name, value)
         origin = asked.get("origin")
-        if origin and not self._is_welcome(origin, asked):
-            for name in ("Origin", "Credentials", "Methods", "Headers"):
+        if origin is None:
+            return
+        if self._is_welcome(origin, asked):
+            answer["Access-Control-Allow-Origin"] = origin
+            answer.add_vary_header("Origin")
+        else:
+            for name in ("Origin", "Methods", "Headers"):
                 del answer[f"Access-Control-Allow-{name}"]
+        if origin not in self.settings.allowed_origins:
+            del answer["Access-Control-Allow-Credentials"]
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         """Count a request and log it, but for what a page loads and a probe asks."""

@@ -1,0 +1,1159 @@
+"""Faults at run time: what is done to an app that serves, and what is seen of it.
+
+Each probe starts processes of its own on free ports, and counts states rather than times.
+Memory is what Linux tells of a process; what needs root says so where there is none.
+"""
+
+import contextlib
+import ctypes
+import functools
+import http.client
+import io
+import itertools
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from scripts.runtimes import generate
+from tests.faults import Seen
+from tests.running import BUILD, clean_environment, free_port, install, photograph
+
+SECRET = "the-owner-keeps-this"
+MB = 1_000_000
+ROOMY = 256 * MB  # of memory, on a host with 512
+API = "/gradio_api"
+FILE = {"meta": {"_type": "gradio.FileData"}}
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+# The model --------------------------------------------------------------------------------
+
+# What a visitor writes says what goes wrong, and the log tells that it was asked.
+TEXT = f'''
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+
+def predict(text):
+    print("called", text, flush=True)
+    what, _, argument = text.partition(" ")
+    if what == "raise":
+        raise RuntimeError("{SECRET}")
+    if what == "exit":
+        sys.exit(3)
+    if what == "interrupt":
+        raise KeyboardInterrupt
+    if what == "die":
+        os._exit(7)
+    if what == "starve":  # as the kernel ends what takes too much memory
+        os.kill(os.getpid(), signal.SIGKILL)
+    if what == "hang":
+        threading.Event().wait()
+    if what == "sleep":
+        time.sleep(float(argument))
+    while what == "wait" and not Path(argument).exists():
+        time.sleep(0.01)
+    return text
+'''
+GREY = """
+import os
+import time
+
+import cv2
+
+
+def predict(image):
+    print("called picture", flush=True)
+    time.sleep(float(os.environ.get("SLOW", 0)))
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+"""
+HIDDEN = """
+import gradio as gr
+
+
+def hidden(text):
+    print("called hidden", flush=True)
+    return "opened"
+
+
+with gr.Blocks() as demo:
+    text = gr.Textbox()
+    gr.Button().click(predict, text, text, api_name="predict")
+    gr.Button().click(hidden, text, text, api_name="hidden", api_visibility="private")
+"""
+NO_LOAD = "\n\ndef load():\n    pass\n"
+SLOW_LOAD = """
+    print("loading", flush=True)
+    threading.Event().wait()
+"""
+
+# The targets ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a request; its status is 0 if nothing did."""
+
+    status: int
+    text: str = ""
+    ok: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        if not self.status:
+            return f"no answer ({self.text})"
+        if self.ok:
+            return "answered"
+        told = re.search(r'"(?:error|detail)": ?"?(.*?)"?[,}]', self.text)
+        text = re.sub(r"\s+", " ", told[1] if told else self.text).strip()
+        return f"{self.status} `{text[:80]}`".replace("|", "/")
+
+
+class App:
+    """A server that runs, as its visitors and its platform see it."""
+
+    def __init__(self, target: "Target", process: subprocess.Popen, folder: Path) -> None:
+        self.target = target
+        self.process = process
+        self.folder = folder
+        self.port = 0
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterable[bytes] | None = None,
+        headers: dict[str, str] | None = None,
+        timeout: float = 20,
+    ) -> Answer:
+        """Send one request, its path as it is; the whole answer has to come in time."""
+        deadline = time.monotonic() + timeout
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            with network_of(self.pid):
+                connection.connect()
+            sock, chunked = connection.sock, not isinstance(body, bytes | None)
+            if chunked:
+                body = _until_answered(sock, body)
+                headers = {**(headers or {}), "Transfer-Encoding": "chunked"}
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.request(method, path, body, headers or {}, encode_chunked=chunked)
+            response = connection.getresponse()
+            parts = []
+            while part := response.read1(1 << 16):
+                parts.append(part)
+                sock.settimeout(max(0.01, deadline - time.monotonic()))
+        except (OSError, http.client.HTTPException) as error:
+            return Answer(0, type(error).__name__)
+        finally:
+            connection.close()
+        text = b"".join(parts).decode(errors="replace")
+        found = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, text, response.status == 200, found)
+
+    def post(self, path: str, value: object, **options) -> Answer:
+        """Send a value as JSON."""
+        options["headers"] = {"Content-Type": "application/json"} | options.get("headers", {})
+        return self.ask("POST", path, json.dumps(value).encode(), **options)
+
+    def call(self, value: object, timeout: float = 20) -> Answer:
+        """Have the model predict; after the time the client goes away."""
+        raise NotImplementedError
+
+    def health(self) -> Answer:
+        """Ask what a platform can ask to know whether the app lives."""
+        return self.ask("GET", self.target.health, timeout=5)
+
+    def log(self) -> str:
+        """Return what the process has written."""
+        return (self.folder / "log").read_text("utf-8", "replace")
+
+    def until_ready(self) -> "App":
+        """Wait until the app serves.
+
+        Raises:
+            AssertionError: it does not.
+        """
+        ready = functools.partial(self.ask, "GET", self.target.ready, timeout=5)
+        if not until(lambda: self.process.poll() is not None or ready().ok, 120):
+            raise AssertionError(f"not ready after two minutes: {self.log()[-2000:]}")
+        if self.process.poll() is not None:
+            raise AssertionError(f"ended with {self.process.returncode}: {self.log()[-2000:]}")
+        return self
+
+    def has_called(self, text: str) -> bool:
+        """Wait until the model has been called with a text; tell whether it was."""
+        return until(lambda: f"called {text}" in self.log(), 20)
+
+    @property
+    def pid(self) -> int:
+        """The process that serves, behind the one that made its namespace."""
+        pid = self.process.pid
+        if "-pf" in self.process.args:
+            children = Path(f"/proc/{pid}/task/{pid}/children")
+            until(lambda: self.process.poll() is not None or children.read_text().strip(), 5)
+            with contextlib.suppress(OSError, ValueError):
+                pid = int(children.read_text())
+        return pid
+
+    def memory(self, figure: str = "VmRSS") -> int:
+        """Return the bytes that the process and its children hold; `VmHWM`: at most."""
+        total, waiting = 0, [self.process.pid]
+        while waiting:
+            pid = waiting.pop()
+            with contextlib.suppress(OSError, StopIteration):
+                lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+                total += 1024 * int(next(line for line in lines if figure in line).split()[1])
+                waiting += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        return total
+
+    def listening(self) -> set[int]:
+        """Return the ports on which the process waits for connections."""
+        with contextlib.suppress(OSError):
+            sockets = {os.readlink(fd) for fd in Path(f"/proc/{self.pid}/fd").iterdir()}
+            rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+            return {
+                int(row[1].rpartition(":")[2], 16)
+                for row in rows
+                if row[3] == "0A" and f"socket:[{row[9]}]" in sockets
+            }
+        return set()
+
+    def stored(self) -> int:
+        """Return the bytes of the files in the folder for temporary ones."""
+        total = 0
+        for path in self.folder.joinpath("tmp").rglob("*"):
+            with contextlib.suppress(OSError):  # gone by now
+                total += path.stat().st_size * path.is_file()
+        return total
+
+    def stop(self, seconds: float = 10) -> int | None:
+        """Send SIGTERM; return the exit status, or None if it runs on."""
+        os.kill(self.pid, signal.SIGTERM)
+        return self.status(seconds)
+
+    def status(self, seconds: float) -> int | None:
+        """Wait for the end; return the exit status, or None if there is no end."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.process.wait(seconds)
+        return None
+
+    def kill(self) -> None:
+        """End what is left of the processes, which have a group of their own."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+
+class GradioApp(App):
+    """Gradio's API: a call is sent in one request, its answer read in another."""
+
+    def call(self, value: object, timeout: float = 20) -> Answer:
+        """Have the model predict; after the time the client goes away."""
+        start = time.monotonic()
+        joined = self.post(f"{API}/call/predict", {"data": [value]}, timeout=timeout)
+        if not joined.ok:
+            return joined
+        event = json.loads(joined.text)["event_id"]
+        return self.answer(event, max(0.1, timeout - (time.monotonic() - start)))
+
+    def answer(self, event: str, timeout: float = 20) -> Answer:
+        """Read the answer of a call."""
+        told = self.ask("GET", f"{API}/call/predict/{event}", timeout=timeout)
+        ends = re.search(r"event: (complete|error)\ndata: (.*)", told.text)
+        if not ends:
+            return told if told.status not in (0, 200) else Answer(0, told.text or "cut off")
+        return Answer(200, ends[2], ends[1] == "complete")
+
+    def upload(self, *files: tuple[str, bytes], timeout: float = 60) -> Answer:
+        """Send files, as a page does."""
+        body, headers = multipart(files)
+        return self.ask("POST", f"{API}/upload", body, headers, timeout)
+
+    def call_with_file(self, name: str, content: bytes, timeout: float = 20) -> Answer:
+        """Send a file, and have the model predict from it."""
+        sent = self.upload((name, content))
+        return self.call({"path": json.loads(sent.text)[0]} | FILE, timeout) if sent.ok else sent
+
+
+class LitApp(App):
+    """LitServe's API: one request for a prediction."""
+
+    def call(self, value: object, timeout: float = 20) -> Answer:
+        """Have the model predict; after the time the client goes away."""
+        return self.post("/predict", {"input": value}, timeout=timeout)
+
+
+class Target:
+    """Something that serves a model, to which faults can be done.
+
+    Attributes:
+        app: what stands for it when it runs.
+        health: the path that tells whether it lives.
+        ready: the path that answers 200 once it serves.
+        port: the environment variable that sets its port.
+        models: a page for each kind of model file that it loads, and the file's name.
+    """
+
+    app: type[App]
+    health: str
+    ready: str
+    port: str
+    models: dict[str, str] = {}
+    predict = f"{API}/call/predict"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.chmod(0o755)  # for a user without rights
+
+    def write(self, page: str, folder: Path) -> Path:
+        """Write the app with a page into a folder; return its environment's programs."""
+        raise NotImplementedError
+
+    @contextlib.contextmanager
+    def start(
+        self,
+        page: str = "text",
+        wrap: tuple[str, ...] = (),
+        files: dict[str, bytes] | None = None,
+        ready: bool = True,
+        **variables: str | None,
+    ) -> Iterator[App]:
+        """Start the app, and end it with the block.
+
+        Args:
+            page: what the app shows.
+            wrap: a command that runs the app's in other circumstances.
+            files: more files of the project.
+            ready: whether to wait until it serves.
+            variables: its environment; None takes one out of it.
+        """
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        programs = self.write(page, folder / "app")
+        for name, content in (files or {}).items():
+            (folder / "app" / name).parent.mkdir(exist_ok=True)
+            (folder / "app" / name).write_bytes(content)
+        temporary = folder / "tmp"
+        temporary.mkdir()
+        folder.chmod(0o755)
+        temporary.chmod(0o1777)
+        port = free_port()
+        environment = clean_environment(programs, TMPDIR=str(temporary), **{self.port: str(port)})
+        given = {name: value for name, value in (environment | variables).items() if value}
+        given |= {name: "" for name, value in variables.items() if value == ""}
+        for name in (name for name, value in variables.items() if value is None):
+            given.pop(name, None)
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [*wrap, "python", "app.py"], cwd=folder / "app", env=given,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        app = self.app(self, process, folder)
+        app.port = port
+        try:
+            yield app.until_ready() if ready else app
+        finally:
+            app.kill()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+TEXT_PAGE = """
+import gradio as gr
+
+gr.Interface(fn=predict, inputs="textbox", outputs="textbox").launch()
+"""
+
+
+class Plain(Target):
+    """An app.py as a beginner writes it."""
+
+    app, health, ready, port = GradioApp, "/", "/", "GRADIO_SERVER_PORT"
+    models = {"pickle": "model.pkl"}
+    pages = {
+        "text": TEXT + TEXT_PAGE,
+        "picture": GREY + "\n\nimport gradio as gr\n\n"
+        'gr.Interface(fn=predict, inputs="image", outputs="image").launch()\n',
+        "hidden": f"{TEXT}\n{HIDDEN}\ndemo.launch()\n",
+        "loading": f"import threading\n\nif True:{SLOW_LOAD}",
+        "pickle": 'import pickle\n\nmodel = pickle.load(open("model.pkl", "rb"))\n'
+        + TEXT
+        + TEXT_PAGE,
+    }
+
+    def write(self, page: str, folder: Path) -> Path:
+        """Write the app with a page into a folder; return its environment's programs."""
+        folder.mkdir()
+        (folder / "app.py").write_text(self.pages[page])
+        return install(project("python"))
+
+
+class Ours(Target):
+    """A project of this template, with the owner's function in its model.py."""
+
+    app, health, ready, port = GradioApp, "/healthz", "/readyz", "PORT"
+    models = {"onnx": "iris.onnx", "scikit-learn": "iris.skops", "pytorch": "w.safetensors"}
+    served = "\n\nserver.launch(demo, load)\n"
+    text = (
+        "import gradio as gr\n\nimport server\nfrom model import load, predict\n\n"
+        'demo = gr.Interface(predict, gr.Textbox(), gr.Textbox(), api_name="predict",'
+        ' flagging_mode="never")' + served
+    )
+    pages = {
+        "text": {"model.py": TEXT + NO_LOAD, "app.py": text},
+        "picture": {"model.py": GREY + NO_LOAD},  # the project's own page
+        "hidden": {
+            "model.py": TEXT + NO_LOAD,
+            "app.py": f"import server\nfrom model import load, predict\n{HIDDEN}{served}",
+        },
+        "loading": {"model.py": f"{TEXT}\n\ndef load():{SLOW_LOAD}", "app.py": text},
+    }
+
+    def write(self, page: str, folder: Path) -> Path:
+        """Write the app with a page into a folder; return its environment's programs."""
+        framework = page if page in self.models else "python"
+        shutil.copytree(project(framework), folder)
+        for name, text in self.pages.get(page, {}).items():
+            (folder / name).write_text(text)
+        # What visitors send is deleted after a while: here as soon as that can be seen.
+        app = folder / "app.py"
+        brief = "import os\nimport server.files\n\nif 'BRIEFLY' in os.environ:\n"
+        brief += "    server.files.KEPT = server.files.SWEPT = 1\n\n"
+        app.write_text(brief + app.read_text())
+        return install(project(framework))
+
+
+class LitServe(Target):
+    """LitServe, a server of models, as its README shows it."""
+
+    app, health, ready, port = LitApp, "/health", "/health", "PORT"
+    predict = "/predict"
+    served = """
+
+import litserve
+
+
+class Api(litserve.LitAPI):
+    def setup(self, device):
+        pass
+
+    def decode_request(self, request):
+        return request["input"]
+
+    def predict(self, text):
+        return predict(text)
+
+    def encode_response(self, output):
+        return {"output": output}
+
+
+if __name__ == "__main__":
+    timeout = float(os.environ.get("PREDICT_TIMEOUT", 30))
+    server = litserve.LitServer(Api(), accelerator="cpu", timeout=timeout)
+    server.run(port=int(os.environ["PORT"]), num_api_servers=1, generate_client_file=False)
+"""
+
+    def write(self, page: str, folder: Path) -> Path:
+        """Write the app into a folder; return its environment's programs."""
+        folder.mkdir()
+        (folder / "app.py").write_text(TEXT + self.served)
+        return litserve()
+
+
+@contextlib.contextmanager
+def _target(kind: type[Target]) -> Iterator[Target]:
+    with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
+        yield kind(Path(folder))
+
+
+PLAIN = functools.partial(_target, Plain)
+OURS = functools.partial(_target, Ours)
+PEER = functools.partial(_target, LitServe)
+
+
+@functools.cache
+def project(framework: str) -> Path:
+    """Return a generated project, which is not to be changed."""
+    folder = Path(_kept.enter_context(tempfile.TemporaryDirectory(prefix="project-")))
+    answers = {"task": "image-to-image" if framework == "python" else "tabular"}
+    if framework == "pytorch":  # the demo is a whole network; this file, weights alone
+        weights = folder / Ours.models[framework]
+        weights.write_bytes(b"")
+        answers |= {"model_path": str(weights)}
+    return generate(folder, framework=framework, **answers)
+
+
+_kept = contextlib.ExitStack()
+
+
+@functools.cache
+def litserve() -> Path:
+    """Return the programs of an environment with LitServe."""
+    environment = BUILD / "venvs" / "litserve"
+    if not (environment / "installed").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+        subprocess.run([environment / "bin" / "pip", "install", "-q", "litserve"], check=True)
+        (environment / "installed").touch()
+    return environment / "bin"
+
+
+# The tools of the probes ------------------------------------------------------------------
+
+
+def until(condition: Callable[[], object], seconds: float) -> bool:
+    """Wait for a condition; tell whether it came in time."""
+    deadline = time.monotonic() + seconds
+    while not (held := condition()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return bool(held)
+
+
+def many(function: Callable, values: Iterable, at_once: int = 16) -> list:
+    """Return what a function makes of values, so many at once."""
+    with ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(function, values))
+
+
+def multipart(files: Iterable[tuple[str, bytes]]) -> tuple[bytes, dict[str, str]]:
+    """Return the body of a form with files, and its headers."""
+    part = '--limit\r\nContent-Disposition: form-data; name="files"; filename="{}"\r\n\r\n'
+    body = b"".join(part.format(name).encode() + content + b"\r\n" for name, content in files)
+    return body + b"--limit--\r\n", {"Content-Type": "multipart/form-data; boundary=limit"}
+
+
+def png(size: tuple[int, int] = (8, 8), mode: str = "RGB") -> bytes:
+    """Return a picture of one colour."""
+    out = io.BytesIO()
+    Image.new(mode, size).save(out, "PNG")
+    return out.getvalue()
+
+
+def _until_answered(sock: socket.socket, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Give chunks until the other side has answered."""
+    return itertools.takewhile(lambda _: not select.select([sock], [], [], 0)[0], chunks)
+
+
+@contextlib.contextmanager
+def network_of(pid: int) -> Iterator[None]:
+    """Have this thread's new sockets be in the network of a process."""
+    with open("/proc/thread-self/ns/net") as here, open(f"/proc/{pid}/ns/net") as there:
+        if os.path.sameopenfile(here.fileno(), there.fileno()):
+            yield
+            return
+        LIBC.setns(there.fileno(), 0)
+        try:
+            yield
+        finally:
+            LIBC.setns(here.fileno(), 0)
+
+
+@contextlib.contextmanager
+def listener() -> Iterator[tuple[int, list]]:
+    """Give a port of this computer, and who has connected to it: none is answered."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        callers = []
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):  # closed at the end
+                while True:
+                    connection, address = server.accept()
+                    callers.append(address)
+                    connection.close()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield server.getsockname()[1], callers
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def as_root(probe: Callable[[Target], Seen]) -> Callable[[Target], Seen]:
+    """Have a probe that needs namespaces say so where it cannot make them."""
+
+    @functools.wraps(probe)
+    def run(target: Target) -> Seen:
+        if os.geteuid() or not shutil.which("unshare"):
+            return Seen("skipped: needs root and unshare", True)
+        return probe(target)
+
+    return run
+
+
+PID_1 = ("unshare", "-pf")
+OFFLINE = ("unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+READ_ONLY = (
+    "unshare", "-m", "sh", "-c",
+    'mount --bind "$TMPDIR" "$TMPDIR" && mount -o remount,ro,bind / && '
+    'exec setpriv --reuid 1000 --regid 1000 --clear-groups "$@"', "sh",
+)  # fmt: skip
+SMALL_DISK = (
+    "unshare", "-m", "sh", "-c",
+    'mount -t tmpfs -o size=2m,mode=1777 small "$TMPDIR" && exec "$@"', "sh",
+)  # fmt: skip
+
+
+# R1 to R4: the function fails -------------------------------------------------------------
+
+
+def r1_raises(target: Target) -> Seen:
+    """The caller gets a reference for the log, and nothing of what the error says."""
+    with target.start() as app:
+        failed, after = app.call("raise"), app.call("hello")
+        reference = re.search(r"\b[0-9a-f]{8}\b", failed.text)
+        found = bool(reference) and reference[0] in app.log()
+    told = not failed.ok and failed.status and SECRET not in failed.text
+    return Seen(f"{failed}; next: {after}", bool(told and found and after.ok))
+
+
+def survives(target: Target, what: str) -> Seen:
+    """What would end a process ends a call only."""
+    with target.start() as app:
+        failed = app.call(what, timeout=10)
+        healthy, after = app.health(), app.call("hello", timeout=10)
+    told = failed.status and not failed.ok
+    seen = f"{what}: {failed}; health {healthy.status or 'no answer'}; next: {after}"
+    return Seen(seen, bool(told and healthy.ok and after.ok))
+
+
+def both(*seen: Seen) -> Seen:
+    """Put together what was seen of several faults."""
+    return Seen("; ".join(s.text for s in seen), all(s.good for s in seen))
+
+
+def r2_ends(target: Target) -> Seen:
+    """A function that calls sys.exit, or is interrupted."""
+    return both(survives(target, "exit"), survives(target, "interrupt"))
+
+
+def r3_hangs(target: Target) -> Seen:
+    """The caller is told, the next is served; once no worker is left, health says so."""
+    with target.start(PREDICT_TIMEOUT="1", WEB_CONCURRENCY="1") as app:
+        hung, healthy, after = app.call("hang", 8), app.health(), app.call("hello", 8)
+        app.call("hang", 8)
+        stuck = app.health()
+    told = hung.status and not hung.ok
+    seen = f"{hung}; health {healthy.status}; next: {after}; after a second: {stuck.status}"
+    return Seen(seen, bool(told and healthy.ok and after.ok and stuck.status == 503))
+
+
+def dies(target: Target, what: str) -> Seen:
+    """The process ends with a status, so that it is started again; or it goes on."""
+    with target.start() as app:
+        app.call(what, timeout=8)
+        status = app.status(10)
+        after = app.call("hello", timeout=8)
+    seen = f"exit status {status}" if status is not None else f"runs on, next: {after}"
+    return Seen(f"{what}: {seen}", bool(status) or after.ok)
+
+
+def r4_dies(target: Target) -> Seen:
+    """The process is ended from within, and by the kernel for its memory."""
+    return both(dies(target, "die"), dies(target, "starve"))
+
+
+# R5 to R8: many calls ---------------------------------------------------------------------
+
+
+def r5_a_thousand(target: Target) -> Seen:
+    """So many are let in as may wait; the others are told, and nothing is lost."""
+    with target.start(WEB_CONCURRENCY="1", QUEUE_SIZE="50", PREDICT_TIMEOUT="300") as app:
+        gate, answers, slowest = app.folder / "gate", [], 0.0
+        call = f"wait {gate}"
+        with ThreadPoolExecutor(1000) as pool:
+            calls = [pool.submit(app.call, call, 240) for _ in range(1000)]
+            seen, since, healthy = -1, time.monotonic(), True
+            while time.monotonic() - since < 4:  # until no more are refused
+                start = time.monotonic()
+                healthy &= app.health().ok
+                slowest = max(slowest, time.monotonic() - start)
+                if (refused := sum(call.done() for call in calls)) != seen:
+                    seen, since = refused, time.monotonic()
+                time.sleep(0.1)
+            gate.touch()
+            answers = [call.result() for call in calls]
+    served, full = (sum(a.ok for a in answers), sum(a.status in (429, 503) for a in answers))
+    text = f"{served} served, {full} told that it is full, {1000 - served - full} lost; "
+    text += f"health {'always' if healthy else 'not always'} 200, {1000 * slowest:.0f} ms at most"
+    return Seen(text, 51 <= served <= 53 and served + full == 1000 and healthy)
+
+
+def r6_abandoned(target: Target) -> Seen:
+    """Calls whose answers nobody reads do not fill the memory."""
+    with target.start() as app:
+        sent = many(lambda _: app.post(target.predict, {"data": ["hello"]}), range(3000))
+        peak, after = app.memory("VmHWM"), app.call("hello", 90)
+    accepted = sum(answer.ok for answer in sent)
+    seen = f"{accepted} of 3,000 taken, {peak / MB:.0f} MB at most; next: {after}"
+    return Seen(seen, peak < ROOMY and after.ok)
+
+
+def r7_one_by_one(target: Target) -> Seen:
+    """Calls leave nothing behind in memory."""
+    with target.start() as app:
+        many(app.call, ["hello"] * 200, 1)
+        before = app.memory()
+        served = sum(answer.ok for answer in many(app.call, ["hello"] * 2500, 1))
+        growth = app.memory() - before
+    return Seen(f"{served} of 2,500 served, {growth / MB:+.0f} MB", growth < 30 * MB > 0)
+
+
+def r8_client_gone(target: Target) -> Seen:
+    """A call whose client has left does not run; one that runs leaves its place."""
+    with target.start(WEB_CONCURRENCY="1") as app, ThreadPoolExecutor() as pool:
+        first, second = (app.folder / name for name in ("first", "second"))
+        running = pool.submit(app.call, f"wait {first}", 30)
+        app.has_called(f"wait {first}")
+        app.call("queued", timeout=3)
+        first.touch()
+        answered = running.result().ok
+        app.call(f"wait {second}", timeout=2)  # runs, and its client leaves
+        second.touch()
+        after = app.call("hello")
+        dropped = "called queued" not in app.log()
+    seen = f"queued: {'dropped' if dropped else 'run'}; after one that ran: {after}"
+    return Seen(seen, answered and dropped and after.ok)
+
+
+# R9 to R14: what is sent ------------------------------------------------------------------
+
+
+def r9_upload(target: Target) -> Seen:
+    """Files over the limit, one, several together, without end: refused, and not kept."""
+    head, tail = multipart([("large.bin", b"\0")])[0].split(b"\0")
+    headers = multipart([])[1]
+    with target.start("picture", MAX_UPLOAD_MB="5") as app:
+        app.upload(("small.png", png()))
+        before = app.stored()
+        endless = itertools.chain([head], itertools.repeat(bytes(1 << 20), 1024), [tail])
+        answers = {
+            "6 MB": app.upload(("a.bin", bytes(6 * MB))),
+            "4 files of 2 MB": app.upload(*[(f"{n}.bin", bytes(2 * MB)) for n in range(4)]),
+            "1 GB in chunks": app.ask("POST", f"{API}/upload", endless, headers, timeout=120),
+        }
+        left = not until(lambda: app.stored() <= before, 5) and app.stored() - before
+        after = app.call_with_file("a.png", png())
+    seen = ", ".join(f"{what}: {answer.status}" for what, answer in answers.items())
+    refused = all(answer.status == 413 for answer in answers.values())
+    return Seen(f"{seen}; {left / MB:.0f} MB left on disk", refused and not left and after.ok)
+
+
+def r10_body(target: Target) -> Seen:
+    """A body over the limit, with its length and in chunks."""
+    body = b'{"data": ["' + b"x" * 40 * MB + b'"], "input": "x"}'
+    chunks = (body[start : start + MB] for start in range(0, len(body), MB))
+    headers = {"Content-Type": "application/json"}
+    with target.start(MAX_UPLOAD_MB="5") as app:
+        told = app.ask("POST", target.predict, body, headers, timeout=60)
+        poured = app.ask("POST", target.predict, chunks, headers, timeout=60)
+        peak, after = app.memory("VmHWM"), app.call("hello", 60)
+    seen = f"40 MB: {told.status}, in chunks: {poured.status}; {peak / MB:.0f} MB of memory"
+    return Seen(seen, told.status == poured.status == 413 and peak < ROOMY and after.ok)
+
+
+def r11_no_picture(target: Target) -> Seen:
+    """Files that are no picture: the caller is told that."""
+    photo = photograph(90, 120)
+    files = {
+        "corrupt": ("a.png", png()[:20] + bytes(40)),
+        "cut off": ("a.jpg", photo[: len(photo) // 2]),
+        "empty": ("a.png", b""),
+        "text": ("a.png", b"not a picture"),
+        "svg": ("a.svg", b'<svg xmlns="http://www.w3.org/2000/svg"><script/></svg>'),
+    }
+    with target.start("picture") as app:
+        answers = {what: app.call_with_file(*file) for what, file in files.items()}
+        after = app.call_with_file("a.jpg", photo)
+    told = {
+        what: bool(re.search("not a picture|not an image", answer.text))
+        for what, answer in answers.items()
+        if not answer.ok
+    }
+    seen = ", ".join(f"{what}: {answer}" for what, answer in answers.items())
+    return Seen(seen, sum(told.values()) == len(files) and after.ok)
+
+
+def r12_bomb(target: Target) -> Seen:
+    """A small file that is a huge picture: 20 KB, and 169 megapixels."""
+    with target.start("picture") as app:
+        answer = app.call_with_file("bomb.png", png((13_000, 13_000), "1"), 120)
+        peak, after = app.memory("VmHWM"), app.call_with_file("a.png", png())
+    refused = answer.status and not answer.ok
+    seen = f"{answer}, {peak / MB:.0f} MB at most"
+    return Seen(seen, bool(refused and peak < ROOMY and after.ok))
+
+
+DEEP = "[" * 5000 + "]" * 5000
+MALFORMED = {
+    f"{API}/call/predict": [
+        '{"data": [1]}', '{"data": [["a"]]}', '{"data": [{"a": 1}]}', '{"data": [null]}',
+        '{"data": []}', '{"data": ["a", "b"]}', '{"data": null}', '{"data": "x"}', "{}", "null",
+        "[]", '"x"', "1", "", "{", "\xff", f'{{"data": {DEEP}}}', '{"data": ["\\ud800"]}',
+        '{"data": [NaN]}', '{"data": [{"path": "x", "meta": {"_type": "gradio.FileData"}}]}',
+        '{"data": ["a"], "event_id": []}', '{"data": ["a"], "session_hash": {}}',
+    ],
+    f"{API}/queue/join": [
+        '{"data": ["a"]}', '{"data": ["a"], "fn_index": 0}', '{"data": [], "session_hash": "s"}',
+        '{"data": ["a"], "fn_index": 999, "session_hash": "s"}',
+        '{"data": ["a"], "fn_index": -1, "session_hash": "s"}',
+        '{"data": ["a"], "fn_index": "x", "session_hash": "s"}',
+        '{"data": ["a"], "fn_index": 1e400, "session_hash": "s"}',
+        '{"data": null, "fn_index": 0, "session_hash": "s"}',
+        '{"data": [], "fn_index": 0, "session_hash": "s"}',
+        '{"data": ["a"], "fn_index": 0, "session_hash": "s", "trigger_id": "x"}',
+        '{"data": ["a"], "fn_index": 0, "session_hash": "s", "event_data": "x"}',
+        "null", "{", f'{{"data": {DEEP}, "fn_index": 0, "session_hash": "s"}}',
+    ],
+    f"{API}/call/v2/predict": [
+        '{"text": 1}', '{"text": null}', "{}", '{"wrong": "a"}', '{"text": "a", "more": 1}',
+        "[]", "null", "{", '{"data": ["a"]}', f'{{"text": {DEEP}}}',
+    ],
+    f"{API}/component_server": [
+        "{}", "null", "{", '{"data": [], "fn_name": "x", "component_id": 999}',
+        '{"data": [], "fn_name": "x", "component_id": 999, "session_hash": "s"}',
+        '{"data": [], "fn_name": "__class__", "component_id": 1, "session_hash": "s"}',
+        '{"data": [], "fn_name": "x", "component_id": "x", "session_hash": null}',
+    ],
+    f"{API}/run/predict": [
+        "{}", '{"data": []}', '{"data": [null]}', '{"data": ["a"], "fn_index": 999}',
+        '{"data": "x"}', "{",
+    ],
+    f"{API}/upload": ["", "{}", "--limit\r\n", "--limit--\r\n", "--other\r\n\r\n"],
+    "/login": ["", "{}"],
+    f"{API}/reset": ["{}", '{"event_id": 1}', "{"],
+    f"{API}/cancel": ["{}", '{"session_hash": "s", "fn_index": 9, "event_id": "e"}', "{"],
+    f"{API}/stream/none": ['{"data": ["a"]}', "{}"],
+}  # fmt: skip
+
+
+def r13_malformed(target: Target) -> Seen:
+    """Bodies that are not what is asked for: never a 500, and the app goes on."""
+    form = {"Content-Type": "multipart/form-data; boundary=limit"}
+    with target.start() as app:
+        bodies = [(path, body) for path, bodies in MALFORMED.items() for body in bodies]
+        failed = [
+            f"{path.removeprefix(API)} {body[:60]} {answer.status or answer.text}"
+            for path, body in bodies
+            if (answer := _sent(app, path, body, form)).status in (0, 500)
+        ]
+        after = app.call("hello")
+    seen = f"{len(failed)} of {len(bodies)} end in 500 or nothing"
+    seen += "".join(f"; `{one}`" for one in failed[:3]).replace("|", "/")
+    return Seen(seen, not failed and after.ok)
+
+
+def _sent(app: App, path: str, body: str, form: dict[str, str]) -> Answer:
+    """Send a body; of a call that is taken, read the answer."""
+    headers = form if path.endswith("upload") else {"Content-Type": "application/json"}
+    answer = app.ask("POST", path, body.encode("latin-1"), headers)
+    if answer.ok and "/call/" in path:
+        return app.answer(json.loads(answer.text)["event_id"])
+    return answer
+
+
+def wrong_json(target: Target) -> Seen:
+    """R13 for a server of models: bodies that are none, or lack what is asked for."""
+    headers = {"Content-Type": "application/json"}
+    with target.start() as app:
+        answers = [
+            app.ask("POST", target.predict, body, headers)
+            for body in (b"{", b"null", b"[]", b"{}", b"\xff", b'"x"')
+        ]
+        after = app.call("hello")
+    codes = [answer.status for answer in answers]
+    return Seen(str(codes), all(400 <= code < 500 for code in codes) and after.ok)
+
+
+def r14_unknown(target: Target) -> Seen:
+    """What does not exist is 404, and does not flood the log."""
+    requests = [
+        ("POST", f"{API}/call/nothing", {"data": ["a"]}),
+        ("POST", f"{API}/call/v2/nothing", {"text": "a"}),
+        ("POST", f"{API}/run/nothing", {"data": ["a"]}),
+        ("POST", f"{API}/queue/join", {"data": ["a"], "fn_index": 99, "session_hash": "s"}),
+        ("GET", f"{API}/call/predict/nothing", None),
+        ("GET", f"{API}/nothing", None),
+        ("GET", "/nothing", None),
+    ]
+    with target.start() as app:
+        before = len(app.log().splitlines())
+        codes = [
+            app.ask(method, path, json.dumps(value).encode() if value else None,
+                    {"Content-Type": "application/json"}, 5).status
+            for method, path, value in requests
+        ]  # fmt: skip
+        after = app.health()
+        lines = app.log().splitlines()[before:]
+    seen = f"{codes}, {len(lines)} lines in the log"
+    good = set(codes) == {404} and len(lines) <= 2 * len(codes) and after.ok
+    return Seen(seen, good)
+
+
+def unknown_route(target: Target) -> Seen:
+    """R14 for a server of models."""
+    with target.start() as app:
+        answer = app.ask("GET", "/nothing")
+    return Seen(str(answer.status), answer.status == 404)
+
+
+# R15 to R17: strangers --------------------------------------------------------------------
+
+# {app}: the project's folder; {port}: that of another server on this computer.
+PATHS = """
+/gradio_api/file=/etc/passwd
+/gradio_api/file=../../../../../../etc/passwd
+/gradio_api/file=%2Fetc%2Fpasswd
+/gradio_api/file=/proc/self/environ
+/gradio_api/file=app.py
+/gradio_api/file={app}/app.py
+/gradio_api/file={app}/keys.txt
+/gradio_api/file={app}/.env
+/gradio_api/file={app}/./private/../keys.txt
+/gradio_api/file={tmp}/../app/keys.txt
+/gradio_api/file=file:///etc/passwd
+/gradio_api/file=http://127.0.0.1:{port}/
+/gradio_api/file=http://localhost:{port}/
+/gradio_api/file=http://169.254.169.254/latest/meta-data/
+/gradio_api/file//etc/passwd
+/file=/etc/passwd
+/file={app}/keys.txt
+/gradio_api/proxy=http://127.0.0.1:{port}/
+/gradio_api/proxy=http://169.254.169.254/latest/meta-data/
+/static/../../../../../../../../../etc/passwd
+/static/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc/passwd
+/assets/..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2fetc/passwd
+/svelte/../../../../../../../../../etc/passwd
+/gradio_api/custom_component/1/client/component/../../../../../../etc/passwd
+/gradio_api/stream/..%2f..%2f/1/1/playlist.m3u8
+""".split()
+INPUTS = """
+/etc/passwd
+../../../../../etc/passwd
+{app}/private.png
+{app}/.env
+{tmp}/../app/private.png
+http://127.0.0.1:{port}/a.png
+http://localhost:{port}/a.png
+http://[::ffff:127.0.0.1]:{port}/a.png
+http://0x7f000001:{port}/a.png
+http://2130706433:{port}/a.png
+http://169.254.169.254/latest/meta-data/
+file:///etc/passwd
+""".split()
+
+
+def r15_paths(target: Target) -> Seen:
+    """Files that are not for visitors, and addresses that only the server can reach."""
+    files = {".env": SECRET, "keys.txt": SECRET}
+    files = {name: text.encode() for name, text in files.items()} | {"private.png": png()}
+    with target.start("picture", files=files) as app, listener() as (port, callers):
+        places = {"app": app.folder / "app", "tmp": app.folder / "tmp", "port": port}
+        paths = [path.format(**places) for path in PATHS]
+        answers = {path: app.ask("GET", path, timeout=10) for path in paths}
+        inputs = [given.format(**places) for given in INPUTS]
+        given = [{"path": path} | FILE for path in inputs]
+        given += [{"path": "a.png", "url": path} | FILE for path in inputs]
+        calls = [(value, app.call(value)) for value in given]
+        after = app.call_with_file("a.png", png())
+    let_in = [path for path, answer in answers.items() if not 400 <= answer.status < 500]
+    let_in += [str(value) for value, answer in calls if answer.ok]
+    texts = [answer.text for answer in (*answers.values(), *dict(enumerate(calls)).values())]
+    return Seen(str(texts), not let_in and after.ok)
+
+
+FOREIGN = ("https://evil.example", "null", "http://localhost.evil.example", "http://127.0.0.1:1")
+PUBLIC = "app.example.com"
+
+
+def r16_origins(target: Target) -> Seen:
+    """Pages of others cannot read or call; a name that is not the app's is refused."""
+    with target.start() as app:
+        local = _foreign(app, f"127.0.0.1:{app.port}")
+        host = app.ask("GET", "/config", headers={"Host": "evil.example"})
+        forwarded = app.ask("GET", "/config", headers={"X-Forwarded-Host": "evil.example"})
+        after = app.call("hello")
+    with target.start(GRADIO_SERVER_NAME="0.0.0.0", ALLOWED_HOSTS=f"{PUBLIC},127.0.0.1") as app:
+        public = _foreign(app, PUBLIC)
+    reflected = "evil.example" in forwarded.text
+    seen = f"asked for on this computer: {local}; as {PUBLIC}: {public}; "
+    seen += f"foreign Host: {host.status}; X-Forwarded-Host: "
+    seen += "reflected" if reflected else str(forwarded.status)
+    closed = local == public == "0 of 4 may read, 0 may call"
+    return Seen(seen, closed and host.status == 400 and not reflected and after.ok)
+
+
+def _foreign(app: App, host: str) -> str:
+    """Say what pages of foreign origins may do."""
+    read = called = 0
+    for origin in FOREIGN:
+        headers = {"Host": host, "Origin": origin}
+        answers = [
+            app.ask("GET", "/config", headers=headers),
+            app.ask("OPTIONS", f"{API}/call/predict",
+                    headers=headers | {"Access-Control-Request-Method": "POST"}),
+            app.post(f"{API}/call/predict", {"data": [origin]}, headers=headers),
+        ]  # fmt: skip
+        allowed = {answer.headers.get("access-control-allow-origin") for answer in answers}
+        read += bool(allowed & {origin, "*"})
+        called += answers[2].ok
+    return f"{read} of {len(FOREIGN)} may read, {called} may call"
+
+
+def r17_closed(target: Target) -> Seen:
+    """What is the owner's alone: collected inputs, statistics, history, private functions."""
+    closed = ["/monitoring", "/monitoring/summary", "/monitoring/x"]
+    closed += [f"{API}/{path}" for path in ("runs", "run-history/buckets", "vibe-code", "token")]
+    with target.start() as app:
+        answers = {path: app.ask("GET", path, timeout=5) for path in closed}
+        config = json.loads(app.ask("GET", "/config").text)
+        for function in config["dependencies"]:
+            body = {"data": ["a", "b", "Flag"], "fn_index": function["id"], "session_hash": "s"}
+            app.post(f"{API}/queue/join", body)
+        flagged = until(lambda: list(app.folder.glob("app/.gradio/flagged/*")), 3)
+    with target.start("hidden") as app:
+        for kind, body in {"call": {"data": ["a"]}, "call/v2": {"text": "a"}}.items():
+            app.post(f"{API}/{kind}/hidden", body)
+        for kind in ("run", "api"):
+            app.post(f"{API}/{kind}/hidden", {"data": ["a"]}, timeout=5)
+        app.post(f"{API}/call//hidden", {"data": ["a"]})
+        app.call("hello")
+        hidden, after = "called hidden" in app.log(), app.call("hello")
+    opened = [path.removeprefix(API) for path, answer in answers.items() if answer.ok]
+    opened += ["inputs are collected"] * flagged + ["a private function runs"] * hidden
+    return Seen(", ".join(opened) or "nothing is open", not opened and after.ok)
+
+
+# R18 to R20: SIGTERM ----------------------------------------------------------------------
+
+ENDED = (0, -signal.SIGTERM, 128 + signal.SIGTERM)
+
+
+def ended(status: int | None) -> str:
+    """Say how a process took SIGTERM."""
+    return "runs on" if status is None else f"exit status {status}"
+
+
+def stop_idle(target: Target) -> Seen:
+    """SIGTERM while nothing happens."""
+    with target.start() as app:
+        app.call("hello")
+        status = app.stop()
+    return Seen(f"idle: {ended(status)}", status in ENDED)
+
+
+def stop_in_flight(target: Target) -> Seen:
+    """SIGTERM while a prediction of 3 s runs: its caller gets the answer."""
+    with target.start() as app, ThreadPoolExecutor() as pool:
+        call = pool.submit(app.call, "sleep 3", 15)
+        app.has_called("sleep 3")
+        status = app.stop()
+        answer = call.result()
+    return Seen(f"in flight: {answer}, {ended(status)}", answer.ok and status in ENDED)
+
+
+def stop_before_download(target: Target) -> Seen:
+    """SIGTERM while a picture is made: its caller gets the file too."""
+
+    def fetch(app: App) -> str:
+        answer = app.call_with_file("a.png", png())
+        if not answer.ok:
+            return f"{answer}"
+        path = json.loads(answer.text)[0]["path"]
+        file = app.ask("GET", f"{API}/file={path}")
+        return "downloaded" if file.ok else f"answered, file: {file}"
+
+    with target.start("picture", SLOW="3") as app, ThreadPoolExecutor() as pool:
+        fetched = pool.submit(fetch, app)
+        app.has_called("picture")
+        status = app.stop()
+        result = fetched.result()
+    return Seen(f"a picture: {result}, {ended(status)}", result == "downloaded")
+
+
+def stop_hung(target: Target) -> Seen:
+    """SIGTERM while a prediction hangs: no longer than the grace that is set."""
+    with target.start(SHUTDOWN_GRACE="2", PREDICT_TIMEOUT="300") as app:
+        with ThreadPoolExecutor() as pool:
+            pool.submit(app.call, "hang", 15)
+            app.has_called("hang")
+            status = app.stop()
+    return Seen(f"hung: {ended(status)}", status in ENDED)
+
+
+def r18_sigterm(target: Target) -> Seen:
+    """SIGTERM, while different things go on."""
+    stops = (stop_idle, stop_in_flight, stop_before_download, stop_hung)
+    return both(*(stop(target) for stop in stops))
+
+
+@as_root
+def r19_as_process_1(target: Target) -> Seen:
+    """SIGTERM to process 1 of a container, to which a signal without handler is none."""
+    with target.start(wrap=PID_1) as app:
+        answer, status = app.call("hello"), app.stop()
+    return Seen(ended(status), answer.ok and status is not None)
+
+
+def r20_while_loading(target: Target) -> Seen:
+    """SIGTERM before the model is there, also as process 1."""
+    ways = {"a process": ()} | ({"process 1": PID_1} if not os.geteuid() else {})
+    seen = []
+    for way, wrap in ways.items():
+        with target.start("loading", wrap, ready=False) as app:
+            until(lambda app=app: "loading" in app.log(), 60)
+            status = app.stop(5)
+        seen.append(Seen(f"{way}: {ended(status)}", bool(status)))
+    return both(*seen)
+
+
+# R21 to R26: surroundings -----------------------------------------------------------------
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 9\n"
+# A pickle that makes a file when it is read, under the name of the model.
+EVIL = b"cposix\nsystem\n(S'touch evil-ran'\ntR."
+
+
+def evil_skops() -> bytes:
+    """Return a file of skops' own format that names a function of the system."""
+    call = {"__class__": "system", "__module__": "posix", "__loader__": "FunctionNode",
+            "__id__": 1, "content": "touch evil-ran"}  # fmt: skip
+    schema = {"__class__": "partial", "__module__": "functools", "__loader__": "PartialNode",
+              "__id__": 2, "content": call, "protocol": 2, "_skops_version": "0.16.0"}  # fmt: skip
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        file.writestr("schema.json", json.dumps(schema))
+    return out.getvalue()
+
+
+def r21_bad_model(target: Target) -> Seen:
+    """A model file that cannot be loaded: said in a line, and no code of it is run."""
+    contents = {"missing": None, "empty": b"", "corrupt": b"\x93corrupt" * 99,
+                "a Git LFS pointer": POINTER, "an evil pickle": EVIL}  # fmt: skip
+    cases = [(page, what, content) for page in target.models for what, content in contents.items()]
+    cases += [("scikit-learn", "evil", evil_skops())] * ("scikit-learn" in target.models)
+    seen = many(lambda case: _bad_model(target, *case), cases, 1)
+    bad = [one.text for one in seen if not one.good]
+    text = "; ".join(bad or (seen[0].text, seen[-1].text))
+    return Seen(f"{len(bad)} of {len(cases)} are not told so: {text}", not bad)
+
+
+def _bad_model(target: Target, page: str, what: str, content: bytes | None) -> Seen:
+    """Start with a model file like that."""
+    name = target.models[page]
+    with target.start(page, ready=False) as app:
+        pass
+    return Seen(what + name, False)

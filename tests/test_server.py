@@ -1,0 +1,306 @@
+"""What stands around a generated app: doors, log and figures, on a real one."""
+
+import asyncio
+import contextlib
+import io
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import psutil
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from PIL import Image
+from running import BUILD, clean_environment, free_port, install, photograph, served
+
+pytestmark = pytest.mark.slow
+
+STORY_A = {"task": "image-to-image", "framework": "python", "platform": "local"}
+ECHO = """
+import gradio as gr
+
+import server
+
+
+def predict(text):
+    if text == "raise":
+        raise ValueError("a secret of /srv/app")
+    return text
+
+
+with gr.Blocks() as demo:
+    gr.Interface(predict, "textbox", "textbox", api_name="predict", flagging_mode="never")
+    hidden = gr.Button()
+    hidden.click(lambda: "opened", None, gr.Textbox(), api_name="hidden", api_visibility="private")
+
+server.launch(demo, lambda: None)
+"""
+ORIGIN = "https://example.com"
+
+
+@pytest.fixture(scope="module")
+def project(bake, tmp_path_factory) -> Path:
+    """Return a project whose page gives back a text."""
+    folder = tmp_path_factory.mktemp("server") / "project"
+    shutil.copytree(bake(**STORY_A), folder)
+    (folder / "app.py").write_text(ECHO, "utf-8")
+    return folder
+
+
+@contextlib.contextmanager
+def serving(project: Path, **variables: str):
+    """Serve a project with these settings; give its address."""
+    port = free_port()
+    environment = clean_environment(install(project), PORT=str(port), **variables)
+    with served(project, ["python", "app.py"], environment, port) as url:
+        yield url
+
+
+def log() -> list[dict]:
+    """Return what the app has logged, but for Gradio's own prints."""
+    lines = (BUILD / "served.log").read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def call(url: str, text: str = "hello", name: str = "predict", **headers: str) -> httpx.Response:
+    """Ask for a prediction; the answer is not waited for."""
+    body = {"data": [text]}
+    return httpx.post(f"{url}/gradio_api/call/{name}", json=body, headers=headers)
+
+
+def test_login(project, browser):
+    with serving(project, APP_USERNAME="ann", APP_PASSWORD="pass word") as url:
+        assert httpx.get(f"{url}/healthz").status_code == 200
+        assert httpx.get(f"{url}/readyz").status_code == 200
+        closed = ["config", "gradio_api/info", "gradio_api/heartbeat/x", "gradio_api/queue/status"]
+        assert {httpx.get(f"{url}/{path}").status_code for path in closed} == {401}
+        assert call(url).status_code == 401
+        assert httpx.post(f"{url}/gradio_api/cancel", json={}).status_code == 401
+        client = Client(url, auth=("ann", "pass word"), verbose=False)
+        assert client.predict("hello", api_name="/predict") == "hello"
+        page = browser.new_page()
+        page.goto(url)
+        page.locator("input[type=text]").fill("ann")
+        page.locator("input[type=password]").fill("pass word")
+        page.get_by_role("button", name="Login").click()
+        page.locator("textarea").first.fill("through the browser")
+        page.get_by_role("button", name="Submit").click()
+        page.wait_for_function("document.querySelectorAll('textarea')[1].value.startsWith('thr')")
+        page.close()
+
+
+def test_guessing_a_password_is_slow(project):
+    with serving(project, APP_USERNAME="ann", APP_PASSWORD="pass") as url:
+        tries = [
+            httpx.post(f"{url}/login", data={"username": "ann", "password": guess})
+            for guess in "abcdefghij"
+        ]
+    assert [answer.status_code for answer in tries] == [400] * 6 + [429] * 4
+    assert 0 < int(tries[-1].headers["Retry-After"]) <= 11
+
+
+def test_rate_limit_of_a_client(project):
+    with serving(project, RATE_LIMIT="3") as url:
+        assert [call(url).status_code for _ in range(5)] == [200, 200, 200, 429, 429]
+        # From here on as though a proxy on this machine had told who asks; what is before
+        # its own entry is what the client claims.
+        chains = [f"198.51.100.{n}, 203.0.113.7" for n in range(5)]
+        answers = [call(url, **{"X-Forwarded-For": chain}) for chain in chains]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+        assert call(url, **{"X-Forwarded-For": "203.0.113.8"}).status_code == 200
+        # Hosts of one IPv6 network are one client.
+        network = [f"2001:db8::{n}" for n in range(5)]
+        answers = [call(url, **{"X-Forwarded-For": host}) for host in network]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+
+
+def test_a_forged_address_is_not_believed(project):
+    with serving(project, RATE_LIMIT="3", FORWARDED_ALLOW_IPS="192.0.2.1") as url:
+        forged = [{"X-Forwarded-For": f"203.0.113.{n}"} for n in range(5)]
+        answers = [call(url, **header).status_code for header in forged]
+    assert answers == [200, 200, 200, 429, 429]
+
+
+@pytest.mark.parametrize("proxy", ["DYNO", "SPACE_ID"])
+def test_the_platform_s_proxy_is_believed(bake, proxy):
+    """The default there: the last address that is not of a private network."""
+    code = "import os, server; print(os.environ['FORWARDED_ALLOW_IPS'])"
+    project = bake(**STORY_A)
+    environment = clean_environment(install(project), **{proxy: "x"})
+    run = subprocess.run(
+        ["python", "-c", code], cwd=project, env=environment, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert "10.0.0.0/8" in run.stdout
+
+
+def test_origins(project):
+    with serving(project, ALLOWED_ORIGINS=f"{ORIGIN}, https://other.example") as url:
+        welcome = call(url, Origin=ORIGIN)
+        assert welcome.status_code == 200
+        assert welcome.headers["Access-Control-Allow-Origin"] == ORIGIN
+        preflight = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
+        assert httpx.options(f"{url}/gradio_api/upload", headers=preflight).status_code == 200
+        assert call(url, Origin=url).status_code == 200
+        for origin in ("https://evil.example", "null", f"{ORIGIN}.evil.example"):
+            answer = call(url, Origin=origin)
+            assert answer.status_code == 403
+            assert "Access-Control-Allow-Origin" not in answer.headers
+            answer = httpx.get(f"{url}/config", headers={"Origin": origin})
+            assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_hosts(project):
+    with serving(project, ALLOWED_HOSTS="app.example, *.apps.example") as url:
+        for host, status in {
+            "app.example": 200, "a.apps.example:443": 200, "localhost": 200,
+            "evil.example": 400, "apps.example.evil": 400, "apps.example": 400,
+        }.items():  # fmt: skip
+            assert httpx.get(url, headers={"Host": host}).status_code == status, host
+        forwarded = {"X-Forwarded-Host": "evil.example"}
+        assert httpx.get(f"{url}/config", headers=forwarded).status_code == 400
+
+
+def test_what_the_page_does_not_offer_is_closed(project):
+    with serving(project) as url:
+        for name in ("hidden", "unknown", "v2/hidden"):
+            assert call(url, name=name).status_code == 404
+        for kind in ("run", "api"):
+            assert httpx.post(f"{url}/gradio_api/{kind}/hidden", json={"data": []}).is_client_error
+        assert httpx.get(f"{url}/metrics").status_code == 404
+        headers = httpx.get(url).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "frame-ancestors 'self'" in headers["Content-Security-Policy"]
+
+
+def test_metrics_and_log(project):
+    with serving(project, METRICS="1") as url:
+        client = Client(url, verbose=False)
+        for text in ("one", "two"):
+            client.predict(text, api_name="/predict")
+        with pytest.raises(AppError) as told:
+            client.predict("raise", api_name="/predict")
+        figures = httpx.get(f"{url}/metrics").text
+    found = dict(re.findall(r"^(\S+) ([\d.e+-]+)$", figures, re.MULTILINE))
+    assert float(found['app_predictions_total{name="predict",outcome="ok"}']) == 2
+    assert float(found['app_predictions_total{name="predict",outcome="failed"}']) == 1
+    assert float(found["app_prediction_seconds_count"]) == 3
+    assert float(found["app_queue_wait_seconds_count"]) == 3
+    assert float(found["app_queue_length"]) == 0
+    assert "app_model_load_seconds" in found
+    assert float(found["process_resident_memory_bytes"]) > 1e8
+    # The answer gives a reference and no more; under it the log has the trace.
+    reference = re.search(r"reference (\w+)", str(told.value))[1]
+    assert "secret" not in str(told.value)
+    (entry,) = [line for line in log() if reference in line["message"]]
+    assert "a secret of /srv/app" in entry["trace"]
+    calls = [line for line in log() if line.get("path") == "/gradio_api/queue/join"]
+    assert [line["status"] for line in calls] == [200, 200, 200]
+    assert not [line for line in log() if line.get("path") == "/readyz"]
+
+
+def test_a_terminal_gets_no_json(project):
+    parent, child = pty.openpty()
+    port = free_port()
+    environment = clean_environment(install(project), PORT=str(port))
+    with subprocess.Popen(
+        ["python", "app.py"], cwd=project, env=environment, stdout=child, stderr=child
+    ) as app:
+        for _ in range(600):
+            with contextlib.suppress(httpx.TransportError):
+                if call(f"http://127.0.0.1:{port}", "raise").status_code == 200:
+                    break
+            time.sleep(0.1)
+        time.sleep(1)
+        app.terminate()
+        assert app.wait(20) == 0
+    os.close(child)
+    said = os.read(parent, 100_000).decode()
+    assert '"path"' not in said
+    assert "Running on local URL" in said
+    assert "ValueError: a secret of /srv/app" in said
+
+
+def test_all_settings_that_are_wrong_are_told_at_once(project):
+    wrong = {"PORT": "99999", "QUEUE_SIZE": "many", "APP_USERNAME": "ann"}
+    run = subprocess.run(
+        ["python", "app.py"], cwd=project, env=clean_environment(install(project), **wrong),
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert run.returncode == 1
+    (line,) = run.stderr.splitlines()
+    assert "99999" in line and "QUEUE_SIZE='many'" in line and "APP_PASSWORD" in line
+
+
+def ask(url: str, photos: list[bytes], users: int) -> list[bytes | Exception]:
+    """Send photographs as so many users at once; return the answers in their order."""
+    with ThreadPoolExecutor(1) as thread:  # Playwright's loop runs in this one
+        return thread.submit(asyncio.run, _ask(url, photos, users)).result()
+
+
+async def _ask(url: str, photos: list[bytes], users: int) -> list[bytes | Exception]:
+    gate = asyncio.Semaphore(users)
+    limits = httpx.Limits(max_connections=users)
+    async with httpx.AsyncClient(base_url=url, timeout=120, limits=limits) as client:
+
+        async def one(photo: bytes) -> bytes:
+            async with gate:
+                sent = await client.post("/gradio_api/upload", files={"files": ("p.jpg", photo)})
+                file = {"path": sent.json()[0], "meta": {"_type": "gradio.FileData"}}
+                event = await client.post("/gradio_api/call/predict", json={"data": [file]})
+                path = f"/gradio_api/call/predict/{event.json()['event_id']}"
+                answer = (await client.get(path)).text.rpartition("data: ")[2]
+                return (await client.get(json.loads(answer)[0]["url"])).raise_for_status().content
+
+        return await asyncio.gather(*map(one, photos), return_exceptions=True)
+
+
+def brightness(picture: bytes) -> float:
+    return np.asarray(Image.open(io.BytesIO(picture)).convert("L"), float).mean()
+
+
+def distinct(count: int) -> list[bytes]:
+    """Return photographs that can be told apart by their size."""
+    return [photograph(40 + n // 20, 60 + n % 20) for n in range(count)]
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["same", "distinct"])
+def test_64_users_lose_and_mix_up_nothing(bake, same):
+    photos = [photograph()] * 128 if same else distinct(256)
+    with serving(bake(**STORY_A)) as url:
+        answers = ask(url, photos, 64)
+    assert not [answer for answer in answers if isinstance(answer, Exception)]
+    for photo, answer in zip(photos, answers, strict=True):
+        sent, got = Image.open(io.BytesIO(photo)), Image.open(io.BytesIO(answer))
+        assert got.size == sent.size
+        assert brightness(answer) == pytest.approx(brightness(photo), abs=1)
+
+
+def test_three_minutes_of_steady_load(bake):
+    """Nothing is lost, and memory does not grow once everybody has come once."""
+    photos, lost, memory = distinct(64), [], []
+    with serving(bake(**STORY_A)) as url:
+        port = int(url.rpartition(":")[2])
+        (process,) = {c.pid for c in psutil.net_connections("tcp") if _listens(c, port)}
+        end = time.monotonic() + 180
+        while time.monotonic() < end:
+            answers = ask(url, photos, 8)
+            lost += [answer for answer in answers if isinstance(answer, Exception)]
+            memory.append(psutil.Process(process).memory_info().rss / 1e6)
+            time.sleep(0.5)
+    assert not lost
+    third = len(memory) // 3
+    assert np.mean(memory[-third:]) - np.mean(memory[third : 2 * third]) < 10, memory
+
+
+def _listens(connection, port: int) -> bool:
+    return connection.status == "LISTEN" and connection.laddr.port == port
