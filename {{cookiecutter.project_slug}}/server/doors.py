@@ -17,12 +17,15 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import metrics
+from .predictions import failed
 from .settings import Settings
 
 logger = logging.getLogger(__name__)
 
 API = "/gradio_api/"
 CALLS = tuple(API + name for name in ("call/", "queue/join", "run/", "api/"))
+# To pass on other Spaces (`gr.load`), and to edit the app in the browser.
+UNUSED = tuple(API + name for name in ("proxy=", "vibe-", "undo-vibe-", "dev/"))
 # What a page needs before anybody has logged in.
 OPEN = tuple(API + name for name in ("startup-events", "app_id", "user", "login_check"))
 QUIET = ("/assets/", "/static/", "/healthz", "/readyz", "/metrics", "/favicon.ico")
@@ -76,14 +79,16 @@ class Doors:
         if scope["type"] != "http":
             await self._next(scope, receive, send)
             return
-        start, status = time.monotonic(), 500
+        start, status, ended = time.monotonic(), 500, False
         headers = Headers(scope=scope)
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal status, ended
             if message["type"] == "http.response.start":
                 status = message["status"]
                 self._mark(MutableHeaders(scope=message), headers)
+            else:
+                ended = not message.get("more_body", False)
             await send(message)
 
         waits = not scope["path"].startswith(API + "heartbeat/")
@@ -93,6 +98,10 @@ class Doors:
             await self._next(scope, receive, answer)
         except Refusal as refusal:
             await refusal.response(scope, receive, answer)
+        except Exception as error:  # noqa: BLE001, whatever it is
+            if not ended:  # a stream broke: else `broken` has answered
+                failed("An answer broke off", error)
+                await send({"type": "http.response.body", "body": b""})
         finally:
             self.open -= waits
             self.last = time.monotonic()
@@ -114,6 +123,8 @@ class Doors:
         closed = self.settings.app_username and not path.startswith(OPEN)
         if closed and path.startswith(API) and not self._has_logged_in(headers):
             raise Refusal(401, "Log in first.")
+        if path.startswith(UNUSED):
+            raise Refusal(404, "This part of Gradio is closed: see server/doors.py.")
         if path.startswith(CALLS) and changes:
             if self.closed:
                 raise Refusal(503, "The app is stopping.", **{"Retry-After": "10"})
@@ -265,6 +276,12 @@ async def not_understood(request: Request, error: Exception) -> JSONResponse:
     return _refused(400, error)
 
 
+async def broken(request: Request, error: Exception) -> JSONResponse:
+    """Answer a request that Gradio failed with."""
+    told = failed("The app failed", error)
+    return JSONResponse({"detail": told.message}, 500)
+
+
 def _refused(status: int, error: Exception) -> JSONResponse:
     logger.warning("Gradio refused: %s: %s", type(error).__name__, error)
     return JSONResponse({"detail": "There is no such thing here."}, status)
@@ -275,4 +292,5 @@ ERRORS = {
     gr.exceptions.Error: not_understood,
     **dict.fromkeys((AssertionError, AttributeError, TypeError), not_understood),
     ValueError: not_understood,
+    Exception: broken,
 }

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from client import arguments, call, connect, why
 
+WIDTH = 30  # characters of the longest bar
+
 
 def measure(
     url: str, words: list[str] | None, runs: int
@@ -38,11 +40,35 @@ def measure(
 def row(url: str, seconds: list[float], failures: list[str]) -> str:
     """Return a line of the table."""
     if seconds:
-        p95 = sorted(seconds)[math.ceil(0.95 * len(seconds)) - 1]
-        figures = f"{statistics.median(seconds):8.3f} {p95:8.3f}"
+        _, median, p95, _ = _quantiles(seconds)
+        figures = f"{median:8.3f} {p95:8.3f}"
     else:
         figures = f"{'-':>8} {'-':>8}"
     return f"{url:44} {figures} {len(failures):8}"
+
+
+def chart(measured: dict[str, list[float]]) -> str:
+    """Draw the calls of each address as a bar from the fastest to the slowest.
+
+    The part from the median to the 95th percentile is dark.
+    """
+    longest = max((max(times) for times in measured.values() if times), default=1.0)
+    lines = []
+    for url, times in measured.items():
+        marks = [round(WIDTH * s / longest) for s in _quantiles(times)] or [0] * 4
+        first, median, p95, last = marks
+        bar = " " * first + "░" * (median - first) + "█" * max(1, p95 - median)
+        lines.append(f"{url[:44]:44} {bar}{'░' * (last - p95)}" if times else url)
+    return "\n".join([*lines, f"{'':44} 0{longest:{WIDTH}.3f} s"])
+
+
+def _quantiles(times: list[float]) -> list[float]:
+    """Return the least of some times, their median, 95th percentile and maximum."""
+    times = sorted(times)
+    if not times:
+        return []
+    p95 = times[math.ceil(0.95 * len(times)) - 1]
+    return [times[0], statistics.median(times), p95, times[-1]]
 
 
 def main() -> None:
@@ -51,18 +77,22 @@ def main() -> None:
     parser.add_argument("url", nargs="+")
     parser.add_argument("--file", help="a picture or sound to send, else an example")
     parser.add_argument("--runs", type=int, default=10, help="calls of each address")
+    parser.add_argument("--chart", action="store_true", help="draw the calls as bars")
     args = parser.parse_args()
     if args.file and not Path(args.file).is_file():
         parser.error(f"--file: there is no file {args.file}")
     if args.runs < 1:
         parser.error(f"--runs: {args.runs} is less than 1")
     print(f"{'address':44} {'median s':>8} {'p95 s':>8} {'failures':>8}")
-    failed = {}
+    failed, measured = {}, {}
     for url in args.url:
         words = [args.file] if args.file else None
         seconds, failures = measure(url, words, args.runs)
+        measured[url] = seconds
         print(row(url, seconds, failures))
         failed |= {url: failures[0]} if failures else {}
+    if args.chart:
+        print(f"\n{chart(measured)}")
     for url, reason in failed.items():
         print(f"{url}: {reason}", file=sys.stderr)
     sys.exit(1 if failed else 0)

@@ -1,0 +1,100 @@
+"""Time the boot of story A's container beside the same app in the Dockerfile seen everywhere.
+
+    python -m scripts.boot [--rounds 3]
+
+Boot is from `run` to the first answer of the page. The shares are of our image, each step
+run by itself in a container that is up: Python, Gradio's import, the rest of the app's.
+"""
+
+import argparse
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from images import Container, Engine  # noqa: E402
+from running import free_port  # noqa: E402
+
+NAIVE = """\
+FROM {base}
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 GRADIO_SERVER_NAME=0.0.0.0
+WORKDIR /app
+COPY . .
+RUN pip install --no-cache-dir --no-compile -r requirements.txt
+CMD ["python", "app.py"]
+"""
+STEPS = {
+    "Python starts": "pass",
+    "Gradio is imported": "import gradio",
+    "the app is imported, its page built": "import app",
+}
+
+
+def generate(folder: Path, python: str) -> Path:
+    """Return story A's project for Docker."""
+    answers = ("task=image-to-image", "framework=python", "platform=docker")
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", "-o", folder, ROOT]
+    command += [*answers, f"python_version={python}"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return next(folder.iterdir())
+
+
+def boot(engine: Engine, image: str) -> float:
+    """Return the seconds until a container answers."""
+    port = free_port()
+    start = time.perf_counter()
+    with engine.run(image, "--network=host", f"--env=PORT={port}"):
+        while time.perf_counter() - start < 120:
+            try:
+                if httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200:
+                    return time.perf_counter() - start
+            except httpx.TransportError:
+                time.sleep(0.02)
+    raise SystemExit(f"{image} did not come up")
+
+
+def step(container: Container, code: str) -> float:
+    """Return the seconds that some code takes in a new Python, the median of five."""
+    taken = []
+    for _ in range(5):
+        start = time.perf_counter()
+        container("python", "-c", code)
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+def main() -> None:
+    """Print both boots, their ratio, and the shares of ours."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    rounds = parser.parse_args().rounds
+    engine = Engine()
+    with tempfile.TemporaryDirectory() as folder:
+        ours = generate(Path(folder, "ours"), engine.python_version)
+        naive = shutil.copytree(ours, Path(folder, "naive"))
+        (naive / "Dockerfile").write_text(NAIVE.format(base=engine.base))
+        engine.build(ours, "boot-ours")
+        engine.build(naive, "boot-naive")
+    pairs = [(boot(engine, "boot-naive"), boot(engine, "boot-ours")) for _ in range(rounds)]
+    naive_s, ours_s = (statistics.median(side) for side in zip(*pairs, strict=True))
+    ratio = statistics.median(ours / naive for naive, ours in pairs)
+    print(f"boot: naive {naive_s:.1f} s, ours {ours_s:.1f} s, ratio {ratio:.2f}")
+    with engine.run("boot-ours", f"--env=PORT={free_port()}") as container:
+        nothing = step(container, "raise SystemExit")
+        before = nothing
+        for name, code in STEPS.items():
+            until = step(container, code)
+            print(f"  {name:36} {until - before:5.2f} s")
+            before = until
+
+
+if __name__ == "__main__":
+    main()
