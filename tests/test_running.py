@@ -177,3 +177,47 @@ def test_readme_calls_and_tools(bake, node, task, answer):
         assert [row[0] for row in rows] == [url, "http://127.0.0.1:9"]
         assert 0 < float(rows[0][1]) < 30
         assert [row[-1] for row in rows] == ["0", "3"]
+
+
+CALLS_AT_ONCE = """
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from model import MODEL
+from runtime import Model
+
+model, batches = Model(MODEL), []
+predict = model._predict
+
+
+def counted(batch):
+    batches.append(len(batch))
+    assert not (batch[:, 0] < 0).any(), "a bad row"
+    barrier.wait(1) if len(batches) == 1 else None  # the rest comes while the first runs
+    return predict(batch)
+
+
+model._predict = counted
+rows = np.random.default_rng(0).random((32, 1, 4)) * 5
+alone = [predict(row) for row in rows]
+rows[7, 0, 0] = -1
+barrier = threading.Event()
+threading.Timer(0.5, barrier.set).start()
+with ThreadPoolExecutor(32) as threads:
+    calls = [threads.submit(model, row) for row in rows]
+failed = [n for n, call in enumerate(calls) if call.exception()]
+same = all(np.allclose(calls[n].result(), alone[n]) for n in range(32) if n != 7)
+print(failed, same, batches[:2])
+"""
+
+
+def test_calls_at_once_are_run_together(bake):
+    """By scikit-learn; each gets its own answer, and a bad one fails alone."""
+    project = bake(task="tabular", framework="scikit-learn", platform="local")
+    run = subprocess.run(
+        ["python", "-c", CALLS_AT_ONCE], cwd=project, env=clean_environment(install(project)),
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert run.stdout == "[7] True [1, 31]\n"
