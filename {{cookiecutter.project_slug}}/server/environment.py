@@ -1,9 +1,11 @@
-"""Tell Gradio, uvicorn and httpx what they read from the environment.
+"""Tell libraries what they read from the environment.
 
 What the owner has set stays.
 """
 
 import os
+
+from .settings import cores
 
 # Nothing is told to Gradio's makers, and a summary of past calls, which nobody can
 # see, is not made anew after each call.
@@ -12,6 +14,9 @@ DEFAULTS = {
     "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000",
     "GRADIO_ANALYTICS_MAX_EVENTS": "1",
 }
+# Else frameworks start a thread for each core of the machine, however few of them a
+# container may use, and the threads wait for one another. Ours for ONNX reads it too.
+THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 # Here nobody but the platform's proxy can connect, from one of these networks; so
 # the last address of X-Forwarded-For that is not of them is the client's.
 BEHIND_A_PROXY = ("SPACE_ID", "DYNO")
@@ -22,6 +27,8 @@ def prepare() -> None:
     """Set what is not set; it has to be done before a page is built."""
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
+    for name in THREADS:
+        os.environ.setdefault(name, str(cores()))
     if any(name in os.environ for name in BEHIND_A_PROXY):
         os.environ.setdefault("FORWARDED_ALLOW_IPS", PROXIES)
     for name in ("NO_PROXY", "no_proxy"):  # Gradio asks itself whether it is up

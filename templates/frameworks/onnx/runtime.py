@@ -1,5 +1,6 @@
 """Run an ONNX model on arrays."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,9 @@ class Model:
     """
 
     def __init__(self, path: Path) -> None:
-        self._session = onnxruntime.InferenceSession(path, providers=PROVIDERS)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", 0))
+        self._session = onnxruntime.InferenceSession(path, options, PROVIDERS)
         declared = self._session.get_inputs()[0]
         self._name, self._dtype = declared.name, DTYPES[declared.type]
         self.input_shape = tuple(

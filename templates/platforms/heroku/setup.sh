@@ -2,3 +2,5 @@
 export GRADIO_SERVER_NAME=0.0.0.0
 export GRADIO_SERVER_PORT="$PORT"
 export SHUTDOWN_GRACE=25 # seconds for what runs; Heroku waits 30
+# A dyno sees the cores of its machine, and has a share of them that goes with its memory.
+export OMP_NUM_THREADS="${WEB_CONCURRENCY:-2}"

@@ -1,0 +1,96 @@
+"""What a project's server makes of its environment, by itself."""
+
+import importlib.util
+import sys
+
+import pytest
+from conftest import ROOT
+
+PATH = ROOT / "{{cookiecutter.project_slug}}" / "server" / "settings.py"
+
+
+@pytest.fixture
+def settings(monkeypatch):
+    """Return server/settings.py as a module, in an environment that says nothing."""
+    spec = importlib.util.spec_from_file_location("settings", PATH)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "settings", module)
+    spec.loader.exec_module(module)
+    for field in module.fields(module.Settings):
+        monkeypatch.delenv(field.name.upper(), raising=False)
+    monkeypatch.delenv("GRADIO_SERVER_PORT", raising=False)
+    return module
+
+
+@pytest.fixture
+def machine(settings, monkeypatch):
+    """Return a function that sets how many cores there are, and what cgroups say."""
+
+    def be(cores: int, memory: int = 8 << 30, **files: str) -> None:
+        monkeypatch.setattr(settings.os, "sched_getaffinity", lambda _: range(cores), raising=False)
+        pages = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": memory // 4096}
+        monkeypatch.setattr(settings.os, "sysconf", pages.get)
+        monkeypatch.setattr(settings, "_cgroup", lambda name: files.get(name.replace(".", "_"), ""))
+
+    return be
+
+
+@pytest.mark.parametrize(
+    ("cpu", "cores"),
+    [("", 4), ("max 100000", 4), ("100000 100000", 1), ("50000 100000", 1), ("250000 100000", 2)],
+)
+def test_cores_of_a_container(settings, machine, cpu, cores):
+    machine(4, cpu_max=cpu)
+    assert settings.cores() == cores
+
+
+@pytest.mark.parametrize(
+    ("cores", "memory", "workers"),
+    [(2, 8 << 30, 4), (8, 512_000_000, 2), (8, 2 << 30, 8), (1, 100_000_000, 1)],
+)
+def test_workers_by_cores_and_memory(settings, machine, cores, memory, workers):
+    machine(cores, memory_max=str(memory))
+    assert settings.Settings().workers == workers
+
+
+def test_memory_without_a_limit_is_the_machine_s(settings, machine):
+    machine(2, memory=4 << 30, memory_max="max")
+    assert settings.memory() == 4 << 30
+
+
+def test_workers_can_be_set(settings, monkeypatch):
+    monkeypatch.setenv("WEB_CONCURRENCY", "3")
+    assert settings.Settings.from_environment().workers == 3
+
+
+def test_every_kind_of_value_is_read(settings, monkeypatch):
+    monkeypatch.setenv("PORT", "8000")
+    monkeypatch.setenv("METRICS", "1")
+    monkeypatch.setenv("ALLOWED_HOSTS", "a.example, *.b.example,")
+    read = settings.Settings.from_environment()
+    assert (read.port, read.metrics) == (8000, True)
+    assert read.allowed_hosts == ("a.example", "*.b.example")
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "9000")
+    monkeypatch.setenv("METRICS", "off")
+    read = settings.Settings.from_environment()
+    assert (read.port, read.metrics) == (9000, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PORT", "abc", "PORT='abc' is no whole number"),
+        ("PORT", "0", "the port 0 is not one"),
+        ("GRADIO_SERVER_PORT", "-1", "GRADIO_SERVER_PORT='-1' is no whole number"),
+        ("APP_PASSWORD", "x", "a login needs both"),
+    ],
+)
+def test_what_cannot_be_understood_is_named(settings, monkeypatch, name, value, said):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=said):
+        settings.Settings.from_environment()
+
+
+def test_an_empty_value_is_none(settings, monkeypatch):
+    monkeypatch.setenv("PORT", "")
+    assert settings.Settings.from_environment() == settings.Settings()
