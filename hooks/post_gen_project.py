@@ -14,9 +14,12 @@ import json  # noqa: E402
 import os  # noqa: E402
 import re  # noqa: E402
 import shutil  # noqa: E402
+import signal  # noqa: E402
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 ANSWERS = json.loads(r""" {{ cookiecutter | tojson }} """)
 COPIES = json.loads(r""" {{ cookiecutter | copies | tojson }} """)
+IS_NEW = ANSWERS.get("_is_new", False)  # cookiecutter made the folder in this run
 TOLD = json.loads(r""" {{ cookiecutter | told | tojson }} """)
 
 
@@ -67,8 +70,29 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def stop(number: int, _frame: object) -> None:
+    """End at a signal; from now on another one does not matter."""
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+def take_back() -> None:
+    """Remove an unfinished project, unless its folder may hold what is the user's."""
+    if IS_NEW:
+        project = os.getcwd()
+        os.chdir(os.pardir)  # Windows removes no folder that somebody stands in
+        shutil.rmtree(project, ignore_errors=True)
+
+
 if __name__ == "__main__":
+    for each in SIGNALS:
+        if signal.getsignal(each) != signal.SIG_IGN:  # as in a job in the background
+            signal.signal(each, stop)
     try:
         main()
+    except SystemExit:  # by a signal; cookiecutter, which got it too, removes nothing
+        take_back()
+        raise
     finally:
         os.remove(__file__)

@@ -39,6 +39,7 @@ class ProjectExtension(Extension):
             "year": date.today().year,
         }
         environment.filters |= {
+            "start": questions.start,
             "choose_model": questions.choose_model,
             "choose_framework": questions.choose_framework,
             "show_hardware": questions.show_hardware,

@@ -28,6 +28,18 @@ def fit(answers: Answers) -> Any:
 @cache
 def _fit(*given: Any) -> Any:
     answers = dict(zip(ANSWERS, given, strict=True))
+    return host.fit("report").check(answers["platform"], answers["hardware"], _weigh(*given))
+
+
+def size(answers: Answers) -> int:
+    """Return the bytes of the project's files, before there is a project."""
+    project = _weigh(*(answers[name] for name in ANSWERS))
+    return sum(host.fit("footprint").checkout(project).values())
+
+
+@cache
+def _weigh(*given: Any) -> Any:
+    answers = dict(zip(ANSWERS, given, strict=True))
     tools, optional = host.fit("footprint"), optional_files(answers)
     uses_lfs = ".gitattributes" in optional
     weights, packed, loaded, sources, pictures, files = 0, 0.0, 0.0, TEXTS, 0, []
@@ -49,7 +61,7 @@ def _fit(*given: Any) -> Any:
                 sources += size
                 pictures += size if target == "examples" else 0
     facts = project_facts(answers)
-    footprint = tools.Footprint(
+    return tools.Footprint(
         weights=weights,
         sources=sources,
         stored=round(PACKED * (sources - pictures)) + pictures,
@@ -61,7 +73,6 @@ def _fit(*given: Any) -> Any:
         on_github=bool(answers["ci"]),
         **{name: facts[name] for name in ("format", "dtype", "framework", "lock")},
     )
-    return host.fit("report").check(answers["platform"], answers["hardware"], footprint)
 
 
 def as_text(report: Any) -> str:

@@ -18,15 +18,23 @@ from typing import Any
 
 from cookiecutter.exceptions import FailedHookException
 
-from . import fit, host, model_files, quoting
+from . import call, fit, host, model_files, quoting
 from .catalog import FRAMEWORKS, TASKS, Answers
 from .model import inspect, takes
 
+# Bytes that are kept free beside the files: for the ends of their blocks, for folders.
+MARGIN = 1_000_000
 HUB_ID = re.compile(r"[A-Za-z0-9][\w-]*/[\w.-]+(@[\w.-]+)?", re.ASCII)
 
 
 class Refused(FailedHookException):
     """Answers that cannot work; cookiecutter prints the text and exits 1."""
+
+
+def start(answers: Answers) -> str:
+    """Refuse a call that cannot work, before the first question and before anything is written."""
+    _refuse(call.no_replay())
+    return check(answers, "arguments")
 
 
 def choose_model(answers: Answers) -> str:
@@ -148,6 +156,12 @@ def folder(answers: Answers) -> str:
         _refuse(problem for check in CHECKS.values() for problem in check(answers))
         report = fit.fit(answers)
         _refuse([] if report.fits else [fit.as_text(report)])
+        made = Path(answers["_output_dir"], answers["project_slug"])
+        # For the hook, which takes back what is new, and nothing that was there before.
+        answers["_is_new"] = not os.path.lexists(made)
+        size = fit.size(answers) * answers["_is_new"] + MARGIN
+        problems = call.unwritable(made, size)
+        _refuse(f"output_dir: {problem} Choose another with -o." for problem in problems)
     return answers["project_slug"]
 
 
@@ -210,8 +224,9 @@ def _python(answers: Answers) -> Iterator[str]:
         yield f"python_version: {chosen} does not run {version}. Answer {' or '.join(runs)}."
 
 
-# What may be wrong with the answer to a question.
+# What may be wrong with the answer to a question, and with those to none.
 CHECKS = {
+    "arguments": lambda _: call.unknown(),
     "task": _task,
     "project_name": partial(_text, question="project_name", longest=100),
     "project_slug": _slug,

@@ -4,8 +4,10 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -17,21 +19,32 @@ from cookiecutter.utils import create_env_with_context
 from test_model_files import saved_model
 from test_questions import IRIS, copy_template, run, tree
 
+from local_extensions import questions
+
+
+def asked(**answers) -> dict:
+    """Return the context as cookiecutter has it after the questions."""
+    context = generate_context(str(ROOT / "cookiecutter.json"), extra_context=answers)
+    context["cookiecutter"] = prompt_for_config(context, no_input=True)
+    return context
+
+
+def rendered(context: dict) -> str:
+    """Render the hook as cookiecutter does."""
+    source = (ROOT / "hooks" / "post_gen_project.py").read_text("utf-8")
+    return create_env_with_context(context).from_string(source).render(**context)
+
 
 @pytest.fixture
 def hook(monkeypatch, tmp_path_factory):
     """Return a function that renders the hook as cookiecutter does, and imports it."""
 
     def load(**answers) -> ModuleType:
-        context = generate_context(str(ROOT / "cookiecutter.json"), extra_context=answers)
-        context["cookiecutter"] = prompt_for_config(context, no_input=True)
-        source = (ROOT / "hooks" / "post_gen_project.py").read_text("utf-8")
-        rendered = create_env_with_context(context).from_string(source).render(**context)
         # It gives up the first entry, and writes no bytecode.
         monkeypatch.setattr(sys, "path", ["first", *sys.path])
         monkeypatch.setattr(sys, "dont_write_bytecode", False)
         file = tmp_path_factory.mktemp("hook") / "hook.py"
-        file.write_text(rendered, "utf-8")
+        file.write_text(rendered(asked(**answers)), "utf-8")
         spec = importlib.util.spec_from_file_location("hook", file)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
@@ -128,6 +141,57 @@ def test_answers_reach_it_as_they_are(hook):
     text = "\"\"\" '''\\ <b>&amp; 模型 🤗 $(touch canary)"
     module = hook(description="{{ " + json.dumps(text, ensure_ascii=False) + " }}")
     assert module.ANSWERS["description"] == text
+
+
+# Signals ----------------------------------------------------------------------------------
+
+
+def signalled(folder: Path, number: signal.Signals, readme: Path, *, is_new=True, ignored=False):
+    """Send a signal to the hook while it reads in the folder `made`; return how it ended."""
+    context = asked(project_slug="made")
+    context["cookiecutter"]["_is_new"] = is_new
+    write(folder, **{"hook.py": rendered(context), "made/notes.txt": "mine"})
+    shutil.copy(readme, folder / "made")
+    os.mkfifo(bundle := folder / "made" / "_optional.json")
+    action = "ignore" if ignored else "default"
+    command = ["env", f"--{action}-signal={number.name[3:]}", sys.executable, folder / "hook.py"]
+    process = subprocess.Popen(command, cwd=folder / "made", stdout=subprocess.DEVNULL)
+    while process.poll() is None:
+        try:
+            gate = os.open(bundle, os.O_WRONLY | os.O_NONBLOCK)
+            break
+        except OSError:  # it has not come so far
+            time.sleep(0.01)
+    process.send_signal(number)
+    if ignored:
+        os.write(gate, b"{}")
+    os.close(gate)
+    return process.wait(60)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_signal_takes_back_what_is_new(bake, tmp_path, number, is_new):
+    status = signalled(tmp_path, number, bake() / "README.md", is_new=is_new)
+    assert status == 128 + number
+    assert (tmp_path / "made" / "notes.txt").exists() != is_new
+    assert (tmp_path / "made").exists() != is_new
+    assert not (tmp_path / "hook.py").exists()
+
+
+def test_an_ignored_signal_stays_ignored(bake, tmp_path):
+    """A shell has its jobs in the background ignore an interrupt."""
+    assert signalled(tmp_path, signal.SIGINT, bake() / "README.md", ignored=True) == 0
+    assert (tmp_path / "made" / "requirements.txt").is_file()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_whether_the_folder_is_new(tmp_path, there):
+    answers = asked(project_slug="made")["cookiecutter"] | {"_output_dir": str(tmp_path)}
+    if there:
+        (tmp_path / "made").mkdir()
+    assert questions.folder(answers) == "made"
+    assert answers["_is_new"] != there
 
 
 # The whole run ----------------------------------------------------------------------------

@@ -10,14 +10,19 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import click
 import onnx
 import pytest
 import yaml
 from click.testing import CliRunner
 from conftest import CATALOG, QUESTIONS, ROOT
 from cookiecutter.cli import main
+from cookiecutter.main import cookiecutter
 from test_quoting import LINES, LONG, ODD
+
+from local_extensions import questions
 
 ASKED = [question for question in QUESTIONS if not question.startswith("_")]
 IRIS = ROOT / "demos" / "tabular" / "iris.skops"
@@ -326,6 +331,11 @@ REFUSED = {
     ),
     "heroku": ([*BIG, "platform=heroku"], ["weights 1.2 GB", "packages", " of 1 GB", "What would fit"]),
     "huggingface": ([*BIG, "platform=huggingface"], ["weights 1.2 GB", " of 1 GB", "Go to Docker"]),
+    "no question": (
+        ["projct_name=a", "titel=b", "project_slug=A"],
+        ["'projct_name': there is no such question. Did you mean project_name?",
+         "'titel': there is no such question. There are model_path, task,", "project_slug: "],
+    ),
     "several": (
         ["project_name=a\tb", "description=", "project_slug=A", "hardware=gpu"],
         ["project_name: ", "description: ", "project_slug: ", "hardware: "],
@@ -346,7 +356,7 @@ def test_refusal(ask, models, case):
     assert sorted(models.rglob("*")) == before
 
 
-@pytest.mark.parametrize("case", ["ending", "several", "heroku"])
+@pytest.mark.parametrize("case", ["ending", "no question", "several", "heroku"])
 def test_refusal_of_the_real_command_line(models, case):
     answers, fragments = REFUSED[case]
     before = sorted(models.rglob("*"))
@@ -463,11 +473,11 @@ def test_answer_that_names_the_slug(here):
     assert texts(here / "made")[1] == "made"
 
 
-def at_terminal(here: Path, typed: str) -> subprocess.CompletedProcess:
+def at_terminal(here: Path, typed: str, *arguments: str) -> subprocess.CompletedProcess:
     """Run the command line for somebody who types."""
     mine, its = pty.openpty()
     os.write(mine, typed.encode())
-    command = [sys.executable, "-m", "cookiecutter", ROOT]
+    command = [sys.executable, "-m", "cookiecutter", ROOT, *arguments]
     try:
         return subprocess.run(
             command, stdin=its, cwd=here, capture_output=True, text=True, check=False, timeout=60
@@ -495,6 +505,27 @@ def test_refusal_right_behind_the_question(models, question, answers):
     assert done.returncode == 1 and f"{question}: " in last, done.stdout + done.stderr
 
 
+def test_answer_to_no_question_is_refused_before_the_first(here):
+    done = at_terminal(here, lines(), "titel=x")
+    assert_refused(done.stdout + done.stderr, done.returncode, "'titel': there is no such question")
+    assert "[1/" not in done.stdout
+
+
+def test_arguments_of_another_program(here, monkeypatch):
+    """They are not cookiecutter's, even if they look like that."""
+    monkeypatch.setattr(sys, "argv", ["cookiecutter", "--no-input", str(ROOT), "titel=x"])
+
+    @click.command()
+    @click.argument("extra_context", nargs=-1)
+    def program(extra_context):
+        answers = {"titel": "x", "project_slug": "made"}
+        cookiecutter(str(ROOT), no_input=True, extra_context=answers)
+
+    result = CliRunner().invoke(program, ["titel=x"])
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert (here / "made" / "app.py").is_file()
+
+
 def test_terminal(here):
     """Somebody at a terminal is told what the model is and what the hardware costs."""
     shutil.copy(IRIS, here / "iris.skops")
@@ -511,6 +542,43 @@ def test_end_of_input_leaves_nothing(ask, here, answers):
     assert result.exit_code == 1
     assert "Aborted" in result.output
     assert not list(here.iterdir())
+
+
+# Where it cannot write --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("told", ["replay_dir", "output_dir"])
+def test_folder_that_cannot_be_written(ask, here, monkeypatch, told):
+    closed = Path.home() if told == "replay_dir" else here
+    monkeypatch.setattr(os, "access", lambda path, mode: closed not in (path, *path.parents))
+    result = ask("-o", "new/folder")
+    assert_refused(result.output, result.exit_code, f"{told}: {closed}", "be written to")
+    assert len(result.output.splitlines()) == 1
+    assert not list(here.iterdir())
+
+
+def test_output_dir_that_is_a_file(ask, here):
+    (here / "file").touch()
+    result = ask("-o", "file/folder")
+    assert_refused(result.output, result.exit_code, f"output_dir: {here / 'file'} is no folder")
+
+
+@pytest.mark.parametrize(
+    ("free", "total", "told"),
+    [
+        (50_000, 2**40, "replay_dir: "),
+        (questions.MARGIN, 2**40, "output_dir: "),
+        (0, 0, ""),  # as of a file system that does not tell
+    ],
+)
+def test_disk_that_is_full(ask, here, monkeypatch, free, total, told):
+    disk = SimpleNamespace(free=free, total=total)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
+    result = ask()
+    if told:
+        assert_refused(result.output, result.exit_code, told, " free, and ", " are needed.")
+        assert len(result.output.splitlines()) == 1
+    assert bool(list(here.iterdir())) == (not told)
 
 
 # What is there already --------------------------------------------------------------------
@@ -546,6 +614,12 @@ def test_overwriting_keeps_what_is_not_the_templates(ask, edited, options, kept)
     after = tree(edited)
     assert (after.pop("app.py") == before.pop("app.py")) == kept
     assert after == before
+
+
+def test_overwriting_needs_no_second_room(ask, edited, monkeypatch):
+    disk = SimpleNamespace(free=questions.MARGIN, total=2**40)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
+    assert ask("project_slug=mine", "platform=docker", "-f").exit_code == 0
 
 
 # The lists of choices ---------------------------------------------------------------------

@@ -157,6 +157,15 @@ def test_schemas(bake, platform):
         check_schema("--builtin-schema", "vendor.compose-spec", gpu)
 
 
+@pytest.mark.parametrize("platform", QUESTIONS["platform"])
+def test_workflows_are_safe(bake, platform):
+    """Actions by their commit, no credentials left, as few rights as needed; ours as well."""
+    zizmor = Path(sys.executable).with_name("zizmor")
+    workflows = bake(platform=platform).glob(".github/workflows/*.yml")
+    own = ROOT / ".github" / "workflows" / "test.yml"
+    subprocess.run([zizmor, "--offline", *workflows, own], check=True)
+
+
 def test_binaries_go_to_lfs_where_the_platform_needs_it(bake, tmp_path):
     """Nowhere on Heroku, which does not fetch them; on a Space, all and nothing else."""
     for platform, filters in (("huggingface", "lfs"), ("heroku", "unspecified")):

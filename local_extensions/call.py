@@ -1,0 +1,59 @@
+"""How cookiecutter was called, and whether it can write where it is about to."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from cookiecutter import cli
+from cookiecutter.config import get_user_config
+
+from . import host
+from .catalog import ROOT
+
+REPLAY = 100_000  # bytes, ten times what the answers take
+
+
+def arguments() -> dict[str, Any]:
+    """Return what cookiecutter's command line was given, or nothing if another program runs."""
+    context = click.get_current_context(silent=True)
+    return context.params if context and context.command is cli.main else {}
+
+
+def unknown() -> Iterator[str]:
+    """Tell which of the answers on the command line no question asks for.
+
+    Cookiecutter itself drops them in silence.
+    """
+    if not (given := arguments().get("extra_context")):
+        return
+    asked = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
+    questions = [question for question in asked if question[0] != "_"]
+    for name in [name for name in given if name not in asked]:
+        import difflib  # not needed by those who spell well
+
+        near = difflib.get_close_matches(name, questions, 1)
+        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(questions)}."
+        yield f"{name[:60]!r}: there is no such question. {hint}"
+
+
+def no_replay() -> Iterator[str]:
+    """Tell why cookiecutter could not keep the answers, which it does before all else."""
+    if given := arguments():
+        settings = get_user_config(given["config_file"], given["default_config"])
+        for problem in unwritable(Path(settings["replay_dir"]), REPLAY):
+            yield f"replay_dir: {problem} Cookiecutter keeps the answers there: set another."
+
+
+def unwritable(folder: Path, size: int) -> Iterator[str]:
+    """Tell why files of some size cannot be written to a folder, which may not be there yet."""
+    there = next((path for path in (folder, *folder.parents) if os.path.exists(path)), folder)
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        yield f"{there} is no folder that can be written to."
+        return
+    disk, written = shutil.disk_usage(there), host.fit("limits").size
+    if disk.free < size and disk.total:  # some file systems do not tell
+        yield f"{there} has {written(disk.free)} free, and {written(size)} are needed."
