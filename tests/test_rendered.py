@@ -23,7 +23,7 @@ COMMON = {
     ".github/workflows/test.yml",
     "server/__init__.py", "server/doors.py", "server/environment.py", "server/files.py",
     "server/health.py", "server/logs.py", "server/metrics.py", "server/predictions.py",
-    "server/settings.py", "server/shutdown.py",
+    "server/sessions.py", "server/settings.py", "server/shutdown.py",
     "tests/conftest.py", "tests/test_model.py", "tests/test_server.py",
     "tools/bench.py", "tools/client.py", "tools/preflight.py",
     "tools/fit/__init__.py", "tools/fit/footprint.py", "tools/fit/limits.py",

@@ -15,6 +15,7 @@ def settings(monkeypatch):
     spec = importlib.util.spec_from_file_location("settings", PATH)
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "settings", module)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # it would come into projects
     spec.loader.exec_module(module)
     for field in module.fields(module.Settings):
         monkeypatch.delenv(field.name.upper(), raising=False)

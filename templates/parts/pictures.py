@@ -31,15 +31,15 @@ def read(path: str | None) -> np.ndarray:
     try:
         with Image.open(path, formats=READ) as picture:
             megapixels = picture.width * picture.height / 1e6
-            if megapixels > MEGAPIXELS:
-                large = f"The picture has {megapixels:.0f} megapixels"
-                raise gr.Error(f"{large}; up to {MEGAPIXELS} are taken.")
-            ImageOps.exif_transpose(picture, in_place=True)
-            rgb = picture if picture.mode == "RGB" else picture.convert("RGB")
-            return np.asarray(rgb)
+            if megapixels <= MEGAPIXELS:
+                ImageOps.exif_transpose(picture, in_place=True)
+                rgb = picture if picture.mode == "RGB" else picture.convert("RGB")
+                return np.asarray(rgb)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         formats = ", ".join(READ)
         raise gr.Error(f"This is not a picture in one of {formats}.") from None
+    large = f"The picture has {megapixels:.0f} megapixels"
+    raise gr.Error(f"{large}; up to {MEGAPIXELS} are taken.")
 
 
 def write(pixels: np.ndarray) -> str:

@@ -193,7 +193,7 @@ QUESTIONS = re.compile(r"\A.*\[(\d+)/\1\] .*?\): ", re.DOTALL)
 
 @dataclass(frozen=True)
 class Run:
-    """How the command line ended, and whether anything was changed that is not ours."""
+    """How the command line ended, and whether it has changed what is there."""
 
     status: int
     output: str
@@ -330,6 +330,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     ".md": _markdown,
     "Procfile": partial(shlex.split, comments=False),
 }
+UNREADABLE = (SyntaxError, ValueError, yaml.YAMLError)  # what the readers raise
 
 
 def read(path: Path) -> Any:
@@ -364,12 +365,18 @@ def marks(target: Target) -> Answers:
     return {text: f"Here goes the {text}" for text in target.texts}
 
 
+def done(target: Target, answers: Iterable[tuple[str, str]] = (), **variables: str) -> Desk:
+    """Return a desk with a project on it, generated with harmless texts."""
+    desk = Desk(target)
+    run = desk.run(desk.command(**marks(target), **dict(answers)), **variables)
+    assert run.status == 0, run.output
+    return desk
+
+
 @cache
 def harmless(target: Target, answers: tuple[tuple[str, str], ...]) -> dict[str, Any]:
     """Return what the files of a project say that was generated with harmless texts."""
-    desk = Desk(target)
-    run = desk.generate(**marks(target), **dict(answers))
-    assert run.status == 0, run.output
+    desk = done(target, answers)
     return {name: read(path) for name, path in files(desk.project).items()}
 
 
@@ -385,10 +392,10 @@ def compared(desk: Desk, given: Answers) -> str:
         try:
             if read(made[name]) != swap(content, texts):
                 return f"changed in {name}"
-        except Exception as error:  # of whichever parser
+        except UNREADABLE as error:
             return f"{type(error).__name__} in {name}"
         holding += swap(content, nothing) != content
-    return f"exact in {holding} files"
+    return f"exact in {holding} files" if holding else "in no file"
 
 
 def outcome(desk: Desk, run: Run, given: Answers) -> str:
@@ -397,7 +404,9 @@ def outcome(desk: Desk, run: Run, given: Answers) -> str:
         return "the text was run"
     if run.ending:
         return run.ending
-    if {path.name for path in desk.here.iterdir()} != {desk.project.name}:
+    if [*desk.around.iterdir(), *desk.here.parent.iterdir()] != [desk.here.parent, desk.here]:
+        return "written outside"
+    if not desk.project.exists():
         return "accepted"
     return compared(desk, given)
 
@@ -458,28 +467,12 @@ INJECTIONS = [
     '"\n__import__("os").system("touch ~/X")\n"',
 ]
 SHELL = [
-    "$(touch ~/X)",
-    "`touch ~/X`",
-    "; touch ~/X",
-    '"; touch ~/X; "',
-    "'; touch ~/X; '",
-    "$HOME",
-]
+    "$(touch ~/X)", "`touch ~/X`", "; touch ~/X", '"; touch ~/X; "', "'; touch ~/X; '", "$HOME",
+]  # fmt: skip
 JINJA = ["{{ 7*7 }}", "{% raw %}", "{# no #}", "{{ lipsum.__globals__.os.popen('touch ~/X') }}"]
 YAML = [
-    "yes",
-    "~",
-    "null",
-    "1_000",
-    "0x1F",
-    "2026-11-01",
-    "a: b",
-    "a #b",
-    "# a",
-    "---",
-    "[a]",
-    "*a",
-]
+    "yes", "~", "null", "1_000", "0x1F", "2026-11-01", "a: b", "a #b", "# a", "---", "[a]", "*a",
+]  # fmt: skip
 LETTERS = ["模型 🤗", "👩‍👩‍👧 family", "مرحبا", "\u202eevil\u202c", "Ünïcödé ﬁne", "no\u00a0break"]
 SEPARATORS = ["next\x85line", "line\u2028separator", "paragraph\u2029separator"]
 HALF = os.fsdecode(b"half\xff")  # what a terminal makes of bytes that are no text
@@ -555,7 +548,7 @@ def g9_half_characters(target: Target) -> Seen:
 
 def g10_slugs_that_lead_away(target: Target) -> Seen:
     """Name the project's folder so that it would lie elsewhere."""
-    slugs = ["../x", "../../evil", str(target.work / "absolute"), "a/b", ".", "..", "", "-rf"]
+    slugs = ["../x", "../../evil", "a/b", ".", "..", "", "-rf", str(target.work / "absolute")]
     seen = in_each(target, [target.slug], slugs, REFUSED)
     away = (target.work / "absolute").exists()
     return both(seen, Seen("wrote to an absolute path", False)) if away else seen
@@ -572,9 +565,8 @@ def g12_long_titles(target: Target) -> Seen:
     title, desk = target.texts[0], Desk(target)
     most = in_each(target, [title], ["x" * 100, "模" * 100], EXACT)
     more = in_each(target, [title], ["x" * 101, "x" * 500], REFUSED)
-    given = marks(target) | {title: "x" * 1_000_000}
-    megabyte = {"a megabyte, typed": outcome(desk, desk.type(**given), given)}
-    return both(most, more, summary(megabyte, REFUSED))
+    megabyte = desk.type(**(marks(target) | {title: "x" * 1_000_000})).ending or "accepted"
+    return both(most, more, summary({"a megabyte, typed": megabyte}, REFUSED))
 
 
 def g13_unknown_answers(target: Target) -> Seen:
@@ -585,7 +577,7 @@ def g13_unknown_answers(target: Target) -> Seen:
     for question, known in asked.items():
         run = Desk(target).generate(**{question: "no-such-thing"})
         named = all(name in run.output for name in known)
-        kind = f"refused, and what is known is named: {run.ending}" if named else run.ending
+        kind = f"refused with the names that are known ({run.ending})" if named else run.ending
         outcomes[f"{question}=no-such-thing"] = kind if run.status else "ignored in silence"
     return summary(outcomes, "refused")
 
@@ -595,8 +587,7 @@ def g13_unknown_answers(target: Target) -> Seen:
 
 def edited(target: Target) -> Desk:
     """Return a desk with a project that its owner has worked on."""
-    desk = Desk(target)
-    assert desk.generate().status == 0
+    desk = done(target)
     write(desk.project, {"app.py": "mine\n", "notes.txt": "mine\n"})
     return desk
 
@@ -659,8 +650,8 @@ def interrupted(target: Target, number: signal.Signals) -> str:
             process.kill()
             return "the hook has written nothing"
         os.killpg(process.pid, number)
-        process.communicate()
         os.close(opened)
+        process.communicate()
     left, again = len(files(desk.here)), desk.generate()
     if not again.status:
         return f"done again, with {left} files left"
@@ -694,35 +685,38 @@ def unshared(option: str) -> Callable:
     return decorate
 
 
-def mounted(mount: str, after: str = "true") -> list[str]:
-    """Return a command that runs another between a mount that nobody else sees and a look."""
-    script = f'{mount} && cd "$PWD" && "$@"; status=$?; {after}; exit $status'
-    return ["unshare", "-m", "sh", "-c", script, "sh"]
+def mounted(target: Target, mount: str) -> str:
+    """Say what came of a generation after a mount that nobody else sees."""
+    desk = Desk(target)
+    left = desk.room / "left"
+    look = f"find . -mindepth 1 >{left}"  # before the mount is gone, and all on it
+    script = f'{mount} || exit 99; cd "$PWD"; "$@"; status=$?; {look}; exit $status'
+    run = desk.generate(before=["unshare", "-m", "sh", "-c", script, "sh"])
+    assert run.status != 99, run.output
+    paths = len(left.read_text().splitlines())
+    return f"{paths} paths left, {run.ending}" if run.status and paths else run.ending or "done"
 
 
 @unshared("-m")
 def g17_disk_full(target: Target) -> Seen:
     """Generate on a disk that is full after a third, and just before the end."""
-    outcomes, desk = {}, Desk(target)
-    assert desk.generate().status == 0
+    desk = done(target)
     pages = sum(-(-path.stat().st_size // 4096) for path in files(desk.project).values())
-    for case, room in (("room for a third", pages // 3), ("room for all but a page", pages - 1)):
-        desk = Desk(target)
-        mount = f"mount -t tmpfs -o size={4 * room}k none ."
-        run = desk.generate(before=mounted(mount, "find . -mindepth 1 >~/left"))
-        left = len((desk.home / "left").read_text().splitlines())
-        outcomes[case] = f"{left} paths left, {run.ending}" if left else run.ending or "done"
-    return summary(outcomes, REFUSED)
+    rooms = {"room for a third": pages // 3, "room for all but a page": pages - 1}
+    disk = "mount -t tmpfs -o size={}k none ."
+    return summary(
+        {case: mounted(target, disk.format(4 * room)) for case, room in rooms.items()}, REFUSED
+    )
 
 
 @unshared("-m")
 def g18_read_only(target: Target) -> Seen:
     """Generate where nothing can be written, and with such a home."""
-    outcomes = {}
-    for case, where in (("the folder", "."), ("the home", "~")):
-        mount = f"mount --bind {where} {where} && mount -o remount,bind,ro {where}"
-        outcomes[case] = Desk(target).generate(before=mounted(mount)).ending or "done"
-    return summary(outcomes, REFUSED)
+    folders, bind = {"the folder": ".", "the home": "~"}, "mount --bind {0} {0}"
+    mount = f"{bind} && mount -o remount,bind,ro {{0}}"
+    return summary(
+        {case: mounted(target, mount.format(folder)) for case, folder in folders.items()}, REFUSED
+    )
 
 
 @unshared("-n")
@@ -804,8 +798,7 @@ def g21_models_at_the_limit(target: Target) -> Seen:
 def g22_secrets(target: Target) -> Seen:
     """Look for questions that ask for a secret, and for hooks that hold the answers."""
     secrets = [q for q in target.questions if re.search("token|key|password|secret", q)]
-    desk = Desk(target)
-    desk.generate()
+    desk = done(target)
     hooks = len(list(desk.temp.iterdir()))
     replay = len(list(desk.home.glob(".cookiecutter_replay/*")))
     return Seen(
@@ -833,7 +826,7 @@ def parsed(project: Path) -> str:
     for name, path in files(project).items():
         try:
             read(path)
-        except Exception as error:  # of whichever parser
+        except UNREADABLE as error:
             return f"{type(error).__name__} in {name}"
     return "parses"
 
@@ -879,10 +872,7 @@ def g24_same_answers(target: Target) -> Seen:
     """Generate twice, in other folders, at other times, by other processes."""
     trees = []
     for seed in ("1", "2"):
-        desk = Desk(target)
-        run = desk.run(desk.command(**marks(target)), PYTHONHASHSEED=seed, TZ=f"UTC{seed}")
-        assert run.status == 0, run.output
-        trees.append(tree(desk.project))
+        trees.append(tree(done(target, PYTHONHASHSEED=seed, TZ=f"UTC{seed}").project))
     one, other = trees
     differ = [name for name in one.keys() | other.keys() if one.get(name) != other.get(name)]
     if differ:
@@ -917,7 +907,7 @@ ROWS = [
     Row("G12", "a title of 100, 101, 500, 1,000,000 characters",
         "exact up to 100, above refused in one line", g12_long_titles),
     Row("G13", "an answer to no question; a choice not offered",
-        "refused, and what is known is named", g13_unknown_answers),
+        "refused", g13_unknown_answers),
     Row("G14", "the folder is there, with edits", "refused in one line, edits intact",
         g14_existing_folder),
     Row("G15", "-f over edits, and the generation fails", "refused in one line, edits intact",

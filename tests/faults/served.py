@@ -17,21 +17,25 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from PIL import Image
 
 from scripts.runtimes import generate
-from tests.faults import Seen
 from tests.running import BUILD, clean_environment, free_port, install, photograph
+
+from . import Row, Seen
 
 SECRET = "the-owner-keeps-this"
 MB = 1_000_000
@@ -122,7 +126,7 @@ class Answer:
             return f"no answer ({self.text})"
         if self.ok:
             return "answered"
-        told = re.search(r'"(?:error|detail)": ?"?(.*?)"?[,}]', self.text)
+        told = re.search(r'"(?:error|detail)": ?"(.*?)"[,}]', self.text)
         text = re.sub(r"\s+", " ", told[1] if told else self.text).strip()
         return f"{self.status} `{text[:80]}`".replace("|", "/")
 
@@ -317,7 +321,7 @@ class Target:
     health: str
     ready: str
     port: str
-    models: dict[str, str] = {}
+    models: ClassVar[dict[str, str]] = {}
     predict = f"{API}/call/predict"
 
     def __init__(self, folder: Path) -> None:
@@ -333,7 +337,7 @@ class Target:
         self,
         page: str = "text",
         wrap: tuple[str, ...] = (),
-        files: dict[str, bytes] | None = None,
+        files: dict[str, bytes | None] | None = None,
         ready: bool = True,
         **variables: str | None,
     ) -> Iterator[App]:
@@ -342,25 +346,24 @@ class Target:
         Args:
             page: what the app shows.
             wrap: a command that runs the app's in other circumstances.
-            files: more files of the project.
+            files: more files of the project; None deletes one.
             ready: whether to wait until it serves.
             variables: its environment; None takes one out of it.
         """
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         programs = self.write(page, folder / "app")
         for name, content in (files or {}).items():
-            (folder / "app" / name).parent.mkdir(exist_ok=True)
-            (folder / "app" / name).write_bytes(content)
+            if content is None:
+                (folder / "app" / name).unlink(missing_ok=True)
+            else:
+                (folder / "app" / name).write_bytes(content)
         temporary = folder / "tmp"
         temporary.mkdir()
         folder.chmod(0o755)
         temporary.chmod(0o1777)
         port = free_port()
-        environment = clean_environment(programs, TMPDIR=str(temporary), **{self.port: str(port)})
-        given = {name: value for name, value in (environment | variables).items() if value}
-        given |= {name: "" for name, value in variables.items() if value == ""}
-        for name in (name for name, value in variables.items() if value is None):
-            given.pop(name, None)
+        given = clean_environment(programs, TMPDIR=str(temporary), **{self.port: str(port)})
+        given = {name: value for name, value in (given | variables).items() if value is not None}
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
                 [*wrap, "python", "app.py"], cwd=folder / "app", env=given,
@@ -386,8 +389,8 @@ class Plain(Target):
     """An app.py as a beginner writes it."""
 
     app, health, ready, port = GradioApp, "/", "/", "GRADIO_SERVER_PORT"
-    models = {"pickle": "model.pkl"}
-    pages = {
+    models: ClassVar = {"pickle": "model.pkl"}
+    pages: ClassVar = {
         "text": TEXT + TEXT_PAGE,
         "picture": GREY + "\n\nimport gradio as gr\n\n"
         'gr.Interface(fn=predict, inputs="image", outputs="image").launch()\n',
@@ -402,21 +405,22 @@ class Plain(Target):
         """Write the app with a page into a folder; return its environment's programs."""
         folder.mkdir()
         (folder / "app.py").write_text(self.pages[page])
-        return install(project("python"))
+        return environment("python")
 
 
 class Ours(Target):
     """A project of this template, with the owner's function in its model.py."""
 
     app, health, ready, port = GradioApp, "/healthz", "/readyz", "PORT"
-    models = {"onnx": "iris.onnx", "scikit-learn": "iris.skops", "pytorch": "w.safetensors"}
+    models: ClassVar = {"onnx": "model/iris.onnx", "scikit-learn": "model/iris.skops",
+              "pytorch": "model/weights.safetensors"}  # fmt: skip
     served = "\n\nserver.launch(demo, load)\n"
     text = (
         "import gradio as gr\n\nimport server\nfrom model import load, predict\n\n"
         'demo = gr.Interface(predict, gr.Textbox(), gr.Textbox(), api_name="predict",'
         ' flagging_mode="never")' + served
     )
-    pages = {
+    pages: ClassVar = {
         "text": {"model.py": TEXT + NO_LOAD, "app.py": text},
         "picture": {"model.py": GREY + NO_LOAD},  # the project's own page
         "hidden": {
@@ -437,7 +441,7 @@ class Ours(Target):
         brief = "import os\nimport server.files\n\nif 'BRIEFLY' in os.environ:\n"
         brief += "    server.files.KEPT = server.files.SWEPT = 1\n\n"
         app.write_text(brief + app.read_text())
-        return install(project(framework))
+        return environment(framework)
 
 
 class LitServe(Target):
@@ -494,10 +498,17 @@ def project(framework: str) -> Path:
     folder = Path(_kept.enter_context(tempfile.TemporaryDirectory(prefix="project-")))
     answers = {"task": "image-to-image" if framework == "python" else "tabular"}
     if framework == "pytorch":  # the demo is a whole network; this file, weights alone
-        weights = folder / Ours.models[framework]
-        weights.write_bytes(b"")
+        weights = folder / "weights.safetensors"
+        header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+        weights.write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
         answers |= {"model_path": str(weights)}
     return generate(folder, framework=framework, **answers)
+
+
+@functools.cache
+def environment(framework: str) -> Path:
+    """Return the programs of a project's environment."""
+    return install(project(framework))
 
 
 _kept = contextlib.ExitStack()
@@ -596,10 +607,12 @@ def as_root(probe: Callable[[Target], Seen]) -> Callable[[Target], Seen]:
 
 PID_1 = ("unshare", "-pf")
 OFFLINE = ("unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+# It may read all, since the interpreter may lie in root's home, but write nothing.
 READ_ONLY = (
     "unshare", "-m", "sh", "-c",
-    'mount --bind "$TMPDIR" "$TMPDIR" && mount -o remount,ro,bind / && '
-    'exec setpriv --reuid 1000 --regid 1000 --clear-groups "$@"', "sh",
+    """mount --bind "$TMPDIR" "$TMPDIR" && mount -o remount,ro,bind / &&
+    exec setpriv --reuid 1000 --regid 1000 --clear-groups \\
+        --inh-caps +dac_read_search --ambient-caps +dac_read_search "$@" """, "sh",
 )  # fmt: skip
 SMALL_DISK = (
     "unshare", "-m", "sh", "-c",
@@ -672,11 +685,10 @@ def r4_dies(target: Target) -> Seen:
 def r5_a_thousand(target: Target) -> Seen:
     """So many are let in as may wait; the others are told, and nothing is lost."""
     with target.start(WEB_CONCURRENCY="1", QUEUE_SIZE="50", PREDICT_TIMEOUT="300") as app:
-        gate, answers, slowest = app.folder / "gate", [], 0.0
-        call = f"wait {gate}"
+        gate = app.folder / "gate"
         with ThreadPoolExecutor(1000) as pool:
-            calls = [pool.submit(app.call, call, 240) for _ in range(1000)]
-            seen, since, healthy = -1, time.monotonic(), True
+            calls = [pool.submit(app.call, f"wait {gate}", 240) for _ in range(1000)]
+            seen, since, healthy, slowest = -1, time.monotonic(), True, 0.0
             while time.monotonic() - since < 4:  # until no more are refused
                 start = time.monotonic()
                 healthy &= app.health().ok
@@ -686,20 +698,56 @@ def r5_a_thousand(target: Target) -> Seen:
                 time.sleep(0.1)
             gate.touch()
             answers = [call.result() for call in calls]
-    served, full = (sum(a.ok for a in answers), sum(a.status in (429, 503) for a in answers))
+    served = sum(answer.ok for answer in answers)
+    full = sum(answer.status in (429, 503) for answer in answers)
     text = f"{served} served, {full} told that it is full, {1000 - served - full} lost; "
     text += f"health {'always' if healthy else 'not always'} 200, {1000 * slowest:.0f} ms at most"
     return Seen(text, 51 <= served <= 53 and served + full == 1000 and healthy)
 
 
 def r6_abandoned(target: Target) -> Seen:
-    """Calls whose answers nobody reads do not fill the memory."""
+    """Calls whose answers nobody reads do not fill the memory, nor end the queue."""
+    return both(_abandoned(target), _old_session(target))
+
+
+def _abandoned(target: Target) -> Seen:
     with target.start() as app:
         sent = many(lambda _: app.post(target.predict, {"data": ["hello"]}), range(3000))
-        peak, after = app.memory("VmHWM"), app.call("hello", 90)
-    accepted = sum(answer.ok for answer in sent)
-    seen = f"{accepted} of 3,000 taken, {peak / MB:.0f} MB at most; next: {after}"
-    return Seen(seen, peak < ROOMY and after.ok)
+        peak = app.memory("VmHWM")
+        served = until(lambda: app.call("hello", 90).ok, 60)  # once the queue has room
+    taken = sum(answer.ok for answer in sent)
+    seen = f"{taken} of 3,000 taken, {peak / MB:.0f} MB at most, then "
+    return Seen(seen + ("served" if served else "not served"), peak < ROOMY and served)
+
+
+def _old_session(target: Target) -> Seen:
+    """A page that has been open for long waits while the 2,000th newer one comes.
+
+    Gradio 6.31 keeps 2,000 sessions. When it forgets one whose call waits, its queue ends.
+    """
+    with target.start(WEB_CONCURRENCY="1") as app:
+        function = next(
+            one["id"]
+            for one in json.loads(app.ask("GET", "/config").text)["dependencies"]
+            if one["api_name"] == "predict"
+        )
+
+        def join(session: str, text: str = "hello") -> bool:
+            body = {"data": [text], "fn_index": function, "session_hash": session}
+            return app.post(f"{API}/queue/join", body).ok
+
+        join("old")
+        for n in range(1999):
+            until(functools.partial(join, f"session {n}"), 20)
+        gate = app.folder / "gate"
+        for text in (f"wait {gate}", "first", "second"):
+            join("old", text)
+        app.has_called("wait")
+        join("new")
+        gate.touch()
+        app.has_called("second")
+        after = app.call("hello")
+    return Seen(f"after 2,000 sessions, next: {after}", after.ok)
 
 
 def r7_one_by_one(target: Target) -> Seen:
@@ -709,7 +757,9 @@ def r7_one_by_one(target: Target) -> Seen:
         before = app.memory()
         served = sum(answer.ok for answer in many(app.call, ["hello"] * 2500, 1))
         growth = app.memory() - before
-    return Seen(f"{served} of 2,500 served, {growth / MB:+.0f} MB", growth < 30 * MB > 0)
+    return Seen(
+        f"{served} of 2,500 served, {growth / MB:+.0f} MB", served == 2500 and growth < 30 * MB
+    )
 
 
 def r8_client_gone(target: Target) -> Seen:
@@ -778,13 +828,9 @@ def r11_no_picture(target: Target) -> Seen:
     with target.start("picture") as app:
         answers = {what: app.call_with_file(*file) for what, file in files.items()}
         after = app.call_with_file("a.jpg", photo)
-    told = {
-        what: bool(re.search("not a picture|not an image", answer.text))
-        for what, answer in answers.items()
-        if not answer.ok
-    }
+    told = [bool(re.search("not a picture|not an image", a.text)) for a in answers.values()]
     seen = ", ".join(f"{what}: {answer}" for what, answer in answers.items())
-    return Seen(seen, sum(told.values()) == len(files) and after.ok)
+    return Seen(seen, all(told) and after.ok)
 
 
 def r12_bomb(target: Target) -> Seen:
@@ -792,9 +838,9 @@ def r12_bomb(target: Target) -> Seen:
     with target.start("picture") as app:
         answer = app.call_with_file("bomb.png", png((13_000, 13_000), "1"), 120)
         peak, after = app.memory("VmHWM"), app.call_with_file("a.png", png())
-    refused = answer.status and not answer.ok
+    told = re.search("megapixels|too (?:large|big)", answer.text)
     seen = f"{answer}, {peak / MB:.0f} MB at most"
-    return Seen(seen, bool(refused and peak < ROOMY and after.ok))
+    return Seen(seen, bool(told and not answer.ok and peak < ROOMY and after.ok))
 
 
 DEEP = "[" * 5000 + "]" * 5000
@@ -913,47 +959,47 @@ def unknown_route(target: Target) -> Seen:
 # R15 to R17: strangers --------------------------------------------------------------------
 
 # {app}: the project's folder; {port}: that of another server on this computer.
-PATHS = """
-/gradio_api/file=/etc/passwd
-/gradio_api/file=../../../../../../etc/passwd
-/gradio_api/file=%2Fetc%2Fpasswd
-/gradio_api/file=/proc/self/environ
-/gradio_api/file=app.py
-/gradio_api/file={app}/app.py
-/gradio_api/file={app}/keys.txt
-/gradio_api/file={app}/.env
-/gradio_api/file={app}/./private/../keys.txt
-/gradio_api/file={tmp}/../app/keys.txt
-/gradio_api/file=file:///etc/passwd
-/gradio_api/file=http://127.0.0.1:{port}/
-/gradio_api/file=http://localhost:{port}/
-/gradio_api/file=http://169.254.169.254/latest/meta-data/
-/gradio_api/file//etc/passwd
-/file=/etc/passwd
-/file={app}/keys.txt
-/gradio_api/proxy=http://127.0.0.1:{port}/
-/gradio_api/proxy=http://169.254.169.254/latest/meta-data/
-/static/../../../../../../../../../etc/passwd
-/static/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc/passwd
-/assets/..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2fetc/passwd
-/svelte/../../../../../../../../../etc/passwd
-/gradio_api/custom_component/1/client/component/../../../../../../etc/passwd
-/gradio_api/stream/..%2f..%2f/1/1/playlist.m3u8
-""".split()
-INPUTS = """
-/etc/passwd
-../../../../../etc/passwd
-{app}/private.png
-{app}/.env
-{tmp}/../app/private.png
-http://127.0.0.1:{port}/a.png
-http://localhost:{port}/a.png
-http://[::ffff:127.0.0.1]:{port}/a.png
-http://0x7f000001:{port}/a.png
-http://2130706433:{port}/a.png
-http://169.254.169.254/latest/meta-data/
-file:///etc/passwd
-""".split()
+PATHS = [
+    "/gradio_api/file=/etc/passwd",
+    "/gradio_api/file=../../../../../../etc/passwd",
+    "/gradio_api/file=%2Fetc%2Fpasswd",
+    "/gradio_api/file=/proc/self/environ",
+    "/gradio_api/file=app.py",
+    "/gradio_api/file={app}/app.py",
+    "/gradio_api/file={app}/keys.txt",
+    "/gradio_api/file={app}/.env",
+    "/gradio_api/file={app}/./private/../keys.txt",
+    "/gradio_api/file={tmp}/../app/keys.txt",
+    "/gradio_api/file=file:///etc/passwd",
+    "/gradio_api/file=http://127.0.0.1:{port}/",
+    "/gradio_api/file=http://localhost:{port}/",
+    "/gradio_api/file=http://169.254.169.254/latest/meta-data/",
+    "/gradio_api/file//etc/passwd",
+    "/file=/etc/passwd",
+    "/file={app}/keys.txt",
+    "/gradio_api/proxy=http://127.0.0.1:{port}/",
+    "/gradio_api/proxy=http://169.254.169.254/latest/meta-data/",
+    "/static/../../../../../../../../../etc/passwd",
+    "/static/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+    "/assets/..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2fetc/passwd",
+    "/svelte/../../../../../../../../../etc/passwd",
+    "/gradio_api/custom_component/1/client/component/../../../../../../etc/passwd",
+    "/gradio_api/stream/..%2f..%2f/1/1/playlist.m3u8",
+]
+INPUTS = [
+    "/etc/passwd",
+    "../../../../../etc/passwd",
+    "{app}/private.png",
+    "{app}/.env",
+    "{tmp}/../app/private.png",
+    "http://127.0.0.1:{port}/a.png",
+    "http://localhost:{port}/a.png",
+    "http://[::ffff:127.0.0.1]:{port}/a.png",
+    "http://0x7f000001:{port}/a.png",
+    "http://2130706433:{port}/a.png",
+    "http://169.254.169.254/latest/meta-data/",
+    "file:///etc/passwd",
+]
 
 
 def r15_paths(target: Target) -> Seen:
@@ -971,8 +1017,11 @@ def r15_paths(target: Target) -> Seen:
         after = app.call_with_file("a.png", png())
     let_in = [path for path, answer in answers.items() if not 400 <= answer.status < 500]
     let_in += [str(value) for value, answer in calls if answer.ok]
-    texts = [answer.text for answer in (*answers.values(), *dict(enumerate(calls)).values())]
-    return Seen(str(texts), not let_in and after.ok)
+    told = [*answers.items(), *((str(value), answer) for value, answer in calls)]
+    let_in += [what for what, answer in told if re.search(f"root:x:|{SECRET}", answer.text)]
+    seen = f"{len(told)} probes, {len(set(let_in))} let in, {len(callers)} requests from the server"
+    seen += "".join(f"; `{what}`" for what in let_in[:3])
+    return Seen(seen.replace(str(app.folder), ""), not let_in and not callers and after.ok)
 
 
 FOREIGN = ("https://evil.example", "null", "http://localhost.evil.example", "http://127.0.0.1:1")
@@ -1016,7 +1065,7 @@ def _foreign(app: App, host: str) -> str:
 def r17_closed(target: Target) -> Seen:
     """What is the owner's alone: collected inputs, statistics, history, private functions."""
     closed = ["/monitoring", "/monitoring/summary", "/monitoring/x"]
-    closed += [f"{API}/{path}" for path in ("runs", "run-history/buckets", "vibe-code", "token")]
+    closed += [f"{API}/{path}" for path in ("runs", "run-history/buckets", "vibe-code")]
     with target.start() as app:
         answers = {path: app.ask("GET", path, timeout=5) for path in closed}
         config = json.loads(app.ask("GET", "/config").text)
@@ -1086,11 +1135,11 @@ def stop_before_download(target: Target) -> Seen:
 
 def stop_hung(target: Target) -> Seen:
     """SIGTERM while a prediction hangs: no longer than the grace that is set."""
-    with target.start(SHUTDOWN_GRACE="2", PREDICT_TIMEOUT="300") as app:
-        with ThreadPoolExecutor() as pool:
-            pool.submit(app.call, "hang", 15)
-            app.has_called("hang")
-            status = app.stop()
+    hangs = target.start(SHUTDOWN_GRACE="2", PREDICT_TIMEOUT="300")
+    with hangs as app, ThreadPoolExecutor() as pool:
+        pool.submit(app.call, "hang", 15)
+        app.has_called("hang")
+        status = app.stop()
     return Seen(f"hung: {ended(status)}", status in ENDED)
 
 
@@ -1128,15 +1177,23 @@ EVIL = b"cposix\nsystem\n(S'touch evil-ran'\ntR."
 
 
 def evil_skops() -> bytes:
-    """Return a file of skops' own format that names a function of the system."""
-    call = {"__class__": "system", "__module__": "posix", "__loader__": "FunctionNode",
-            "__id__": 1, "content": "touch evil-ran"}  # fmt: skip
-    schema = {"__class__": "partial", "__module__": "functools", "__loader__": "PartialNode",
-              "__id__": 2, "content": call, "protocol": 2, "_skops_version": "0.16.0"}  # fmt: skip
+    """Return a file of skops' own format that calls a function of the system."""
+
+    def node(module: str, name: str, loader: str, number: int, **more: object) -> dict:
+        named = {"__module__": module, "__class__": name, "__loader__": loader}
+        return named | {"__id__": number} | more
+
+    system = node("posix", "system", "TypeNode", 1)
+    command = node("builtins", "str", "JsonNode", 2, content='"touch evil-ran"', is_json=True)
+    given = node("builtins", "tuple", "TupleNode", 3, content=[system, command])
+    call = node("operator", "call", "OperatorFuncNode", 4, attrs=given, protocol=2)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as file:
-        file.writestr("schema.json", json.dumps(schema))
+        file.writestr("schema.json", json.dumps(call | {"_skops_version": "0.16.0"}))
     return out.getvalue()
+
+
+CAUSES = "No such file|not a zip file|deserializing header|rotobuf|ntrusted|LFS|pickle"
 
 
 def r21_bad_model(target: Target) -> Seen:
@@ -1144,16 +1201,199 @@ def r21_bad_model(target: Target) -> Seen:
     contents = {"missing": None, "empty": b"", "corrupt": b"\x93corrupt" * 99,
                 "a Git LFS pointer": POINTER, "an evil pickle": EVIL}  # fmt: skip
     cases = [(page, what, content) for page in target.models for what, content in contents.items()]
-    cases += [("scikit-learn", "evil", evil_skops())] * ("scikit-learn" in target.models)
+    if "scikit-learn" in target.models:
+        cases.append(("scikit-learn", "an evil .skops", evil_skops()))
     seen = many(lambda case: _bad_model(target, *case), cases, 1)
     bad = [one.text for one in seen if not one.good]
-    text = "; ".join(bad or (seen[0].text, seen[-1].text))
-    return Seen(f"{len(bad)} of {len(cases)} are not told so: {text}", not bad)
+    ran = sum("its code ran" in text for text in bad)
+    text = f"{len(bad)} of {len(cases)} not told in a line, code ran in {ran}; such as "
+    return Seen(text + (bad or [seen[0].text])[0], not bad)
 
 
 def _bad_model(target: Target, page: str, what: str, content: bytes | None) -> Seen:
     """Start with a model file like that."""
     name = target.models[page]
-    with target.start(page, ready=False) as app:
-        pass
-    return Seen(what + name, False)
+    with target.start(page, files={name: content}, ready=False) as app:
+
+        def told() -> bool:
+            state = app.ask("GET", target.ready, timeout=5)
+            return app.status(0) is not None or state.ok or "failed" in state.text
+
+        until(told, 60)
+        status, state = app.status(0), app.ask("GET", target.ready)
+        lives, lines = app.health().ok, app.log().strip().splitlines()
+        ran = (app.folder / "app" / "evil-ran").exists()
+    if status is None:
+        said = json.loads(state.text)["reason"] if state.status == 503 else f"{state}"
+        apart = state.status == 503 and lives
+    else:
+        said, apart = lines[-1], status == 1 and not any("Traceback" in line for line in lines)
+    clear = re.search(f"{Path(name).name}|{CAUSES}", said) and len(said.splitlines()) == 1
+    text = f"{name} is {what}: {ended(status)}, `{said[:100]}`" + ", its code ran" * ran
+    return Seen(text.replace("|", "/"), bool(apart and clear and not ran))
+
+
+def r22_port(target: Target) -> Seen:
+    """A port that is not set, none, or taken: the default or a line, never another port."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        busy = str(taken.getsockname()[1])
+        cases = {"unset": None, "empty": "", "`abc`": "abc", "99999": "99999", "taken": busy}
+        return both(*(_port(target, *case) for case in cases.items()))
+
+
+def busy_port(target: Target) -> Seen:
+    """R22 for a server of models."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return _port(target, "taken", str(taken.getsockname()[1]))
+
+
+def _port(target: Target, what: str, port: str | None) -> Seen:
+    """Start on a port like that."""
+    with socket.socket() as s:
+        free = s.connect_ex(("127.0.0.1", 7860)) != 0
+    with target.start(ready=False, **{target.port: port}) as app:
+        until(lambda: app.status(0) is not None or app.listening(), 60)
+        status, ports = app.status(0), app.listening()
+        lines = app.log().strip().splitlines() or [""]
+    if ports:
+        return Seen(f"{what}: serves on {min(ports)}", not port and ports == {7860})
+    told = status and re.search("port|address", lines[-1], re.IGNORECASE)
+    good = told and "Traceback (most" not in " ".join(lines) and (port or not free)
+    return Seen(f"{what}: {ended(status)}, `{lines[-1][:80]}`", bool(good))
+
+
+@as_root
+def r23_disk(target: Target) -> Seen:
+    """A file system that is read-only but for TMPDIR, no home, no rights; a full disk."""
+    with target.start("picture", READ_ONLY, HOME=None) as app:
+        served = app.call_with_file("a.png", png())
+    with target.start(wrap=SMALL_DISK, MAX_UPLOAD_MB="50") as app:
+        full = app.upload(("a.bin", bytes(5 * MB)))
+        healthy, after = app.health(), app.call("hello")
+    seen = f"read-only: {served}; full: {full}, next: {after}"
+    return Seen(seen, served.ok and full.status >= 400 and healthy.ok and after.ok)
+
+
+def r24_offline(target: Target) -> Seen:
+    """A proxy that is dead, and no network at all: the app needs none, and asks for none."""
+    with listener() as (port, callers):
+        proxy = f"http://127.0.0.1:{port}"
+        names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+        proxies = {name: proxy for upper in names for name in (upper, upper.lower())}
+        dead = _boots(target, (), **proxies)
+    seen = [
+        Seen(f"dead proxy: {dead}, asked {len(callers)} times", dead == "answered" and not callers)
+    ]
+    if not os.geteuid():
+        alone = _boots(target, OFFLINE)
+        seen.append(Seen(f"no network: {alone}", alone == "answered"))
+    return both(*seen)
+
+
+def _boots(target: Target, wrap: tuple[str, ...], **variables: str) -> str:
+    """Start, call, look again after a while: a check of itself may end an app."""
+    try:
+        with target.start(wrap=wrap, **variables) as app:
+            app.call("hello")
+            status = app.status(5)
+            return f"{app.call('hello')}" if status is None else ended(status)
+    except AssertionError:
+        return "does not start"
+
+
+def r25_files(target: Target) -> Seen:
+    """What visitors send, and what is made of it, is deleted once it is old."""
+    photo = photograph(400, 600)
+    with target.start("picture", BRIEFLY="1") as app:
+        before = app.stored()
+        served = sum(app.call_with_file(f"{n}.jpg", photo + bytes(n)).ok for n in range(4))
+        stored = app.stored()
+        until(lambda: app.stored() <= before, 20)
+        left = app.stored() - before
+        after = app.call_with_file("a.png", png())
+    seen = f"{(stored - before) // 1000} kB of {served} calls, later {left // 1000} kB"
+    return Seen(seen, stored > before >= before + left and served == 4 and after.ok)
+
+
+def r26_connections(target: Target) -> Seen:
+    """400 connections that send half a request, 300 open pages: others are served."""
+    with target.start() as app, contextlib.ExitStack() as stack:
+        requests = ["GET / HTTP/1.1\r\nHost: 127."] * 400
+        requests += [
+            f"GET {API}/heartbeat/{n} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" for n in range(300)
+        ]
+        for request in requests:
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", app.port), 10))
+            sock.sendall(request.encode())
+        start = time.monotonic()
+        healthy = app.health()
+        seconds, after = time.monotonic() - start, app.call("hello", 10)
+    # A second is the ideal, and of a machine without other work.
+    seen = f"health {healthy.status or 'no answer'} in {seconds:.2f} s; next: {after}"
+    return Seen(seen, healthy.ok and after.ok and seconds < 3)
+
+
+ROWS = [
+    Row(
+        "R1",
+        "predict raises",
+        "a reference for the log, no text of the error, next served",
+        r1_raises,
+    ),
+    Row("R2", "predict calls sys.exit, or is interrupted", "as R1", r2_ends),
+    Row("R3", "predict hangs", "the caller told, next served, health 503 after some", r3_hangs),
+    Row(
+        "R4",
+        "the process is ended under a call",
+        "a status, for a new start; or served on",
+        r4_dies,
+    ),
+    Row(
+        "R5",
+        "1,000 calls at once",
+        "the queue's size let in, others told, none lost",
+        r5_a_thousand,
+    ),
+    Row("R6", "3,000 calls, answers not read", "under 256 MB, next served", r6_abandoned),
+    Row("R7", "2,500 calls one by one", "under 30 MB more", r7_one_by_one),
+    Row("R8", "client gone, queued or running", "not run; its place is free", r8_client_gone),
+    Row("R9", "upload over the limit", "413, nothing on disk", r9_upload),
+    Row("R10", "JSON over the limit", "413", r10_body),
+    Row("R11", "corrupt, empty, text and svg as a picture", "told that it is none", r11_no_picture),
+    Row(
+        "R12",
+        "picture of 20 KB and 169 megapixels",
+        "told that it is too large; under 256 MB",
+        r12_bomb,
+    ),
+    Row("R13", "malformed bodies", "4xx or a message, never 500", r13_malformed),
+    Row("R14", "function, event, path unknown", "404, no flood in the log", r14_unknown),
+    Row("R15", "paths and addresses not for visitors", "4xx, nothing read or asked", r15_paths),
+    Row("R16", "foreign Origin, null, foreign Host", "not let read or call; 400", r16_origins),
+    Row("R17", "flagging, statistics, private functions", "closed", r17_closed),
+    Row("R18", "SIGTERM idle, in flight, hung", "ends in 10 s; answers arrive", r18_sigterm),
+    Row("R19", "SIGTERM as process 1", "ends in 10 s", r19_as_process_1),
+    Row("R20", "SIGTERM while the model loads", "ends at once, status not 0", r20_while_loading),
+    Row(
+        "R21", "model file missing, corrupt, evil", "a line says so, no code is run", r21_bad_model
+    ),
+    Row("R22", "port unset, empty, none, taken", "the default or a line; no other", r22_port),
+    Row("R23", "read-only, no home, no rights; disk full", "serves; told, and goes on", r23_disk),
+    Row("R24", "dead proxy, no network", "serves, asks nobody", r24_offline),
+    Row("R25", "files of visitors", "deleted after a time", r25_files),
+    Row("R26", "400 half requests, 300 open pages", "others served in a second", r26_connections),
+]
+# The rows that any server of models can be held to.
+PEER_ROWS = [
+    *ROWS[:1],
+    Row("R2a", "predict calls sys.exit", "as R1", functools.partial(survives, what="exit")),
+    Row("R2b", "predict is interrupted", "as R1", functools.partial(survives, what="interrupt")),
+    *ROWS[2:5],
+    *ROWS[9:10],
+    Row("R13", "wrong JSON", "4xx", wrong_json),
+    Row("R14", "route unknown", "404", unknown_route),
+    Row("R18a", "SIGTERM idle", "ends in 10 s", stop_idle),
+    Row("R18b", "SIGTERM in flight", "the answer arrives", stop_in_flight),
+    Row("R18c", "SIGTERM while one hangs", "ends in 10 s", stop_hung),
+    Row("R22", "port taken", "a line; no other port", busy_port),
+]

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from . import doors, environment, files, logs, metrics
 from .health import Health
 from .predictions import Predictions
+from .sessions import Sessions
 from .settings import MB, Settings
 from .shutdown import Shutdown
 
@@ -39,7 +40,7 @@ def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
     logs.start()
     predictions = Predictions(settings.workers, settings.predict_timeout)
     predictions.guard(demo)
-    health = Health(load, predictions)
+    health = Health(demo, load, predictions)
     gate = doors.Doors(demo, settings)
     shutdown = Shutdown(demo, gate, health, predictions)
     signal.signal(signal.SIGTERM, shutdown)
@@ -48,6 +49,7 @@ def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
         default_concurrency_limit=settings.workers,
         api_open=False,  # /run would go past the queue
     )
+    demo._queue.pending_messages_per_session = Sessions(demo)
     routes = [Route("/healthz", health.healthz), Route("/readyz", health.readyz)]
     if settings.metrics:
         metrics.watch(metrics.queued, lambda: len(demo._queue))
@@ -58,7 +60,7 @@ def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
     @contextlib.asynccontextmanager
     async def lifespan(app: gr.routes.App) -> AsyncIterator[None]:
         gate.around(app)
-        async with files.swept():
+        async with files.swept(demo):
             yield
 
     try:

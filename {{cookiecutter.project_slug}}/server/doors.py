@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from http.cookies import SimpleCookie
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import gradio as gr
 from starlette.datastructures import Headers, MutableHeaders
@@ -98,9 +98,8 @@ class Doors:
             await self._next(scope, receive, answer)
         except Refusal as refusal:
             await refusal.response(scope, receive, answer)
-        except Exception as error:  # noqa: BLE001, whatever it is
-            if not ended:  # a stream broke: else `broken` has answered
-                failed("An answer broke off", error)
+        except Exception:  # noqa: BLE001, `broken` has logged it
+            if not ended:  # a stream that broke
                 await send({"type": "http.response.body", "body": b""})
         finally:
             self.open -= waits
@@ -136,6 +135,9 @@ class Doors:
             self._check_rate(self._logins, scope)
         elif path.startswith(API + "call/"):
             self._check_event(path.rstrip("/").rpartition("/")[2])
+        elif path == API + "queue/data":
+            session = parse_qs(scope["query_string"].decode("latin-1"))
+            self._check_event("".join(session.get("session_hash", ())))
 
     def _is_ours(self, host: str | None) -> bool:
         """Tell whether a request is for this app, where its names are known."""
@@ -178,7 +180,10 @@ class Doors:
         raise Refusal(404, f"There is no function {name!r}.")
 
     def _check_event(self, event: str) -> None:
-        """Refuse an answer that nobody waits for: Gradio would break off instead."""
+        """Refuse to stream what there is not, by the id of a call or a session.
+
+        Gradio would begin an answer, and break off.
+        """
         queue = self._demo._queue
         known = event in queue.event_ids_to_events
         known |= event in queue.pending_messages_per_session

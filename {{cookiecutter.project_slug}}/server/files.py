@@ -8,6 +8,8 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import gradio as gr
+
 KEPT = 30 * 60  # seconds
 SWEPT = 60  # seconds between two looks
 
@@ -18,11 +20,11 @@ FOLDER = Path(os.environ["GRADIO_TEMP_DIR"])
 
 
 @contextlib.asynccontextmanager
-async def swept() -> AsyncIterator[None]:
+async def swept(demo: gr.Blocks) -> AsyncIterator[None]:
     """Delete files once they are old, those of an upload that broke off too."""
     # The page's own, such as its examples, are there before the first visitor.
     own = set(FOLDER.rglob("*"))
-    task = asyncio.create_task(_sweep(own))
+    task = asyncio.create_task(_sweep(demo, own))
     try:
         yield
     finally:
@@ -34,16 +36,20 @@ def delete_all() -> None:
     _ours.cleanup()
 
 
-def delete_old(own: set[Path]) -> None:
+def delete_old(own: set[Path]) -> set[str]:
     """Delete the files that were last used too long ago, but for the page's own."""
-    oldest = time.time() - KEPT
+    oldest, deleted = time.time() - KEPT, set()
     for path in set(FOLDER.rglob("*")) - own:
         with contextlib.suppress(OSError):  # gone, or a folder that is not empty
             if path.stat().st_ctime < oldest:
                 path.rmdir() if path.is_dir() else path.unlink()
+                deleted.add(str(path))
+    return deleted
 
 
-async def _sweep(own: set[Path]) -> None:
+async def _sweep(demo: gr.Blocks, own: set[Path]) -> None:
     while True:
         await asyncio.sleep(SWEPT)
-        await asyncio.to_thread(delete_old, own)
+        deleted = await asyncio.to_thread(delete_old, own)
+        for known in demo.temp_file_sets:  # Gradio would keep the names for ever
+            known -= deleted

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
+import gradio as gr
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
@@ -20,7 +21,10 @@ logger = logging.getLogger(__name__)
 class Health:
     """Load the model in the background, and answer those who ask how it goes."""
 
-    def __init__(self, load: Callable[[], object], predictions: Predictions) -> None:
+    def __init__(
+        self, demo: gr.Blocks, load: Callable[[], object], predictions: Predictions
+    ) -> None:
+        self._demo = demo
         self._load = load
         self._predictions = predictions
         self._state = {"status": "loading"}
@@ -61,6 +65,8 @@ class Health:
         if self._predictions.exhausted:
             stuck = self._predictions.stuck
             return JSONResponse({"status": "stuck", "predictions": stuck}, 503)
+        if self._demo._queue.stopped:
+            return JSONResponse({"status": "the queue has ended"}, 503)
         return JSONResponse({"status": "ok"})
 
     def readyz(self, request: Request) -> JSONResponse:

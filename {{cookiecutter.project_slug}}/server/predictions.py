@@ -13,12 +13,18 @@ from typing import Any
 
 import anyio
 import gradio as gr
+from PIL import Image
 
 from . import metrics
 
 logger = logging.getLogger(__name__)
 
 RESTART_AFTER = 30  # seconds: time for a health check to see why
+# What a visitor can do something about, found before the app's own function is asked.
+MISTAKES = {
+    Image.UnidentifiedImageError: "This is not a picture that can be read.",
+    Image.DecompressionBombError: "This picture is too large.",
+}
 
 
 class Predictions:
@@ -94,7 +100,7 @@ class Predictions:
         self._running.add(job)
         try:
             return function(*values)
-        except gr.Error:
+        except gr.Error:  # for the visitor
             raise
         except BaseException as error:  # sys.exit would end the event loop
             raise failed("The prediction failed", error) from error
@@ -113,10 +119,13 @@ class Predictions:
             try:
                 output = await process(block_fn, *args, **kwargs)
                 outcome = "ok"
-            except gr.Error:
+            except gr.Error as error:
+                error.print_exception = False  # the log has what it needs
                 raise
             except Exception as error:
                 outcome = "refused"
+                if mistake := MISTAKES.get(type(error.__cause__)):
+                    raise gr.Error(mistake, print_exception=False) from None
                 raise failed("The input is not what the app takes", error) from error
             else:
                 return output

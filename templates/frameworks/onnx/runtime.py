@@ -33,7 +33,7 @@ class Model:
 
     def __init__(self, path: Path) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", 0))
+        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
         self._session = onnxruntime.InferenceSession(path, options, PROVIDERS)
         declared = self._session.get_inputs()[0]
         self._name, self._dtype = declared.name, DTYPES[declared.type]
