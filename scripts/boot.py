@@ -17,11 +17,9 @@ from pathlib import Path
 
 import httpx
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
-
-from images import Container, Engine  # noqa: E402
-from running import free_port  # noqa: E402
+from local_extensions.catalog import ROOT
+from tests.images import Container, Engine
+from tests.running import free_port
 
 NAIVE = """\
 FROM {base}

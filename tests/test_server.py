@@ -291,7 +291,7 @@ def test_steady_load(bake):
     with serving(bake(**STORY_A)) as url:
         port = int(url.rpartition(":")[2])
         (process,) = {c.pid for c in psutil.net_connections("tcp") if _listens(c, port)}
-        end = time.monotonic() + 60 * float(os.environ.get("SOAK_MINUTES", 3))
+        end = time.monotonic() + 60 * float(os.environ.get("SOAK_MINUTES", "3"))
         while time.monotonic() < end:
             answers = ask(url, photos, 8)
             lost += [answer for answer in answers if isinstance(answer, Exception)]
