@@ -65,6 +65,7 @@ def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
 
     try:
         demo.launch(
+            prevent_thread_lock=True,
             server_port=settings.port,
             share=args.share,
             auth=doors.login(settings),
@@ -80,6 +81,9 @@ def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
                 "max_body_size": settings.max_upload_mb * MB + MB,
             },
         )
+        # uvicorn's 5 s end many a connection just as its client, or a proxy, uses it again.
+        demo.server.config.timeout_keep_alive = 75
+        demo.block_thread()
     except OSError:
         taken = f"Port {settings.port} is taken or cannot be had"
         sys.exit(f"{taken}: set PORT to another.")
