@@ -2,7 +2,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := build/demo
 
-.PHONY: demo test test-fast lock runtimes demos prompts bench verify-footprint
+.PHONY: demo test test-fast lock runtimes demos prompts bench boot faults verify-footprint
 
 demo: $(VENV)/installed  ## generate the default project and serve it
 	rm -rf $(DEMO)
@@ -32,6 +32,12 @@ prompts: $(VENV)/installed  ## write the prompts again, after a change of the da
 
 bench: $(VENV)/installed  ## print the figures that the README quotes
 	$(BIN)/python scripts/bench.py
+
+boot: $(VENV)/installed  ## time a container's boot beside the usual Dockerfile's
+	$(BIN)/python -m scripts.boot
+
+faults: $(VENV)/installed  ## do every fault to a plain app, to ours and to LitServe
+	$(BIN)/python -m scripts.faults
 
 verify-footprint: $(VENV)/installed  ## build and boot projects, and compare with preflight
 	$(BIN)/python -m scripts.verify_footprint

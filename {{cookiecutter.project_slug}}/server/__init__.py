@@ -63,6 +63,7 @@ def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
         async with files.swept(demo):
             yield
 
+    demo.enable_monitoring = False  # `launch` does so too, once it serves
     try:
         demo.launch(
             prevent_thread_lock=True,
