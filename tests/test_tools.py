@@ -174,6 +174,20 @@ def test_client_gives_up(client, site):
     assert client.why(caught.value) == "ReadTimeout: timed out"
 
 
+def test_bench_draws_a_chart(project):
+    spec = importlib.util.spec_from_file_location("bench", project / "tools" / "bench.py")
+    bench = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(project / "tools")
+        spec.loader.exec_module(bench)
+    drawn = bench.chart({"a": [0.1] * 19 + [0.2], "b": [], "c": [0.1, 0.15, 0.2, 0.3]})
+    near, none, far, scale = drawn.splitlines()
+    assert near.split() == ["a", "█" + "░" * 10]  # all but one as fast as the fastest
+    assert none == "b"
+    assert far.split() == ["c", "░" * 8 + "█" * 12] and far.index("░") == near.index("█")
+    assert scale.endswith("0.300 s")
+
+
 def test_bench_counts_a_failure_for_each_run(tool, site):
     url = f"{site}/refused"
     run = tool("bench", url, "--runs", "3")

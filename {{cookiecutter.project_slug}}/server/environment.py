@@ -31,6 +31,8 @@ def prepare() -> None:
         os.environ.setdefault(name, str(cores()))
     if any(name in os.environ for name in BEHIND_A_PROXY):
         os.environ.setdefault("FORWARDED_ALLOW_IPS", PROXIES)
+    if "SPACES_ZERO_GPU" in os.environ:  # a call waits for a GPU there
+        os.environ.setdefault("PREDICT_TIMEOUT", "300")
     for name in ("NO_PROXY", "no_proxy"):  # Gradio asks itself whether it is up
         others = os.environ.get(name)
         os.environ[name] = ",".join(
