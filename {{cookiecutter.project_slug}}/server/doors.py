@@ -28,7 +28,10 @@ CALLS = tuple(API + name for name in ("call/", "queue/join", "run/", "api/"))
 UNUSED = tuple(API + name for name in ("proxy=", "vibe-", "undo-vibe-", "dev/"))
 # What a page needs before anybody has logged in.
 OPEN = tuple(API + name for name in ("startup-events", "app_id", "user", "login_check"))
-QUIET = ("/assets/", "/static/", "/healthz", "/readyz", "/metrics", "/favicon.ico")
+# Of an app that is for this computer and share links; Gradio asks itself by one.
+LOCAL = ("127.0.0.1", "localhost", "::1", "*.gradio.live")
+PROBES = ("/healthz", "/readyz", "/metrics")  # which may ask by any address
+QUIET = (*PROBES, "/assets/", "/static/", "/favicon.ico")
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "strict-origin-when-cross-origin",
@@ -55,7 +58,9 @@ class Doors:
         self._calls = Rate(settings.rate_limit)
         self._uploads = Rate(settings.rate_limit)
         self._logins = Rate(LOGINS_A_MINUTE)
-        self._hosts = _local_hosts() + settings.allowed_hosts
+        is_local = os.environ.get("GRADIO_SERVER_NAME", LOCAL[0]) in LOCAL
+        checked = is_local or settings.allowed_hosts
+        self._hosts = LOCAL + settings.allowed_hosts if checked else ()
         self.closed = False  # to new calls
         self.open = 0  # requests that are being answered
         self.last = 0.0  # when the latest was answered, time.monotonic()
@@ -114,7 +119,7 @@ class Doors:
         """
         path, changes = scope["path"], scope["method"] not in ("GET", "HEAD", "OPTIONS")
         for name in ("host", "x-forwarded-host"):
-            if not self._is_ours(headers.get(name)):
+            if not (path in PROBES or self._is_ours(headers.get(name))):
                 raise Refusal(400, "This app has another name: see ALLOWED_HOSTS.")
         origin = headers.get("origin")
         if changes and origin and not self._is_welcome(origin, headers):
@@ -262,13 +267,6 @@ def login(settings: Settings) -> Callable[[str, str], bool] | None:
         return None
     right = f"{settings.app_username}\0{settings.app_password}".encode()
     return lambda *given: hmac.compare_digest("\0".join(given).encode(), right)
-
-
-def _local_hosts() -> tuple[str, ...]:
-    """Return the names of an app that serves this computer only, or none: all."""
-    if os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1") in ("127.0.0.1", "localhost"):
-        return ("localhost", "127.0.0.1", "::1", "*.gradio.live")
-    return ()
 
 
 async def not_found(request: Request, error: Exception) -> JSONResponse:
