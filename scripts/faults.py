@@ -2,13 +2,14 @@
 
     python -m scripts.faults [--only ROW ...]
 
-Writes docs/faults.md. It needs Linux, root for a few rows, and what the slow tests need.
+Writes docs/faults.md, or puts these rows into it. It needs Linux, root for a few rows, and what the slow tests need.
 """
 
 import argparse
 import datetime
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,8 +24,8 @@ PAGE = """\
 # What goes wrong, and what happens then
 
 `python -m scripts.faults` does each fault to a plain template or app, as a beginner writes
-it, and to what this template makes, in one run, and writes this page. It was last run on
-{date}, on {machine}, with Python {python}, Gradio {gradio} and cookiecutter {cookiecutter}.
+it, and to what this template makes, side by side, and writes this page; `--only R5` does a
+row again. It was last run on {date}, on {machine}, with Python {python}, Gradio {gradio} and cookiecutter {cookiecutter}.
 The rows are in `tests/faults/`; `tests/test_faults.py` holds the template to them.
 
 **no** is what is neither the ideal nor as good. Good: {score}.
@@ -39,6 +40,7 @@ smallest server of its README, in the same run. Good: {peer_score}.
 {peer_table}
 """
 
+TARGET = ROOT / "docs" / "faults.md"
 Given = Callable[[], AbstractContextManager]
 FAILURES = (AssertionError, LookupError, OSError, ValueError, subprocess.SubprocessError)
 Results = list[tuple[Row, dict[str, Seen]]]
@@ -84,6 +86,28 @@ def score(results: Results) -> str:
     return ", ".join(f"{name} {number} of {len(results)}" for name, number in good.items())
 
 
+def put_into_page(results: Results, peer_results: Results) -> None:
+    """Replace rows of the page's two tables, and count again."""
+    first, heading, second = TARGET.read_text("utf-8").partition("## Beside")
+    parts = [(first, results), (second, peer_results)]
+    TARGET.write_text(heading.join(replaced(part, done) for part, done in parts), "utf-8")
+
+
+def replaced(page: str, results: Results) -> str:
+    """Return a part of the page with these rows in its table, and with its new score."""
+    lines = page.splitlines(keepends=True)
+    for row, seen in results:
+        (at,) = (n for n, line in enumerate(lines) if line.startswith(f"| {row.name} |"))
+        lines[at] = table([(row, seen)]).splitlines()[-1] + "\n"
+    rows = [line.strip("| \n").split(" | ") for line in lines if line.startswith("| ")]
+    columns = zip(*(row[3:] for row in rows if row[0] != "---"), strict=True)
+    counted = ", ".join(
+        f"{name} {sum(text.startswith('yes') for text in seen)} of {len(seen)}"
+        for name, *seen in columns
+    )
+    return re.sub(r"Good: .*\.", f"Good: {counted}.", "".join(lines))
+
+
 def installed(programs: Path, package: str) -> str:
     """Return the version of a package in an environment."""
     code = f"from importlib.metadata import version; print(version('{package}'))"
@@ -94,7 +118,7 @@ def main() -> None:
     """Do the faults, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "--only", metavar="ROW", nargs="+", help="these rows; the page is not written"
+        "--only", metavar="ROW", nargs="+", help="do these rows, and put them into the page"
     )
     only = parser.parse_args().only
 
@@ -108,6 +132,7 @@ def main() -> None:
     peers = {"LitServe": served.PEER, "ours": served.OURS}
     peer_results = see_all(chosen(served.PEER_ROWS), peers)
     if only:
+        put_into_page(results, peer_results)
         return
     page = PAGE.format(
         date=datetime.date.today(),
@@ -121,7 +146,7 @@ def main() -> None:
         peer_score=score(peer_results),
         peer_table=table(peer_results),
     )
-    (ROOT / "docs" / "faults.md").write_text(page, "utf-8")
+    TARGET.write_text(page, "utf-8")
 
 
 if __name__ == "__main__":
