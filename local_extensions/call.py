@@ -32,7 +32,7 @@ def unknown() -> Iterator[str]:
         return
     asked = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
     questions = [question for question in asked if question[0] != "_"]
-    for name in [name for name in given if name not in asked]:
+    for name in filter(lambda name: name not in asked, given):
         import difflib  # not needed by those who spell well
 
         near = difflib.get_close_matches(name, questions, 1)

@@ -9,15 +9,13 @@ run by itself in a container that is up: Python, Gradio's import, the rest of th
 import argparse
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import httpx
 
-from local_extensions.catalog import ROOT
+from scripts.runtimes import generate
 from tests.images import Container, Engine
 from tests.running import free_port
 
@@ -29,20 +27,12 @@ COPY . .
 RUN pip install --no-cache-dir --no-compile -r requirements.txt
 CMD ["python", "app.py"]
 """
+STORY_A = {"task": "image-to-image", "framework": "python", "platform": "docker"}
 STEPS = {
     "Python starts": "pass",
     "Gradio is imported": "import gradio",
     "the app is imported, its page built": "import app",
 }
-
-
-def generate(folder: Path, python: str) -> Path:
-    """Return story A's project for Docker."""
-    answers = ("task=image-to-image", "framework=python", "platform=docker")
-    command = [sys.executable, "-m", "cookiecutter", "--no-input", "-o", folder, ROOT]
-    command += [*answers, f"python_version={python}"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return next(folder.iterdir())
 
 
 def boot(engine: Engine, image: str) -> float:
@@ -76,7 +66,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     engine = Engine()
     with tempfile.TemporaryDirectory() as folder:
-        ours = generate(Path(folder, "ours"), engine.python_version)
+        ours = generate(Path(folder), python_version=engine.python_version, **STORY_A)
         naive = shutil.copytree(ours, Path(folder, "naive"))
         (naive / "Dockerfile").write_text(NAIVE.format(base=engine.base))
         engine.build(ours, "boot-ours")

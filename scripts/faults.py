@@ -80,10 +80,14 @@ def table(results: Results) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def score(results: Results) -> str:
-    """Say how many rows are good for each target."""
-    good = {name: sum(seen[name].good for _, seen in results) for name in results[0][1]}
-    return ", ".join(f"{name} {number} of {len(results)}" for name, number in good.items())
+def score(lines: list[str]) -> str:
+    """Say how many rows of a table are good for each target."""
+    rows = [line.strip("| \n").split(" | ") for line in lines if line.startswith("| ")]
+    columns = zip(*(row[3:] for row in rows if row[0] != "---"), strict=True)
+    return ", ".join(
+        f"{name} {sum(text.startswith('yes') for text in seen)} of {len(seen)}"
+        for name, *seen in columns
+    )
 
 
 def put_into_page(results: Results, peer_results: Results) -> None:
@@ -99,13 +103,7 @@ def replaced(page: str, results: Results) -> str:
     for row, seen in results:
         (at,) = (n for n, line in enumerate(lines) if line.startswith(f"| {row.name} |"))
         lines[at] = table([(row, seen)]).splitlines()[-1] + "\n"
-    rows = [line.strip("| \n").split(" | ") for line in lines if line.startswith("| ")]
-    columns = zip(*(row[3:] for row in rows if row[0] != "---"), strict=True)
-    counted = ", ".join(
-        f"{name} {sum(text.startswith('yes') for text in seen)} of {len(seen)}"
-        for name, *seen in columns
-    )
-    return re.sub(r"Good: .*\.", f"Good: {counted}.", "".join(lines))
+    return re.sub(r"Good: .*\.", f"Good: {score(lines)}.", "".join(lines))
 
 
 def installed(programs: Path, package: str) -> str:
@@ -134,6 +132,7 @@ def main() -> None:
     if only:
         put_into_page(results, peer_results)
         return
+    rows, peer_rows = table(results), table(peer_results)
     page = PAGE.format(
         date=datetime.date.today(),
         machine=f"{platform.system()} {platform.machine()} with {os.cpu_count()} cores",
@@ -141,10 +140,10 @@ def main() -> None:
         gradio=installed(served.environment("python"), "gradio"),
         cookiecutter=version("cookiecutter"),
         litserve=installed(served.litserve(), "litserve"),
-        score=score(results),
-        table=table(results),
-        peer_score=score(peer_results),
-        peer_table=table(peer_results),
+        score=score(rows.splitlines()),
+        table=rows,
+        peer_score=score(peer_rows.splitlines()),
+        peer_table=peer_rows,
     )
     TARGET.write_text(page, "utf-8")
 

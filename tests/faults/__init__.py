@@ -16,6 +16,11 @@ class Seen:
     good: bool
 
 
+def both(*seen: Seen) -> Seen:
+    """Join what was seen."""
+    return Seen("; ".join(each.text for each in seen), all(each.good for each in seen))
+
+
 @dataclass(frozen=True)
 class Row:
     """A fault.

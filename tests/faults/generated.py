@@ -32,7 +32,7 @@ import yaml
 
 from local_extensions.catalog import CATALOG, PLATFORMS, ROOT
 
-from . import Row, Seen
+from . import Row, Seen, both
 
 Answers = dict[str, str]
 
@@ -448,11 +448,6 @@ def in_each(target: Target, questions: Iterable[str], values: Iterable[str], *go
         run = desk.generate(**(marks(target) | given))
         outcomes[f"{question}={short(value)}"] = outcome(desk, run, given)
     return summary(outcomes, *good)
-
-
-def both(*seen: Seen) -> Seen:
-    """Join what was seen."""
-    return Seen("; ".join(each.text for each in seen), all(each.good for each in seen))
 
 
 # Hostile answers --------------------------------------------------------------------------

@@ -35,7 +35,7 @@ from PIL import Image
 from scripts.runtimes import generate
 from tests.running import BUILD, clean_environment, free_port, install, photograph
 
-from . import Row, Seen
+from . import Row, Seen, both
 
 SECRET = "the-owner-keeps-this"
 MB = 1_000_000
@@ -641,11 +641,6 @@ def survives(target: Target, what: str) -> Seen:
     told = failed.status and not failed.ok
     seen = f"{what}: {failed}; health {healthy.status or 'no answer'}; next: {after}"
     return Seen(seen, bool(told and healthy.ok and after.ok))
-
-
-def both(*seen: Seen) -> Seen:
-    """Put together what was seen of several faults."""
-    return Seen("; ".join(s.text for s in seen), all(s.good for s in seen))
 
 
 def r2_ends(target: Target) -> Seen:

@@ -52,9 +52,9 @@ def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
     demo._queue.pending_messages_per_session = Sessions(demo)
     routes = [Route("/healthz", health.healthz), Route("/readyz", health.readyz)]
     if settings.metrics:
-        metrics.watch(metrics.queued, lambda: len(demo._queue))
-        metrics.watch(metrics.running, lambda: predictions.running)
-        metrics.watch(metrics.stuck, lambda: predictions.stuck)
+        metrics.queued.set_function(lambda: len(demo._queue))
+        metrics.running.set_function(lambda: predictions.running)
+        metrics.stuck.set_function(lambda: predictions.stuck)
         routes.append(Route("/metrics", metrics.show))
 
     @contextlib.asynccontextmanager

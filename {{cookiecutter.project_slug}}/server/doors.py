@@ -7,8 +7,8 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from http.cookies import SimpleCookie
-from urllib.parse import parse_qs, urlsplit
+from functools import partial
+from urllib.parse import urlsplit
 
 import gradio as gr
 from starlette.datastructures import Headers, MutableHeaders
@@ -125,7 +125,7 @@ class Doors:
         if changes and origin and not self._is_welcome(origin, headers):
             raise Refusal(403, "Pages of this origin may not: see ALLOWED_ORIGINS.")
         closed = self.settings.app_username and not path.startswith(OPEN)
-        if closed and path.startswith(API) and not self._has_logged_in(headers):
+        if closed and path.startswith(API) and not self._has_logged_in(Request(scope)):
             raise Refusal(401, "Log in first.")
         if path.startswith(UNUSED):
             raise Refusal(404, "This part of Gradio is closed: see server/doors.py.")
@@ -141,8 +141,8 @@ class Doors:
         elif path.startswith(API + "call/"):
             self._check_event(path.rstrip("/").rpartition("/")[2])
         elif path == API + "queue/data":
-            session = parse_qs(scope["query_string"].decode("latin-1"))
-            self._check_event("".join(session.get("session_hash", ())))
+            session = Request(scope).query_params.get("session_hash", "")
+            self._check_event(session)
 
     def _is_ours(self, host: str | None) -> bool:
         """Tell whether a request is for this app, where its names are known."""
@@ -161,11 +161,11 @@ class Doors:
         own = {headers.get("host"), os.environ.get("SPACE_HOST")}
         return "*" in self.settings.allowed_origins or urlsplit(origin).netloc in own
 
-    def _has_logged_in(self, headers: Headers) -> bool:
-        cookies = SimpleCookie(headers.get("cookie", ""))
-        names = (f"access-token-{self._app.cookie_id}",)
-        names += (f"access-token-unsecure-{self._app.cookie_id}",)
-        return any(n in cookies and cookies[n].value in self._app.tokens for n in names)
+    def _has_logged_in(self, request: Request) -> bool:
+        names = (
+            f"access-token-{kind}{self._app.cookie_id}" for kind in ("", "unsecure-")
+        )
+        return any(request.cookies.get(name) in self._app.tokens for name in names)
 
     def _check_rate(self, rate: "Rate", scope: Scope) -> None:
         wait = rate.wait(client(scope))
@@ -269,14 +269,10 @@ def login(settings: Settings) -> Callable[[str, str], bool] | None:
     return lambda *given: hmac.compare_digest("\0".join(given).encode(), right)
 
 
-async def not_found(request: Request, error: Exception) -> JSONResponse:
-    """Answer a request for something that Gradio looked up in vain."""
-    return _refused(404, error)
-
-
-async def not_understood(request: Request, error: Exception) -> JSONResponse:
-    """Answer a request whose content Gradio could not use."""
-    return _refused(400, error)
+async def refused(status: int, request: Request, error: Exception) -> JSONResponse:
+    """Answer a request for what Gradio has not, or with what it could not use."""
+    logger.warning("Gradio refused: %s: %s", type(error).__name__, error)
+    return JSONResponse({"detail": "There is no such thing here."}, status)
 
 
 async def broken(request: Request, error: Exception) -> JSONResponse:
@@ -285,15 +281,9 @@ async def broken(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": told.message}, 500)
 
 
-def _refused(status: int, error: Exception) -> JSONResponse:
-    logger.warning("Gradio refused: %s: %s", type(error).__name__, error)
-    return JSONResponse({"detail": "There is no such thing here."}, status)
-
-
+MISUSE = (AssertionError, AttributeError, TypeError, ValueError)  # so is `gr.Error`
 ERRORS = {
-    LookupError: not_found,
-    gr.exceptions.Error: not_understood,
-    **dict.fromkeys((AssertionError, AttributeError, TypeError), not_understood),
-    ValueError: not_understood,
+    LookupError: partial(refused, 404),
+    **dict.fromkeys(MISUSE, partial(refused, 400)),
     Exception: broken,
 }

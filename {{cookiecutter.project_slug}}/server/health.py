@@ -55,11 +55,6 @@ class Health:
         """Be ready for no more calls."""
         self._state = {"status": "stopping"}
 
-    @property
-    def stopping(self) -> bool:
-        """Whether no more calls are taken."""
-        return self._state["status"] == "stopping"
-
     def healthz(self, request: Request) -> JSONResponse:
         """Answer 200 while the app can work; 503 once it has to be restarted."""
         if self._predictions.exhausted:

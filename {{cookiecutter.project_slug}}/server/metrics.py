@@ -1,7 +1,5 @@
 """Count what happens, for Prometheus."""
 
-from collections.abc import Callable
-
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.requests import Request
@@ -24,11 +22,6 @@ def prediction(name: str, outcome: str, wait: float, duration: float) -> None:
     predictions.labels(name, outcome).inc()
     seconds.observe(duration)
     waited.observe(wait)
-
-
-def watch(gauge: Gauge, function: Callable[[], float]) -> None:
-    """Have a gauge ask a function whenever it is read."""
-    gauge.set_function(function)
 
 
 def show(request: Request) -> Response:
