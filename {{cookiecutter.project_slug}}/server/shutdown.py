@@ -36,7 +36,8 @@ class Shutdown:
             deadline = time.monotonic() + self._grace
             while self._busy() and time.monotonic() < deadline:
                 time.sleep(0.05)
-        self._gate.release()
+        if self._demo.is_running:  # else the server is not up yet
+            self._gate.release()
         raise KeyboardInterrupt
 
     def _busy(self) -> bool:
