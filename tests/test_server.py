@@ -81,10 +81,10 @@ def test_login(project, browser):
     with serving(project, APP_USERNAME="ann", APP_PASSWORD="pass word") as url:
         assert httpx.get(f"{url}/healthz").status_code == 200
         assert httpx.get(f"{url}/readyz").status_code == 200
-        closed = ["config", "gradio_api/info", "gradio_api/heartbeat/x", "gradio_api/queue/status"]
+        closed = ["config", "gradio_api/info", "gradio_api/queue/status", "gradio_api/file=x"]
         assert {httpx.get(f"{url}/{path}").status_code for path in closed} == {401}
         assert call(url).status_code == 401
-        assert httpx.post(f"{url}/gradio_api/cancel", json={}).status_code == 401
+        assert httpx.post(f"{url}/gradio_api/upload", files={"files": b"x"}).status_code == 401
         client = Client(url, auth=("ann", "pass word"), verbose=False)
         assert client.predict("hello", api_name="/predict") == "hello"
         page = browser.new_page()

@@ -92,6 +92,15 @@ def test_what_cannot_be_understood_is_named(settings, monkeypatch, name, value, 
         settings.Settings.from_environment()
 
 
+def test_there_is_one_login(settings, monkeypatch):
+    for name in ("OAUTH_CLIENT_ID", "APP_USERNAME", "APP_PASSWORD"):
+        monkeypatch.setenv(name, "x")
+    assert not settings.Settings.from_environment().hub_login  # not a Space
+    monkeypatch.setenv("SPACE_ID", "user/app")
+    with pytest.raises(ValueError, match="take APP_USERNAME away"):
+        settings.Settings.from_environment()
+
+
 def test_an_empty_value_is_none(settings, monkeypatch):
     monkeypatch.setenv("PORT", "")
     assert settings.Settings.from_environment() == settings.Settings()

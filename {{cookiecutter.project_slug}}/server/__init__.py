@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 import gradio as gr
 from starlette.routing import Route
 
-from . import doors, environment, files, logs, metrics
+from . import doors, environment, files, login, logs, metrics
 from .health import Health
 from .predictions import Predictions
 from .sessions import Sessions
@@ -44,6 +44,9 @@ def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
     gate = doors.Doors(demo, settings)
     shutdown = Shutdown(demo, gate, health, predictions)
     signal.signal(signal.SIGTERM, shutdown)
+    if settings.hub_login:
+        with demo:
+            gr.LoginButton(size="sm")  # to sign out, and to have Gradio ask the Hub
     demo.queue(
         max_size=settings.queue_size,
         default_concurrency_limit=settings.workers,
@@ -69,7 +72,8 @@ def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
             prevent_thread_lock=True,
             server_port=settings.port,
             share=args.share,
-            auth=doors.login(settings),
+            auth=login.by_password(settings),
+            auth_dependency=login.by_hub if settings.hub_login else None,
             enable_monitoring=False,
             run_history=False,
             state_session_capacity=500,

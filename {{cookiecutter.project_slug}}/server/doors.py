@@ -1,12 +1,9 @@
 """Let in what the app is for, and keep the rest out."""
 
 import asyncio
-import hmac
-import ipaddress
 import logging
 import os
 import time
-from collections.abc import Callable
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -16,8 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import metrics
+from . import login, metrics
 from .predictions import failed
+from .rates import Rate, client
 from .settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -26,8 +24,6 @@ API = "/gradio_api/"
 CALLS = tuple(API + name for name in ("call/", "queue/join", "run/", "api/"))
 # To pass on other Spaces (`gr.load`), and to edit the app in the browser.
 UNUSED = tuple(API + name for name in ("proxy=", "vibe-", "undo-vibe-", "dev/"))
-# What a page needs before anybody has logged in.
-OPEN = tuple(API + name for name in ("startup-events", "app_id", "user", "login_check"))
 # Of an app that is for this computer and share links; Gradio asks itself by one.
 LOCAL = ("127.0.0.1", "localhost", "::1", "*.gradio.live")
 PROBES = ("/healthz", "/readyz", "/metrics")  # which may ask by any address
@@ -124,9 +120,6 @@ class Doors:
         origin = headers.get("origin")
         if changes and origin and not self._is_welcome(origin, headers):
             raise Refusal(403, "Pages of this origin may not: see ALLOWED_ORIGINS.")
-        closed = self.settings.app_username and not path.startswith(OPEN)
-        if closed and path.startswith(API) and not self._has_logged_in(Request(scope)):
-            raise Refusal(401, "Log in first.")
         if path.startswith(UNUSED):
             raise Refusal(404, "This part of Gradio is closed: see server/doors.py.")
         if path.startswith(CALLS) and changes:
@@ -161,13 +154,7 @@ class Doors:
         own = {headers.get("host"), os.environ.get("SPACE_HOST")}
         return "*" in self.settings.allowed_origins or urlsplit(origin).netloc in own
 
-    def _has_logged_in(self, request: Request) -> bool:
-        names = (
-            f"access-token-{kind}{self._app.cookie_id}" for kind in ("", "unsecure-")
-        )
-        return any(request.cookies.get(name) in self._app.tokens for name in names)
-
-    def _check_rate(self, rate: "Rate", scope: Scope) -> None:
+    def _check_rate(self, rate: Rate, scope: Scope) -> None:
         wait = rate.wait(client(scope))
         if wait > 0:
             header = {"Retry-After": str(int(wait) + 1)}
@@ -228,47 +215,6 @@ class Doors:
         logger.info("request", extra={"fields": fields})
 
 
-class Rate:
-    """So many a minute for each client, and as many at once: a bucket that refills."""
-
-    def __init__(self, a_minute: int) -> None:
-        self._size = a_minute
-        self._full_at: dict[str, float] = {}  # when the bucket of a client is full
-
-    def wait(self, who: str) -> float:
-        """Count one more of a client; return the seconds it is too early, or 0."""
-        if not self._size:
-            return 0
-        now, each = time.monotonic(), 60 / self._size
-        full_at = max(self._full_at.get(who, now), now) + each
-        if full_at - now > 60 + 1e-6:
-            return full_at - now - 60
-        if len(self._full_at) > 10_000:  # forget those whose buckets are full
-            self._full_at = {k: t for k, t in self._full_at.items() if t > now}
-        self._full_at[who] = full_at
-        return 0
-
-
-def client(scope: Scope) -> str:
-    """Return who asks: an address, or the /64 network that an IPv6 host has for itself.
-
-    uvicorn has looked behind the proxies it was told to trust, FORWARDED_ALLOW_IPS,
-    and behind no other: what a client itself says of its address is not believed.
-    """
-    host = scope["client"][0] if scope.get("client") else "unknown"
-    if ":" in host:
-        return str(ipaddress.ip_network(f"{host.partition('%')[0]}/64", strict=False))
-    return host
-
-
-def login(settings: Settings) -> Callable[[str, str], bool] | None:
-    """Return what tells a right login, in a time that does not tell how near it was."""
-    if not settings.app_username:
-        return None
-    right = f"{settings.app_username}\0{settings.app_password}".encode()
-    return lambda *given: hmac.compare_digest("\0".join(given).encode(), right)
-
-
 async def refused(status: int, request: Request, error: Exception) -> JSONResponse:
     """Answer a request for what Gradio has not, or with what it could not use."""
     logger.warning("Gradio refused: %s: %s", type(error).__name__, error)
@@ -283,6 +229,7 @@ async def broken(request: Request, error: Exception) -> JSONResponse:
 
 MISUSE = (AssertionError, AttributeError, TypeError, ValueError)  # so is `gr.Error`
 ERRORS = {
+    401: login.wanted,
     LookupError: partial(refused, 404),
     **dict.fromkeys(MISUSE, partial(refused, 400)),
     Exception: broken,

@@ -22,6 +22,7 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()  # pages elsewhere that may call it
     app_username: str = ""  # a login, if both are set
     app_password: str = ""
+    oauth_client_id: str = ""  # of a Space with `hf_oauth: true`
     metrics: bool = False  # serve /metrics
 
     @classmethod
@@ -45,9 +46,16 @@ class Settings:
             problems.append(f"the port {found['port']} is not one: use 1 to 65535")
         if ("app_username" in found) != ("app_password" in found):
             problems.append("a login needs both, APP_USERNAME and APP_PASSWORD")
+        elif "app_username" in found and cls(**found).hub_login:
+            problems.append("hf_oauth is a login already: take APP_USERNAME away")
         if problems:
             raise ValueError("; ".join(problems))
         return cls(**found)
+
+    @property
+    def hub_login(self) -> bool:
+        """Whether visitors sign in at the Hugging Face Hub."""
+        return bool(self.oauth_client_id and os.environ.get("SPACE_ID"))
 
     @property
     def workers(self) -> int:

@@ -22,6 +22,7 @@ demo = gr.Interface(
     description={{ cookiecutter.description | py }},
     api_name="predict",
     flagging_mode="never",
+    deep_link=False,  # a Space would offer links to what is deleted after minutes
     validator=lambda text: gr.validate(
         bool(text and text.strip()), "Write a text first."
     ),
