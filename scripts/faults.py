@@ -19,6 +19,7 @@ from pathlib import Path
 
 from local_extensions.catalog import ROOT
 from tests.faults import Row, Seen, generated, served
+from tests.faults.targets import environment, litserve
 
 PAGE = """\
 # What goes wrong, and what happens then
@@ -137,9 +138,9 @@ def main() -> None:
         date=datetime.date.today(),
         machine=f"{platform.system()} {platform.machine()} with {os.cpu_count()} cores",
         python=platform.python_version(),
-        gradio=installed(served.environment("python"), "gradio"),
+        gradio=installed(environment("python"), "gradio"),
         cookiecutter=version("cookiecutter"),
-        litserve=installed(served.litserve(), "litserve"),
+        litserve=installed(litserve(), "litserve"),
         score=score(rows.splitlines()),
         table=rows,
         peer_score=score(peer_rows.splitlines()),
