@@ -87,6 +87,10 @@ def test_is_compiled(app):
     assert "app." in app("ls", "__pycache__")
 
 
+def test_gradio_has_no_stubs_to_compare_with(app):
+    assert app("find", "/venv", "-path", "*/gradio/*", "-name", "*.pyi") == ""
+
+
 def test_holds_the_app_and_no_more(app):
     names = set(app("ls", "-A").split())
     assert "app.py" in names
