@@ -71,7 +71,9 @@ def log() -> list[dict]:
     return [json.loads(line) for line in lines if line.startswith("{")]
 
 
-def call(url: str, text: str = "hello", name: str = "predict", **headers: str) -> httpx.Response:
+def call(
+    url: str, text: str = "hello", name: str = "predict", **headers: str | bytes
+) -> httpx.Response:
     """Ask for a prediction; the answer is not waited for."""
     body = {"data": [text]}
     return httpx.post(f"{url}/gradio_api/call/{name}", json=body, headers=headers)
@@ -157,6 +159,20 @@ def test_origins(project):
             assert "Access-Control-Allow-Origin" not in answer.headers
             answer = httpx.get(f"{url}/config", headers={"Origin": origin})
             assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_a_space_may_have_two_names(project):
+    with serving(project, SPACE_HOST="user-app.hf.space,app.example.com") as url:
+        origins = ("https://user-app.hf.space", "https://app.example.com", "null", "https://")
+        answers = [call(url, Origin=origin).status_code for origin in origins]
+    assert answers == [200, 200, 403, 403]
+
+
+def test_what_is_no_name_is_refused(project):
+    with serving(project) as url:
+        for name in (b"[", b"[::1", b"a]b", b"x" * 5000, "\u00e9".encode()):
+            assert httpx.get(url, headers={"Host": name}).status_code == 400, name
+            assert call(url, Origin=b"https://" + name).status_code == 403, name
 
 
 def test_hosts(project):

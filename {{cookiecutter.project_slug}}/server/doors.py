@@ -5,7 +5,7 @@ import logging
 import os
 import time
 from functools import partial
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import gradio as gr
 from starlette.datastructures import Headers, MutableHeaders
@@ -141,7 +141,7 @@ class Doors:
         """Tell whether a request is for this app, where its names are known."""
         if host is None or not self._hosts:
             return True
-        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        name = (_parts(f"//{host}").hostname or "").rstrip(".")
         return any(
             name == own or own == "*" or own[:2] == "*." and name.endswith(own[1:])
             for own in self._hosts
@@ -149,10 +149,11 @@ class Doors:
 
     def _is_welcome(self, origin: str, headers: Headers) -> bool:
         """Tell whether a page may call the app: one of its own, or one that is named."""
-        if origin in self.settings.allowed_origins:
+        if {origin, "*"} & {*self.settings.allowed_origins}:
             return True
-        own = {headers.get("host"), os.environ.get("SPACE_HOST")}
-        return "*" in self.settings.allowed_origins or urlsplit(origin).netloc in own
+        own = [headers.get("host"), *os.environ.get("SPACE_HOST", "").split(",")]
+        host = _parts(origin).netloc
+        return bool(host) and host in own
 
     def _check_rate(self, rate: Rate, scope: Scope) -> None:
         wait = rate.wait(client(scope))
@@ -213,6 +214,14 @@ class Doors:
             "client": client(scope),
         }
         logger.info("request", extra={"fields": fields})
+
+
+def _parts(address: str) -> SplitResult:
+    """Return the parts of an address; no host, if it is none."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 async def refused(status: int, request: Request, error: Exception) -> JSONResponse:
