@@ -784,17 +784,19 @@ def _boots(target: Target, wrap: tuple[str, ...], **variables: str) -> str:
 
 
 def r25_files(target: Target) -> Seen:
-    """What visitors send, and what is made of it, is deleted once it is old."""
+    """What visitors send, and what is made of it, is deleted once it is old; they are told."""
     photo = photograph(400, 600)
     with target.start("picture", BRIEFLY="1") as app:
         before = app.stored()
         served = sum(app.call_with_file(f"{n}.jpg", photo + bytes(n)).ok for n in range(4))
+        (chosen,) = json.loads(app.upload(("late.jpg", photo)).text)
         stored = app.stored()
         until(lambda: app.stored() <= before, 20)
         left = app.stored() - before
-        after = app.call_with_file("a.png", png())
+        late, after = app.call({"path": chosen} | FILE), app.call_with_file("a.png", png())
     seen = f"{(stored - before) // 1000} kB of {served} calls, later {left // 1000} kB"
-    return Seen(seen, stored > before >= before + left and served == 4 and after.ok)
+    good = stored > before >= before + left and served == 4 and "deleted" in late.text
+    return Seen(f"{seen}; a file of then: {late}", good and after.ok)
 
 
 def r26_connections(target: Target) -> Seen:

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 RESTART_AFTER = 30  # seconds: time for a health check to see why
 # What a visitor can do something about, found before the app's own function is asked.
 MISTAKES = {
+    FileNotFoundError: "The file has been deleted meanwhile: choose it again.",
     Image.UnidentifiedImageError: "This is not a picture that can be read.",
     Image.DecompressionBombError: "This picture is too large.",
 }
