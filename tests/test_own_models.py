@@ -283,7 +283,7 @@ def test_a_column_of_texts(bake, small, tmp_path):
         client = Client(url, verbose=False)
         for row in (("red", 2, "cherry"), ("red", 8, "apple"), ("green", 8, "melon")):
             assert client.predict(*row[:2], api_name="/predict")["label"] == row[2]
-        with pytest.raises(ValueError, match="Fill in this field"):
+        with pytest.raises(ValueError, match="Fill in colour"):
             client.predict("", 2, api_name="/predict")
 
 

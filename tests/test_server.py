@@ -26,12 +26,17 @@ pytestmark = pytest.mark.slow
 
 STORY_A = {"task": "image-to-image", "framework": "python", "platform": "local"}
 ECHO = """
+import time
+
 import gradio as gr
 
 import server
 
 
 def predict(text):
+    if text == "sleep":
+        print("asleep", flush=True)
+        time.sleep(1)
     if text == "raise":
         raise ValueError("a secret of /srv/app")
     return text
@@ -77,6 +82,34 @@ def call(
     """Ask for a prediction; the answer is not waited for."""
     body = {"data": [text]}
     return httpx.post(f"{url}/gradio_api/call/{name}", json=body, headers=headers)
+
+
+LOOKS = """
+import numpy as np
+from PIL import Image
+import pictures
+
+Image.fromarray((np.arange(65536, dtype=np.uint16)).reshape(256, 256)).save("16.png")
+assert pictures.read("16.png")[..., 0].mean(1).tolist() == list(range(256))
+logo = Image.new("RGBA", (20, 20))
+logo.paste("black", (0, 0, 10, 20))
+for name, picture in {"rgba.png": logo, "la.png": logo.convert("LA")}.items():
+    picture.save(name)
+    assert pictures.read(name)[0, ::10].tolist() == [[0] * 3, [255] * 3], name
+Image.fromarray(np.ones((9, 9), np.float32)).save("float.tiff")
+try:
+    pictures.read("float.tiff")
+except Exception as error:
+    assert "not a picture" in str(error)
+else:
+    raise AssertionError("read")
+"""
+
+
+def test_a_picture_is_read_as_it_looks(bake, tmp_path):
+    project = bake(**STORY_A)
+    environment = clean_environment(install(project), PYTHONPATH=str(project))
+    subprocess.run(["python", "-c", LOOKS], cwd=tmp_path, env=environment, check=True)
 
 
 def test_login(project, browser):
@@ -151,7 +184,9 @@ def test_origins(project):
         assert welcome.status_code == 200
         assert welcome.headers["Access-Control-Allow-Origin"] == ORIGIN
         preflight = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
-        assert httpx.options(f"{url}/gradio_api/upload", headers=preflight).status_code == 200
+        for path in ("upload", "call/predict"):
+            answer = httpx.options(f"{url}/gradio_api/{path}", headers=preflight)
+            assert answer.status_code == 200, path
         assert call(url, Origin=url).status_code == 200
         for origin in ("https://evil.example", "null", f"{ORIGIN}.evil.example"):
             answer = call(url, Origin=origin)
@@ -196,6 +231,57 @@ def test_what_the_page_does_not_offer_is_closed(project):
         headers = httpx.get(url).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "frame-ancestors 'self'" in headers["Content-Security-Policy"]
+
+
+def test_what_would_store_files_beside_ours_is_closed(project):
+    with serving(project) as url:
+        for path in ("process_recording", "component_server"):
+            answer = httpx.post(f"{url}/gradio_api/{path}", files={"file": b"x"})
+            assert answer.status_code == 404, path
+
+
+def test_a_body_of_small_parts_is_refused(project):
+    """As objects they would take a hundred times as much memory."""
+    body = b'{"data": [' + b"{}," * 700_000 + b"{}]}"
+    with serving(project) as url:
+        for path in ("call/predict", "queue/join", "cancel"):
+            for content in (body, iter([body])):  # with its length, and in chunks
+                answer = httpx.post(f"{url}/gradio_api/{path}", content=content, timeout=30)
+                assert answer.status_code == 413, path
+        assert call(url).status_code == 200
+
+
+def test_the_doors_stand_under_a_path_too(project):
+    with serving(project, GRADIO_ROOT_PATH="/app", RATE_LIMIT="2") as url:
+        assert call(f"{url}/app", name="hidden").status_code == 404
+        assert httpx.get(f"{url}/app/gradio_api/proxy={url}").status_code == 404
+        assert [call(f"{url}/app").status_code for _ in range(2)] == [200, 429]
+
+
+def test_a_cancelled_call_does_not_run(project):
+    with serving(project, WEB_CONCURRENCY="1") as url:
+        for n in range(8):
+            body = {"data": ["sleep"], "fn_index": 0, "session_hash": f"s{n}"}
+            joined = httpx.post(f"{url}/gradio_api/queue/join", json=body)
+            cancel = joined.json() | {"session_hash": f"s{n}", "fn_index": 0}
+            assert httpx.post(f"{url}/gradio_api/cancel", json=cancel).status_code == 200
+        assert Client(url, verbose=False).predict("hello", api_name="/predict") == "hello"
+    assert (BUILD / "served.log").read_text("utf-8").count("asleep") <= 2
+
+
+def test_a_session_that_reads_nothing_does_not_fill_the_memory(project):
+    with serving(project) as url:
+        (process,) = {
+            c.pid for c in psutil.net_connections("tcp") if _listens(c, int(url.rpartition(":")[2]))
+        }
+        memory, body = [], {"data": ["x"], "fn_index": 0, "session_hash": "s"}
+        with httpx.Client() as client:
+            for _ in range(2):
+                for _ in range(1500):
+                    while client.post(f"{url}/gradio_api/queue/join", json=body).status_code == 503:
+                        time.sleep(0.1)
+                memory.append(psutil.Process(process).memory_info().rss / 1e6)
+    assert memory[1] - memory[0] < 30, memory
 
 
 def test_metrics_and_log(project):

@@ -47,7 +47,7 @@ def test_cores_of_a_container(settings, machine, cpu, cores):
 
 @pytest.mark.parametrize(
     ("cores", "memory", "workers"),
-    [(2, 8 << 30, 4), (8, 512_000_000, 2), (8, 2 << 30, 8), (1, 100_000_000, 1)],
+    [(2, 8 << 30, 4), (8, 512_000_000, 1), (8, 2 << 30, 5), (1, 100_000_000, 1)],
 )
 def test_workers_by_cores_and_memory(settings, machine, cores, memory, workers):
     machine(cores, memory_max=str(memory))

@@ -33,13 +33,28 @@ def read(path: str | None) -> np.ndarray:
             megapixels = picture.width * picture.height / 1e6
             if megapixels <= MEGAPIXELS:
                 ImageOps.exif_transpose(picture, in_place=True)
-                rgb = picture if picture.mode == "RGB" else picture.convert("RGB")
-                return np.asarray(rgb)
+                return np.asarray(_opaque(picture))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         formats = ", ".join(READ)
         raise gr.Error(f"This is not a picture in one of {formats}.") from None
     large = f"The picture has {megapixels:.0f} megapixels"
     raise gr.Error(f"{large}; up to {MEGAPIXELS} are taken.")
+
+
+def _opaque(picture: Image.Image) -> Image.Image:
+    """Return a picture in RGB, on white where it is transparent."""
+    if picture.mode == "RGB":
+        return picture
+    if picture.mode.startswith("I;16"):  # convert() would cut it off at 255
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    elif picture.mode in ("I", "F"):
+        raise ValueError("numbers of no known range")
+    if picture.has_transparency_data:
+        rgba = picture if picture.mode == "RGBA" else picture.convert("RGBA")
+        picture = Image.new("RGB", rgba.size, "white")
+        picture.paste(rgba, mask=rgba)
+        return picture
+    return picture.convert("RGB")
 
 
 def write(pixels: np.ndarray) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import gradio as gr
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,14 +17,25 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from . import login, metrics
 from .predictions import failed
 from .rates import Rate, client
-from .settings import Settings
+from .settings import MB, Settings
 
 logger = logging.getLogger(__name__)
 
 API = "/gradio_api/"
 CALLS = tuple(API + name for name in ("call/", "queue/join", "run/", "api/"))
-# To pass on other Spaces (`gr.load`), and to edit the app in the browser.
-UNUSED = tuple(API + name for name in ("proxy=", "vibe-", "undo-vibe-", "dev/"))
+# To pass on other Spaces (`gr.load`), to edit the app in the browser, and two that store
+# what they are sent beside our folder; gr.ImageEditor and gr.FileExplorer need the last.
+UNUSED = tuple(
+    API + name
+    for name in (
+        "proxy=",
+        "vibe-",
+        "undo-vibe-",
+        "dev/",
+        "process_recording",
+        "component_server",
+    )
+)
 # Of an app that is for this computer and share links; Gradio asks itself by one.
 LOCAL = ("127.0.0.1", "localhost", "::1", "*.gradio.live")
 PROBES = ("/healthz", "/readyz", "/metrics")  # which may ask by any address
@@ -36,6 +48,8 @@ HEADERS = {
     + (" 'self' https://huggingface.co" if "SPACE_ID" in os.environ else " 'self'"),
 }
 LOGINS_A_MINUTE = 6  # of a client
+BODY = MB  # bytes, of all but uploads: as objects they take a hundred times as much
+UPLOAD_ID = 64  # characters; Gradio keeps each
 
 
 class Refusal(Exception):
@@ -92,10 +106,12 @@ class Doors:
                 ended = not message.get("more_body", False)
             await send(message)
 
-        waits = not scope["path"].startswith(API + "heartbeat/")
+        waits = not _path(scope).startswith(API + "heartbeat/")
         self.open += waits
         try:
             self._check(scope, headers)
+            if _path(scope) != API + "upload":
+                receive = _limited(receive)
             await self._next(scope, receive, answer)
         except Refusal as refusal:
             await refusal.response(scope, receive, answer)
@@ -113,7 +129,8 @@ class Doors:
         Raises:
             Refusal: says why, and what would help.
         """
-        path, changes = scope["path"], scope["method"] not in ("GET", "HEAD", "OPTIONS")
+        path, method = _path(scope), scope["method"]
+        changes = method not in ("GET", "HEAD", "OPTIONS")
         for name in ("host", "x-forwarded-host"):
             if not (path in PROBES or self._is_ours(headers.get(name))):
                 raise Refusal(400, "This app has another name: see ALLOWED_HOSTS.")
@@ -127,11 +144,14 @@ class Doors:
                 raise Refusal(503, "The app is stopping.", **{"Retry-After": "10"})
             self._check_rate(self._calls, scope)
             self._check_name(path)
-        elif path.startswith(API + "upload"):
+        elif path == API + "upload" and changes:
             self._check_rate(self._uploads, scope)
+        elif path == API + "upload_progress":
+            if len(Request(scope).query_params.get("upload_id", "")) > UPLOAD_ID:
+                raise Refusal(404, "There is no such upload.")
         elif path.rstrip("/") == "/login" and changes:
             self._check_rate(self._logins, scope)
-        elif path.startswith(API + "call/"):
+        elif path.startswith(API + "call/") and method == "GET":
             self._check_event(path.rstrip("/").rpartition("/")[2])
         elif path == API + "queue/data":
             session = Request(scope).query_params.get("session_hash", "")
@@ -204,7 +224,7 @@ class Doors:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         """Count a request and log it, but for what a page loads and a probe asks."""
         metrics.requests.labels(scope["method"], status).inc()
-        if status < 400 and scope["path"].startswith(QUIET):
+        if status < 400 and _path(scope).startswith(QUIET):
             return
         fields = {
             "method": scope["method"],
@@ -214,6 +234,26 @@ class Doors:
             "client": client(scope),
         }
         logger.info("request", extra={"fields": fields})
+
+
+def _path(scope: Scope) -> str:
+    """Return what is asked for, without the path under which a proxy has the app."""
+    return scope["path"].removeprefix(scope.get("root_path", "").rstrip("/"))
+
+
+def _limited(receive: Receive) -> Receive:
+    """Return what receives a body of ordinary size, and refuses to read on."""
+    read = 0
+
+    async def some() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > BODY:
+            raise HTTPException(413, "This is too large.")
+        return message
+
+    return some
 
 
 def _parts(address: str) -> SplitResult:

@@ -10,14 +10,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import gradio as gr
+from gradio.queueing import Queue
 
 KEPT = 10 * 60  # seconds; a tenth of it while the disk is nearly full
 SWEPT = 60  # seconds between two looks
 
-# Gradio reads this when a page is built. Our folder is deleted when Python ends.
-_ours = tempfile.TemporaryDirectory(prefix="app-", ignore_cleanup_errors=True)
-os.environ.setdefault("GRADIO_TEMP_DIR", _ours.name)
-FOLDER = Path(os.environ["GRADIO_TEMP_DIR"])
+# Gradio reads this when a page is built. Our folder is deleted when Python ends; it is
+# within what the owner has set, where there may be other files.
+_within = os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()
+os.makedirs(_within, exist_ok=True)
+_ours = tempfile.TemporaryDirectory("", "app-", _within, ignore_cleanup_errors=True)
+os.environ["GRADIO_TEMP_DIR"] = _ours.name
+FOLDER = Path(_ours.name)
 
 
 @contextlib.asynccontextmanager
@@ -37,14 +41,16 @@ def delete_all() -> None:
     _ours.cleanup()
 
 
-def delete_old(own: set[str]) -> set[str]:
+def delete_old(own: set[str], waiting: float) -> set[str]:
     """Delete what was last used too long ago, but for the page's own; return the files.
+
+    What a call needs that has been `waiting` so many seconds is kept for longer.
 
     Gradio has a folder for each file, and broken uploads lie beside these folders.
     """
     disk = shutil.disk_usage(FOLDER)
     kept = KEPT if disk.free > disk.total / 10 else KEPT / 10
-    oldest, deleted = time.time() - kept, set()
+    oldest, deleted = time.time() - kept - waiting, set()
     with os.scandir(FOLDER) as entries:  # one by one: there may be very many
         for entry in entries:
             with contextlib.suppress(OSError):  # gone, or in use again
@@ -65,6 +71,14 @@ def _delete(path: Path) -> set[str]:
 async def _sweep(demo: gr.Blocks, own: set[str]) -> None:
     while True:
         await asyncio.sleep(SWEPT)
-        deleted = await asyncio.to_thread(delete_old, own)
+        deleted = set()
+        with contextlib.suppress(OSError):  # the folder itself may come back
+            deleted = await asyncio.to_thread(delete_old, own, _waiting(demo._queue))
         for known in demo.temp_file_sets:  # Gradio would keep the names for ever
             known -= deleted
+
+
+def _waiting(queue: Queue) -> float:
+    """Return for how many seconds the oldest of the calls waits, or runs."""
+    now, calls = time.monotonic(), queue.event_ids_to_events.values()
+    return max((now - call.enqueue_time for call in calls), default=0.0)

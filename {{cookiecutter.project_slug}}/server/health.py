@@ -55,7 +55,7 @@ class Health:
         """Be ready for no more calls."""
         self._state = {"status": "stopping"}
 
-    def healthz(self, request: Request) -> JSONResponse:
+    async def healthz(self, request: Request) -> JSONResponse:
         """Answer 200 while the app can work; 503 once it has to be restarted."""
         if self._predictions.exhausted:
             stuck = self._predictions.stuck
@@ -64,7 +64,7 @@ class Health:
             return JSONResponse({"status": "the queue has ended"}, 503)
         return JSONResponse({"status": "ok"})
 
-    def readyz(self, request: Request) -> JSONResponse:
+    async def readyz(self, request: Request) -> JSONResponse:
         """Answer 200 once the model is loaded, before that 503, with the reason."""
         state = self._state  # replaced as a whole by the thread that loads
         return JSONResponse(state, 200 if state["status"] == "ready" else 503)

@@ -9,13 +9,14 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import anyio
 import gradio as gr
 from PIL import Image
 
-from . import metrics
+from . import files, metrics
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ class Predictions:
         self.timeout = timeout
         self._limit = max(2, workers)
         self._slots = asyncio.Semaphore(workers)
+        # Not of the threads that all else shares: hung ones have left it to others.
+        self._threads = anyio.CapacityLimiter(2 * workers + 2)
         self._lock = threading.Lock()
         self._running: set[object] = set()
         self._stuck: set[object] = set()
@@ -72,16 +75,21 @@ class Predictions:
         async def call(*values: Any) -> Any:
             if self.exhausted:
                 raise gr.Error("The app has to restart. Try again in a minute.")
-            # Shielded: who cancels a call must not get its worker twice.
+            await self._slots.acquire()
+            # Shielded: who cancels a call that runs must not get its worker twice.
             return await asyncio.shield(asyncio.ensure_future(run(values)))
 
         async def run(values: tuple) -> Any:
-            async with self._slots:
-                job = object()
+            job = object()
+            try:
                 with anyio.move_on_after(self.timeout):
                     return await anyio.to_thread.run_sync(
-                        self._run, job, function, values, abandon_on_cancel=True
+                        partial(self._run, job, function, values),
+                        abandon_on_cancel=True,
+                        limiter=self._threads,
                     )
+            finally:
+                self._slots.release()
             with self._lock:
                 self._stuck |= {job} & self._running
             logger.error("A prediction did not end within %s s", self.timeout)
@@ -95,6 +103,7 @@ class Predictions:
         """End the process, which every platform starts again, if it is of no use."""
         if self.exhausted:
             logger.critical("All workers hang: the app ends, to be started again")
+            files.delete_all()
             os._exit(1)
 
     def _run(self, job: object, function: Callable, values: tuple) -> Any:

@@ -34,6 +34,12 @@ def client(scope: Scope) -> str:
     and behind no other: what a client itself says of its address is not believed.
     """
     host = scope["client"][0] if scope.get("client") else "unknown"
-    if ":" in host:
-        return str(ipaddress.ip_network(f"{host.partition('%')[0]}/64", strict=False))
-    return host
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:  # a proxy's own name for it
+        return host
+    if address.version == 4:
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, 64), strict=False))

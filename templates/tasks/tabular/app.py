@@ -17,18 +17,21 @@ def field(name: str, value: float | str) -> gr.Number | gr.Textbox:
     return kind(label=name, value=value)
 
 
-def filled(*row: float | str | None) -> list[dict] | dict:
-    """Refuse a row with an empty field; Gradio takes no list for a single one."""
-    told = [gr.validate(v not in (None, ""), "Fill in this field.") for v in row]
-    return told if len(told) > 1 else told[0]
-
-
 {% if zero %}
 {% include ["frameworks/" ~ cookiecutter.__framework ~ "/zero.py", "parts/zero.py"] %}
 
+
 {% endif %}
+def answer(*row: float | str | None) -> dict[str, float] | float | str:
+    """Tell the answer for a row, or which fields are empty."""
+    empty = [n for n, value in zip(FEATURES, row, strict=True) if value in (None, "")]
+    if empty:
+        raise gr.Error(f"Fill in {', '.join(empty)}.")
+    return predict(*row)
+
+
 demo = gr.Interface(
-    fn=predict,
+    fn=answer,
     inputs=[field(name, value) for name, value in FEATURES.items()],
     outputs=gr.Label(label="Answer"),
 {% if not model.own %}
@@ -39,7 +42,6 @@ demo = gr.Interface(
     api_name="predict",
     flagging_mode="never",
     deep_link=False,  # a Space would offer links to what is deleted after minutes
-    validator=filled,
 )
 
 if __name__ == "__main__":

@@ -9,13 +9,25 @@ import spaces
 import server
 from model import load, predict
 
+LONGEST = 5000  # characters
+
 {% if zero %}
 {% include ["frameworks/" ~ cookiecutter.__framework ~ "/zero.py", "parts/zero.py"] %}
 
 {% endif %}
+
+def answer(text: str) -> dict[str, float]:
+    """Tell the likeliest labels of a text, or what is wrong with it."""
+    if not isinstance(text, str) or not text.strip():
+        raise gr.Error("Write a text first.")
+    if len(text) > LONGEST:
+        raise gr.Error(f"Write a shorter text: up to {LONGEST} characters.")
+    return predict(text)
+
+
 demo = gr.Interface(
-    fn=predict,
-    inputs=gr.Textbox(label="Text", lines=4, max_length=5000),
+    fn=answer,
+    inputs=gr.Textbox(label="Text", lines=4, max_length=LONGEST),
     outputs=gr.Label(label="Answer", num_top_classes=5),
     examples={{ (cookiecutter | model).rows | py_block(4) }},
     title={{ cookiecutter.project_name | py }},
@@ -23,9 +35,6 @@ demo = gr.Interface(
     api_name="predict",
     flagging_mode="never",
     deep_link=False,  # a Space would offer links to what is deleted after minutes
-    validator=lambda text: gr.validate(
-        bool(text and text.strip()), "Write a text first."
-    ),
 )
 
 if __name__ == "__main__":

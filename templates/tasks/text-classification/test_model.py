@@ -23,6 +23,9 @@ def test_example(url):
 {% endif %}
 
 
-def test_no_text_is_refused(url):
-    with pytest.raises(ValueError, match="Write a text first"):
-        Client(url, verbose=False).predict(" ", api_name="/predict")
+@pytest.mark.parametrize(
+    ("text", "told"), [(" ", "Write a text first"), ("x" * 5001, "up to 5000")]
+)
+def test_a_text_of_no_use_is_refused(url, text, told):
+    with pytest.raises(ValueError, match=told):
+        Client(url, verbose=False).predict(text, api_name="/predict")
