@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import shutil
+import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ import httpx
 import numpy as np
 import psutil
 import pytest
-from gradio_client import Client
+from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 from running import BUILD, clean_environment, free_port, install, photograph, served
@@ -62,11 +63,11 @@ def project(bake, tmp_path_factory) -> Path:
 
 
 @contextlib.contextmanager
-def serving(project: Path, **variables: str):
+def serving(project: Path, *, wrap: tuple[str, ...] = (), **variables: str):
     """Serve a project with these settings; give its address."""
     port = free_port()
     environment = clean_environment(install(project), PORT=str(port), **variables)
-    with served(project, ["python", "app.py"], environment, port) as url:
+    with served(project, [*wrap, "python", "app.py"], environment, port) as url:
         yield url
 
 
@@ -240,6 +241,49 @@ def test_what_would_store_files_beside_ours_is_closed(project):
             assert answer.status_code == 404, path
 
 
+def test_a_head_is_short_and_comes_soon(project):
+    with serving(project) as url:
+        port = int(url.rpartition(":")[2])
+        late, long = (socket.create_connection(("127.0.0.1", port), 60) for _ in range(2))
+        with late, long:
+            late.sendall(b"GET / HTTP/1.1\r\nHost: ")
+            with pytest.raises(OSError):  # nobody reads it any more
+                long.sendall(b"GET / HTTP/1.1\r\nX: " + b"x" * 10_000_000)
+                long.sendall(b"x")
+            assert late.recv(1) == b""
+        with httpx.Client(base_url=url) as client:  # one connection, many requests
+            body = {"data": ["x" * 900_000]}
+            for _ in range(3):
+                assert client.post("/gradio_api/call/predict", json=body).status_code == 200
+
+
+def test_an_upload_that_breaks_off_is_no_failure(project):
+    head = (
+        b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+        b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+    )
+    with serving(project) as url:
+        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 10) as gone:
+            gone.sendall(head)
+        assert call(url).status_code == 200
+    lines = log()
+    assert "/gradio_api/upload" in {line.get("path") for line in lines}
+    assert not [line for line in lines if line["level"] == "error"]
+
+
+def test_many_connections_may_be_open(project):
+    with (
+        serving(project, wrap=("prlimit", "--nofile=256:4096")) as url,
+        contextlib.ExitStack() as stack,
+    ):
+        port = int(url.rpartition(":")[2])
+        for _ in range(400):
+            stack.enter_context(
+                contextlib.closing(socket.create_connection(("127.0.0.1", port), 10))
+            )
+        assert httpx.get(f"{url}/healthz", timeout=10).status_code == 200
+
+
 def test_a_body_of_small_parts_is_refused(project):
     """As objects they would take a hundred times as much memory."""
     body = b'{"data": [' + b"{}," * 700_000 + b"{}]}"
@@ -269,12 +313,51 @@ def test_a_cancelled_call_does_not_run(project):
     assert (BUILD / "served.log").read_text("utf-8").count("asleep") <= 2
 
 
+SLOW = """
+import time
+from pathlib import Path
+
+import gradio as gr
+
+import server
+from server import files
+
+files.KEPT, files.SWEPT = 1, 0.2
+
+
+def size(path):
+    time.sleep(2)
+    return len(Path(path).read_bytes())
+
+
+demo = gr.Interface(size, gr.File(), gr.Number(), api_name="predict", flagging_mode="never")
+server.launch(demo, lambda: None)
+"""
+
+
+def test_a_file_is_kept_while_its_call_waits(project, tmp_path):
+    folder, mine = tmp_path / "slow", tmp_path / "mine"
+    shutil.copytree(project, folder)
+    (folder / "app.py").write_text(SLOW, "utf-8")
+    mine.mkdir()
+    (mine / "notes.txt").write_text("the owner's", "utf-8")
+    with serving(folder, WEB_CONCURRENCY="1", GRADIO_TEMP_DIR=str(mine)) as url:
+        sent = [tmp_path / f"{n}.txt" for n in range(3)]
+        for n, path in enumerate(sent):
+            path.write_text("x" * n, "utf-8")
+        client = Client(url, verbose=False)
+        jobs = [client.submit(handle_file(path), api_name="/predict") for path in sent]
+        assert [job.result(30) for job in jobs] == [0, 1, 2]
+    assert (mine / "notes.txt").exists()
+    assert not list(mine.glob("app-*"))
+
+
 def test_a_session_that_reads_nothing_does_not_fill_the_memory(project):
     with serving(project) as url:
         (process,) = {
             c.pid for c in psutil.net_connections("tcp") if _listens(c, int(url.rpartition(":")[2]))
         }
-        memory, body = [], {"data": ["x"], "fn_index": 0, "session_hash": "s"}
+        memory, body = [], {"data": ["x" * 50_000], "fn_index": 0, "session_hash": "s"}
         with httpx.Client() as client:
             for _ in range(2):
                 for _ in range(1500):

@@ -84,12 +84,30 @@ def test_every_kind_of_value_is_read(settings, monkeypatch):
         ("PORT", "0", "the port 0 is not one"),
         ("GRADIO_SERVER_PORT", "-1", "GRADIO_SERVER_PORT='-1' is no whole number"),
         ("APP_PASSWORD", "x", "a login needs both"),
+        ("PREDICT_TIMEOUT", "0", "PREDICT_TIMEOUT='0' is not like 60"),
+        ("QUEUE_SIZE", "many", "QUEUE_SIZE='many' is not like 100"),
+        ("RATE_LIMIT", "1,5", "RATE_LIMIT='1,5' is no whole number"),
+        ("ALLOWED_HOSTS", "a.example, https://b.example", "is not like app.example.com"),
+        ("ALLOWED_HOSTS", "a.example:80", "is not like app.example.com"),
+        ("ALLOWED_ORIGINS", "example.com", "is not like https://example.com"),
+        ("ALLOWED_ORIGINS", "https://example.com/", "is not like https://example.com"),
     ],
 )
 def test_what_cannot_be_understood_is_named(settings, monkeypatch, name, value, said):
     monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match=said):
         settings.Settings.from_environment()
+
+
+def test_names_are_read_without_their_capitals(settings, monkeypatch):
+    monkeypatch.setenv("ALLOWED_HOSTS", "App.Example.com, *.Example.org, ::1")
+    monkeypatch.setenv("ALLOWED_ORIGINS", "https://Example.com:8443, *")
+    monkeypatch.setenv("APP_USERNAME", "Ann")
+    monkeypatch.setenv("APP_PASSWORD", " With spaces ")
+    read = settings.Settings.from_environment()
+    assert read.allowed_hosts == ("app.example.com", "*.example.org", "::1")
+    assert read.allowed_origins == ("https://example.com:8443", "*")
+    assert (read.app_username, read.app_password) == ("Ann", " With spaces ")
 
 
 def test_there_is_one_login(settings, monkeypatch):

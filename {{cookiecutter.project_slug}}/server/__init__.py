@@ -5,6 +5,7 @@ What can be set is in settings.py; it comes from the environment.
 
 import argparse
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -12,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 import gradio as gr
 from starlette.routing import Route
 
-from . import doors, environment, files, login, logs, metrics
+from . import connections, doors, environment, files, login, logs, metrics
 from .health import Health
 from .predictions import Predictions
 from .sessions import Sessions
@@ -66,6 +67,7 @@ def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
         async with files.swept(demo):
             yield
 
+    connections.prepare()
     demo.enable_monitoring = False  # `launch` does so too, once it serves
     try:
         demo.launch(
@@ -90,8 +92,9 @@ def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
         demo.server.config.timeout_keep_alive = 75
         demo.block_thread()
     except OSError:
-        taken = f"Port {settings.port} is taken or cannot be had"
-        sys.exit(f"{taken}: set PORT to another.")
+        name = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
+        taken = f"Port {settings.port} of {name} is taken or cannot be had"
+        sys.exit(f"{taken}: set PORT or GRADIO_SERVER_NAME to another.")
     except KeyboardInterrupt:
         pass  # before Gradio was up
     if predictions.running:

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 import gradio as gr
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -276,7 +276,8 @@ async def broken(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": told.message}, 500)
 
 
-MISUSE = (AssertionError, AttributeError, TypeError, ValueError)  # so is `gr.Error`
+# `gr.Error` is one as well, and so is to leave in the middle of an upload.
+MISUSE = (AssertionError, AttributeError, ClientDisconnect, TypeError, ValueError)
 ERRORS = {
     401: login.wanted,
     LookupError: partial(refused, 404),

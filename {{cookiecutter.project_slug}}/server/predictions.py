@@ -40,7 +40,7 @@ class Predictions:
         self.timeout = timeout
         self._limit = max(2, workers)
         self._slots = asyncio.Semaphore(workers)
-        # Not of the threads that all else shares: hung ones have left it to others.
+        # Of their own: health is asked for in the threads that all else shares.
         self._threads = anyio.CapacityLimiter(2 * workers + 2)
         self._lock = threading.Lock()
         self._running: set[object] = set()

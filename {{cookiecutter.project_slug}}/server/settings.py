@@ -1,10 +1,19 @@
 """What the environment says about how to serve."""
 
 import os
-from dataclasses import dataclass, fields
+import re
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
 
 MB = 1_000_000
+# What a value, or each of several, has to look like, and an example.
+FORMS = {
+    "allowed_hosts": ("[^/:]+|[0-9a-f:]+", "app.example.com, a name alone"),
+    "allowed_origins": (r"\*|[a-z][a-z0-9+.-]*://[^/]+", "https://example.com"),
+    "max_upload_mb": ("0*[1-9].*", "20, or 1 at least"),
+    "predict_timeout": ("0*[1-9].*", "60, or 1 at least"),
+    "queue_size": ("0*[1-9].*", "100, or 1 at least"),
+}
 
 
 @dataclass(frozen=True)
@@ -37,9 +46,10 @@ class Settings:
             name = field.name.upper()
             if name == "PORT" and os.environ.get("GRADIO_SERVER_PORT"):
                 name = "GRADIO_SERVER_PORT"
-            if text := os.environ.get(name, "").strip():
+            text = os.environ.get(name, "")
+            if text.strip():
                 try:
-                    found[field.name] = _read(field.default, text)
+                    found[field.name] = _read(field, text)
                 except ValueError as error:
                     problems.append(f"{name}={text!r} {error}")
         if not 0 < found.get("port", cls.port) < 65536:
@@ -67,17 +77,25 @@ class Settings:
         return self.web_concurrency or max(1, fitting)
 
 
-def _read(default: object, text: str) -> object:
-    """Return a text as a value of the same type as the default."""
-    if isinstance(default, bool):
-        return text.lower() not in ("0", "false", "no", "off")
-    if isinstance(default, int):
-        if not text.isdecimal():
-            raise ValueError("is no whole number")
-        return int(text)
-    if isinstance(default, tuple):
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    return text
+def _read(field: Field, text: str) -> object:
+    """Return a text as a value of the same type as the field's default.
+
+    Raises:
+        ValueError: says what is wrong with it.
+    """
+    if isinstance(field.default, str):  # a password may begin with a space
+        return text
+    parts = [part.strip() for part in text.lower().split(",") if part.strip()]
+    form, example = FORMS.get(field.name, (".*", ""))
+    if not all(re.fullmatch(form, part) for part in parts):
+        raise ValueError(f"is not like {example}")
+    if isinstance(field.default, tuple):
+        return tuple(parts)
+    if isinstance(field.default, bool):
+        return text.strip().lower() not in ("0", "false", "no", "off")
+    if not text.strip().isdecimal():
+        raise ValueError("is no whole number")
+    return int(text)
 
 
 def cores() -> int:
