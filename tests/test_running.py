@@ -44,10 +44,9 @@ def test_its_own_tests_tell_a_wrong_answer(bake, task, own, tmp_path):
         baked = bake(task=task, platform="local", model_path=str(model))
     project = shutil.copytree(baked, tmp_path / "project")
     source = (project / "app.py").read_text("utf-8")
-    function = "answer" if task == "image-classification" else "predict"
-    wrong = f"fn=lambda *row: {{name: 1 - p for name, p in {function}(*row).items()}},"
-    assert f"fn={function}," in source
-    (project / "app.py").write_text(source.replace(f"fn={function},", wrong), "utf-8")
+    wrong = "fn=lambda *row: {name: 1 - p for name, p in answer(*row).items()},"
+    assert "fn=answer," in source
+    (project / "app.py").write_text(source.replace("fn=answer,", wrong), "utf-8")
     run = own_tests(project)
     failed = set(re.findall(r"^FAILED \S+::(\w+)", run.stdout, re.MULTILINE))
     assert failed == {"test_api" if task == "tabular" else "test_example"}, run.stdout[-3000:]
