@@ -243,7 +243,7 @@ def test_what_would_store_files_beside_ours_is_closed(project):
 
 def test_a_head_is_short_and_comes_soon(project):
     with serving(project) as url:
-        port = int(url.rpartition(":")[2])
+        port = port_of(url)
         late, long = (socket.create_connection(("127.0.0.1", port), 60) for _ in range(2))
         with late, long:
             late.sendall(b"GET / HTTP/1.1\r\nHost: ")
@@ -263,7 +263,7 @@ def test_an_upload_that_breaks_off_is_no_failure(project):
         b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
     )
     with serving(project) as url:
-        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 10) as gone:
+        with socket.create_connection(("127.0.0.1", port_of(url)), 10) as gone:
             gone.sendall(head)
         assert call(url).status_code == 200
     lines = log()
@@ -276,7 +276,7 @@ def test_many_connections_may_be_open(project):
         serving(project, wrap=("prlimit", "--nofile=256:4096")) as url,
         contextlib.ExitStack() as stack,
     ):
-        port = int(url.rpartition(":")[2])
+        port = port_of(url)
         for _ in range(400):
             stack.enter_context(
                 contextlib.closing(socket.create_connection(("127.0.0.1", port), 10))
@@ -354,16 +354,14 @@ def test_a_file_is_kept_while_its_call_waits(project, tmp_path):
 
 def test_a_session_that_reads_nothing_does_not_fill_the_memory(project):
     with serving(project) as url:
-        (process,) = {
-            c.pid for c in psutil.net_connections("tcp") if _listens(c, int(url.rpartition(":")[2]))
-        }
+        process = process_of(url)
         memory, body = [], {"data": ["x" * 50_000], "fn_index": 0, "session_hash": "s"}
         with httpx.Client() as client:
             for _ in range(2):
                 for _ in range(1500):
                     while client.post(f"{url}/gradio_api/queue/join", json=body).status_code == 503:
                         time.sleep(0.1)
-                memory.append(psutil.Process(process).memory_info().rss / 1e6)
+                memory.append(process.memory_info().rss / 1e6)
     assert memory[1] - memory[0] < 30, memory
 
 
@@ -474,13 +472,12 @@ def test_steady_load(bake):
     """Three minutes, or SOAK_MINUTES: nothing is lost, and memory does not grow."""
     photos, lost, memory = distinct(64), [], []
     with serving(bake(**STORY_A)) as url:
-        port = int(url.rpartition(":")[2])
-        (process,) = {c.pid for c in psutil.net_connections("tcp") if _listens(c, port)}
+        process = process_of(url)
         end = time.monotonic() + 60 * float(os.environ.get("SOAK_MINUTES", "3"))
         while time.monotonic() < end:
             answers = ask(url, photos, 8)
             lost += [answer for answer in answers if isinstance(answer, Exception)]
-            memory.append(psutil.Process(process).memory_info().rss / 1e6)
+            memory.append(process.memory_info().rss / 1e6)
             time.sleep(2)
     assert not lost
     print(f"{len(memory) * len(photos)} answers, lost {len(lost)}, MB: {memory[0]:.0f} at first,")
@@ -491,5 +488,13 @@ def test_steady_load(bake):
     assert after - before < 10, memory
 
 
-def _listens(connection, port: int) -> bool:
-    return connection.status == "LISTEN" and connection.laddr.port == port
+def port_of(url: str) -> int:
+    return int(url.rpartition(":")[2])
+
+
+def process_of(url: str) -> psutil.Process:
+    """Return the process that listens there."""
+    connections = psutil.net_connections("tcp")
+    listening = [c for c in connections if c.status == "LISTEN"]
+    (pid,) = {c.pid for c in listening if c.laddr.port == port_of(url)}
+    return psutil.Process(pid)

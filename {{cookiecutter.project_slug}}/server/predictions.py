@@ -9,7 +9,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import anyio
@@ -40,7 +39,7 @@ class Predictions:
         self.timeout = timeout
         self._limit = max(2, workers)
         self._slots = asyncio.Semaphore(workers)
-        # Of their own: health is asked for in the threads that all else shares.
+        # Of their own: Gradio needs the threads that all share, for files and logins.
         self._threads = anyio.CapacityLimiter(2 * workers + 2)
         self._lock = threading.Lock()
         self._running: set[object] = set()
@@ -84,7 +83,7 @@ class Predictions:
             try:
                 with anyio.move_on_after(self.timeout):
                     return await anyio.to_thread.run_sync(
-                        partial(self._run, job, function, values),
+                        functools.partial(self._run, job, function, values),
                         abandon_on_cancel=True,
                         limiter=self._threads,
                     )
