@@ -66,7 +66,7 @@ def test_local(bake, photo, browser):
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
     assert busy.returncode == 1
-    assert busy.stderr.splitlines()[-1].startswith(f"Port {port} is taken")
+    assert busy.stderr.splitlines()[-1].startswith(f"Port {port} of 127.0.0.1 is taken")
     assert "Traceback" not in busy.stderr
 
 
