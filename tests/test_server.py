@@ -10,9 +10,11 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -21,7 +23,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
-from running import BUILD, clean_environment, free_port, install, photograph, served
+from running import BUILD, check_grey, clean_environment, free_port, install, photograph, served
 
 pytestmark = pytest.mark.slow
 
@@ -241,6 +243,14 @@ def test_what_would_store_files_beside_ours_is_closed(project):
             assert answer.status_code == 404, path
 
 
+def test_no_line_of_the_log_can_be_forged(project):
+    forged = '0\n{"message": "forged"}'
+    with serving(project) as url:
+        for path in (f"custom_component/{forged}/client/0/0", f"file={forged}"):
+            assert httpx.get(f"{url}/gradio_api/{quote(path)}").status_code == 400
+    assert "forged" not in [line["message"] for line in log()]
+
+
 def test_a_head_is_short_and_comes_soon(project):
     with serving(project) as url:
         port = port_of(url)
@@ -333,6 +343,17 @@ def size(path):
 demo = gr.Interface(size, gr.File(), gr.Number(), api_name="predict", flagging_mode="never")
 server.launch(demo, lambda: None)
 """
+
+
+def test_an_answer_is_given_once(project):
+    with serving(project) as url:
+        path = f"{url}/gradio_api/call/predict/{call(url).json()['event_id']}"
+        assert "hello" in httpx.get(path).text
+        again = httpx.get(path)
+        assert again.status_code == 404
+        assert "answered" in again.text
+        unknown = httpx.get(f"{url}/gradio_api/queue/data?session_hash=unknown")
+        assert unknown.status_code == 404
 
 
 def test_a_file_is_kept_while_its_call_waits(project, tmp_path):
@@ -486,6 +507,49 @@ def test_steady_load(bake):
     before, after = np.mean(memory[third : 2 * third]), np.mean(memory[-third:])
     print(f"{before:.0f} in the second third, {after:.0f} in the last, {max(memory):.0f} at most")
     assert after - before < 10, memory
+
+
+def test_no_request_breaks_the_app(bake, photo, browser, tmp_path):
+    """A minute, or FUZZ_MINUTES, of what each endpoint's schema allows, and what it does not."""
+    seconds = 60 * float(os.environ.get("FUZZ_MINUTES", "1"))
+    with serving(bake(**STORY_A)) as url:
+        process = process_of(url)
+        before = process.memory_info().rss
+        fuzzers = [
+            subprocess.Popen(fuzz(url, path, seconds, tmp_path), cwd=tmp_path)
+            for path in ("/openapi.json", "/gradio_api/openapi.json")
+        ]
+        assert [fuzzer.wait() for fuzzer in fuzzers] == [0, 0]
+        grown = (process.memory_info().rss - before) / 1e6
+        asked = sum(line["message"] == "request" for line in log())
+        assert httpx.get(f"{url}/healthz").status_code == 200
+        check_grey(url, photo, browser)
+    failed = [line for line in log() if line.get("status", 0) >= 500]
+    print(f"{asked} requests, {len(failed)} failed; memory grew by {grown:.0f} MB")
+    assert asked > 10 * seconds
+    assert not failed
+    assert grown < 20
+
+
+def fuzz(url: str, path: str, seconds: float, folder: Path) -> list:
+    """Return the command that sends all kinds of requests to the endpoints of a schema."""
+    schema = httpx.get(url + path).json()
+    for template, operations in schema["paths"].items():
+        for operation in operations.values():  # FastAPI forgets one that it takes for a body
+            given = operation.setdefault("parameters", [])
+            names = set(re.findall(r"{(\w+)", template)) - {one["name"] for one in given}
+            given += [
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+                for name in names
+            ]
+    file = folder / f"{path.count('/')}.json"
+    file.write_text(json.dumps(schema), "utf-8")
+    return [
+        Path(sys.executable).with_name("schemathesis"), "run", file, f"--url={url}",
+        f"--max-time={seconds:.0f}", "--checks=not_a_server_error", "--continue-on-failure",
+        "--request-timeout=15", "--suppress-health-check=all", "--no-color",
+        "--exclude-path-regex=/heartbeat/",  # it ends with its page
+    ]  # fmt: skip
 
 
 def port_of(url: str) -> int:

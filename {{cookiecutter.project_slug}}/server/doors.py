@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import time
 from functools import partial
 from urllib.parse import SplitResult, urlsplit
@@ -50,6 +51,7 @@ HEADERS = {
 LOGINS_A_MINUTE = 6  # of a client
 BODY = MB  # bytes, of all but uploads: as objects they take a hundred times as much
 UPLOAD_ID = 64  # characters; Gradio keeps each
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Gradio prints some paths: into the log
 
 
 class Refusal(Exception):
@@ -95,7 +97,7 @@ class Doors:
             await self._next(scope, receive, send)
             return
         start, status, ended = time.monotonic(), 500, False
-        headers = Headers(scope=scope)
+        path, headers = _path(scope), Headers(scope=scope)
 
         async def answer(message: Message) -> None:
             nonlocal status, ended
@@ -106,11 +108,11 @@ class Doors:
                 ended = not message.get("more_body", False)
             await send(message)
 
-        waits = not _path(scope).startswith(API + "heartbeat/")
+        waits = not path.startswith(API + "heartbeat/")
         self.open += waits
         try:
-            self._check(scope, headers)
-            if _path(scope) != API + "upload":
+            self._check(path, scope, headers)
+            if path != API + "upload":
                 receive = _limited(receive)
             await self._next(scope, receive, answer)
         except Refusal as refusal:
@@ -121,15 +123,15 @@ class Doors:
         finally:
             self.open -= waits
             self.last = time.monotonic()
-            self._record(scope, status, self.last - start)
+            self._record(path, scope, status, self.last - start)
 
-    def _check(self, scope: Scope, headers: Headers) -> None:
+    def _check(self, path: str, scope: Scope, headers: Headers) -> None:
         """Refuse what does not belong here.
 
         Raises:
             Refusal: says why, and what would help.
         """
-        path, method = _path(scope), scope["method"]
+        method = scope["method"]
         changes = method not in ("GET", "HEAD", "OPTIONS")
         for name in ("host", "x-forwarded-host"):
             if not (path in PROBES or self._is_ours(headers.get(name))):
@@ -137,6 +139,8 @@ class Doors:
         origin = headers.get("origin")
         if changes and origin and not self._is_welcome(origin, headers):
             raise Refusal(403, "Pages of this origin may not: see ALLOWED_ORIGINS.")
+        if CONTROL.search(path):
+            raise Refusal(400, "A path is one line of text.")
         if path.startswith(UNUSED):
             raise Refusal(404, "This part of Gradio is closed: see server/doors.py.")
         if path.startswith(CALLS) and changes:
@@ -152,10 +156,11 @@ class Doors:
         elif path.rstrip("/") == "/login" and changes:
             self._check_rate(self._logins, scope)
         elif path.startswith(API + "call/") and method == "GET":
-            self._check_event(path.rstrip("/").rpartition("/")[2])
+            self._check_call(path.rstrip("/").rpartition("/")[2])
         elif path == API + "queue/data":
             session = Request(scope).query_params.get("session_hash", "")
-            self._check_event(session)
+            if session not in self._demo._queue.pending_messages_per_session:
+                raise Refusal(404, "There is no such session, or it has ended.")
 
     def _is_ours(self, host: str | None) -> bool:
         """Tell whether a request is for this app, where its names are known."""
@@ -192,16 +197,14 @@ class Doors:
                 return
         raise Refusal(404, f"There is no function {name!r}.")
 
-    def _check_event(self, event: str) -> None:
-        """Refuse to stream what there is not, by the id of a call or a session.
+    def _check_call(self, event: str) -> None:
+        """Refuse to stream the answer of what was never called, or has been answered.
 
-        Gradio would begin an answer, and break off.
+        Gradio would begin a stream, and break off or never end it.
         """
-        queue = self._demo._queue
-        known = event in queue.event_ids_to_events
-        known |= event in queue.pending_messages_per_session
-        if not known and not any(
-            event in ids for ids in queue.pending_event_ids_session.values()
+        unanswered = self._demo._queue.pending_event_ids_session
+        if event not in unanswered.get(event, ()) and not any(
+            event in events for events in unanswered.values()
         ):
             raise Refusal(404, "There is no such call, or it has been answered.")
 
@@ -221,10 +224,10 @@ class Doors:
         if origin not in self.settings.allowed_origins:
             del answer["Access-Control-Allow-Credentials"]
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, path: str, scope: Scope, status: int, seconds: float) -> None:
         """Count a request and log it, but for what a page loads and a probe asks."""
         metrics.requests.labels(scope["method"], status).inc()
-        if status < 400 and _path(scope).startswith(QUIET):
+        if status < 400 and path.startswith(QUIET):
             return
         fields = {
             "method": scope["method"],
