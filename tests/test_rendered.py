@@ -253,6 +253,24 @@ def test_readme_says_what_is_true_there(bake, answers, said, unsaid):
     assert [text for text in unsaid if text in readme] == []
 
 
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({}, "7860 25 2"),
+        ({"WEB_CONCURRENCY": "4"}, "7860 25 4"),
+        ({"WEB_CONCURRENCY": "4", "OMP_NUM_THREADS": "1", "SHUTDOWN_GRACE": "5"}, "7860 5 1"),
+    ],
+    ids=str,
+)
+def test_heroku_s_config_goes_before_setup_sh(bake, config, said):
+    script = ". ./setup.sh && echo $GRADIO_SERVER_PORT $SHUTDOWN_GRACE $OMP_NUM_THREADS"
+    told = subprocess.check_output(
+        ["/bin/bash", "-c", script], cwd=bake(platform="heroku"), text=True,
+        env={"PORT": "7860", **config},
+    )  # fmt: skip
+    assert told.strip() == said
+
+
 def test_short_description_ends_at_a_word(bake):
     description = "Tells apart the twelve kinds of birds that come to the feeder in my garden"
     readme = (bake(description=description) / "README.md").read_text("utf-8")

@@ -42,6 +42,8 @@ def predict(text):
         time.sleep(1)
     if text == "raise":
         raise ValueError("a secret of /srv/app")
+    if text == "":
+        raise gr.Error("Write something first.")
     return text
 
 
@@ -393,12 +395,15 @@ def test_metrics_and_log(project):
             client.predict(text, api_name="/predict")
         with pytest.raises(AppError) as told:
             client.predict("raise", api_name="/predict")
+        with pytest.raises(AppError, match="Write something first"):
+            client.predict("", api_name="/predict")
         figures = httpx.get(f"{url}/metrics").text
     found = dict(re.findall(r"^(\S+) ([\d.e+-]+)$", figures, re.MULTILINE))
     assert float(found['app_predictions_total{name="predict",outcome="ok"}']) == 2
     assert float(found['app_predictions_total{name="predict",outcome="failed"}']) == 1
-    assert float(found["app_prediction_seconds_count"]) == 3
-    assert float(found["app_queue_wait_seconds_count"]) == 3
+    assert float(found['app_predictions_total{name="predict",outcome="refused"}']) == 1
+    assert float(found["app_prediction_seconds_count"]) == 4
+    assert float(found["app_queue_wait_seconds_count"]) == 4
     assert float(found["app_queue_length"]) == 0
     assert "app_model_load_seconds" in found
     assert float(found["process_resident_memory_bytes"]) > 1e8
@@ -408,7 +413,7 @@ def test_metrics_and_log(project):
     (entry,) = [line for line in log() if reference in line["message"]]
     assert "a secret of /srv/app" in entry["trace"]
     calls = [line for line in log() if line.get("path") == "/gradio_api/queue/join"]
-    assert [line["status"] for line in calls] == [200, 200, 200]
+    assert [line["status"] for line in calls] == [200] * 4
     assert not [line for line in log() if line.get("path") == "/readyz"]
 
 

@@ -1,17 +1,22 @@
-"""Read the pictures that visitors send, and write those that they get."""
+{% set writes = catalog.tasks[cookiecutter.task].output == "picture" %}
+"""Read the pictures that visitors send{{ ", and write those that they get" if writes }}."""
 
+{% if writes %}
 import os
 import secrets
 from pathlib import Path
 
+{% endif %}
 import gradio as gr
 import numpy as np
 from PIL import Image, ImageOps
 
 MEGAPIXELS = 25  # more are refused: each takes several bytes of memory
 READ = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+{% if writes %}
 # JPEG takes a fiftieth of the time of WebP, Gradio's default.
 WRITTEN, OPTIONS = "JPEG", {"quality": 90}
+{% endif %}
 
 
 def read(path: str | None) -> np.ndarray:
@@ -55,6 +60,7 @@ def _opaque(picture: Image.Image) -> Image.Image:
         picture.paste(rgba, mask=rgba)
         return picture
     return picture.convert("RGB")
+{% if writes %}
 
 
 def write(pixels: np.ndarray) -> str:
@@ -70,3 +76,4 @@ def write(pixels: np.ndarray) -> str:
     path = folder / f"result.{WRITTEN.lower()}"
     Image.fromarray(pixels).save(path, WRITTEN, **OPTIONS)
     return str(path)
+{% endif %}

@@ -81,7 +81,7 @@ class Doors:
         self._loop: asyncio.AbstractEventLoop
 
     def around(self, app: gr.routes.App) -> None:
-        """Stand around an app that starts; its middleware is inside of Gradio's CORS."""
+        """Stand around an app that starts: middleware would stand inside of Gradio's CORS."""
         self._app, self._next = app, app.middleware_stack
         self._loop = asyncio.get_running_loop()
         app.middleware_stack = self

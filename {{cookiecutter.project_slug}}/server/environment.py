@@ -14,9 +14,6 @@ DEFAULTS = {
     "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000",
     "GRADIO_ANALYTICS_MAX_EVENTS": "1",
 }
-# Else frameworks start a thread for each core of the machine, however few of them a
-# container may use, and the threads wait for one another. Ours for ONNX reads it too.
-THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 # Here nobody but the platform's proxy can connect, from one of these networks; so
 # the last address of X-Forwarded-For that is not of them is the client's.
 BEHIND_A_PROXY = ("SPACE_ID", "DYNO")
@@ -27,8 +24,10 @@ def prepare() -> None:
     """Set what is not set; it has to be done before a page is built."""
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
-    for name in THREADS:
-        os.environ.setdefault(name, str(cores()))
+    # Else frameworks start a thread for each core of the machine, however few of them a
+    # container may use, and the threads wait for one another. Ours for ONNX reads it too.
+    threads = os.environ.setdefault("OMP_NUM_THREADS", str(cores()))
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", threads)
     if any(name in os.environ for name in BEHIND_A_PROXY):
         os.environ.setdefault("FORWARDED_ALLOW_IPS", PROXIES)
     if "SPACES_ZERO_GPU" in os.environ:  # a call waits for a GPU there

@@ -35,7 +35,7 @@ class Health:
         return_freed_memory()
         try:
             self._load()
-        except BaseException as error:  # sys.exit would end but this thread
+        except BaseException as error:  # sys.exit would end only this thread
             logger.error("The model could not be loaded", exc_info=error)
             reason = f"{type(error).__name__}: {error}"
             self._state = {"status": "failed", "reason": reason}

@@ -28,6 +28,10 @@ MISTAKES = {
 }
 
 
+class Failure(gr.Error):
+    """What the app could not do; other errors are the visitor's mistakes."""
+
+
 class Predictions:
     """The workers: how many there are, how many run, how many hang.
 
@@ -73,7 +77,7 @@ class Predictions:
         @functools.wraps(function)
         async def call(*values: Any) -> Any:
             if self.exhausted:
-                raise gr.Error("The app has to restart. Try again in a minute.")
+                raise Failure("The app has to restart. Try again in a minute.")
             await self._slots.acquire()
             # Shielded: who cancels a call that runs must not get its worker twice.
             return await asyncio.shield(asyncio.ensure_future(run(values)))
@@ -94,7 +98,7 @@ class Predictions:
             logger.error("A prediction did not end within %s s", self.timeout)
             if self.exhausted:
                 asyncio.get_running_loop().call_later(RESTART_AFTER, self._give_up)
-            raise gr.Error(f"This took longer than {self.timeout} s, and was given up.")
+            raise Failure(f"This took longer than {self.timeout} s, and was given up.")
 
         return call
 
@@ -129,6 +133,7 @@ class Predictions:
                 output = await process(block_fn, *args, **kwargs)
                 outcome = "ok"
             except gr.Error as error:
+                outcome = "failed" if isinstance(error, Failure) else "refused"
                 error.print_exception = False  # the log has what it needs
                 raise
             except Exception as error:
@@ -148,11 +153,11 @@ class Predictions:
         return answer
 
 
-def failed(what: str, error: BaseException) -> gr.Error:
+def failed(what: str, error: BaseException) -> Failure:
     """Log an error under a reference, and return what its caller may know of it."""
     reference = secrets.token_hex(4)
     logger.error("%s, reference %s", what, reference, exc_info=error)
-    return gr.Error(f"{what} (reference {reference}).", print_exception=False)
+    return Failure(f"{what} (reference {reference}).", print_exception=False)
 
 
 def _runs_in_the_loop(function: Callable) -> bool:

@@ -33,7 +33,7 @@ class Sessions(LRUCache):
         self._calls = demo._queue.pending_event_ids_session
 
     def __getitem__(self, session: str) -> asyncio.Queue:
-        """Return a session's messages: who waits is told something now and then."""
+        """Return a session's messages; whoever waits reads them every few seconds."""
         if session not in self:
             self[session] = Messages()
         self.move_to_end(session)

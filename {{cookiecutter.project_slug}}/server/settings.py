@@ -10,9 +10,9 @@ MB = 1_000_000
 FORMS = {
     "allowed_hosts": ("[^/:]+|[0-9a-f:]+", "app.example.com, a name alone"),
     "allowed_origins": (r"\*|[a-z][a-z0-9+.-]*://[^/]+", "https://example.com"),
-    "max_upload_mb": ("0*[1-9].*", "20, or 1 at least"),
-    "predict_timeout": ("0*[1-9].*", "60, or 1 at least"),
-    "queue_size": ("0*[1-9].*", "100, or 1 at least"),
+    "max_upload_mb": ("0*[1-9].*", "20, and at least 1"),
+    "predict_timeout": ("0*[1-9].*", "60, and at least 1"),
+    "queue_size": ("0*[1-9].*", "100, and at least 1"),
 }
 
 

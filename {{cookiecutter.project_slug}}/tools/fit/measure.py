@@ -156,7 +156,7 @@ def measure(
         environment: a virtual environment with the requirements, if there is one.
 
     Returns:
-        What was measured, by name; what cannot be measured here is left out, and told.
+        What was measured, by name; the rest is left out.
 
     Raises:
         CannotMeasure: the project does not install, build or boot.
