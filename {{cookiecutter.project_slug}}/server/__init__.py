@@ -91,7 +91,9 @@ def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
         # uvicorn's 5 s end many a connection just as its client, or a proxy, uses it again.
         demo.server.config.timeout_keep_alive = 75
         demo.block_thread()
-    except OSError:
+    except OSError as error:
+        if error.errno:  # the system's; Gradio's own is about the port
+            raise
         name = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
         taken = f"Port {settings.port} of {name} is taken or cannot be had"
         sys.exit(f"{taken}: set PORT or GRADIO_SERVER_NAME to another.")
