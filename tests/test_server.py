@@ -66,6 +66,13 @@ def project(bake, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def iris(bake):
+    """Serve the demo that takes a row of numbers."""
+    with serving(bake(task="tabular", platform="local")) as url:
+        yield url
+
+
 @contextlib.contextmanager
 def serving(project: Path, *, wrap: tuple[str, ...] = (), **variables: str):
     """Serve a project with these settings; give its address."""
@@ -101,13 +108,44 @@ logo.paste("black", (0, 0, 10, 20))
 for name, picture in {"rgba.png": logo, "la.png": logo.convert("LA")}.items():
     picture.save(name)
     assert pictures.read(name)[0, ::10].tolist() == [[0] * 3, [255] * 3], name
-Image.fromarray(np.ones((9, 9), np.float32)).save("float.tiff")
-try:
-    pictures.read("float.tiff")
-except Exception as error:
-    assert "not a picture" in str(error)
-else:
-    raise AssertionError("read")
+slope = np.arange(6912, dtype=np.uint8).reshape(48, 48, 3)
+Image.fromarray(slope).save("10.jpg", progressive=True)
+head, *scans = open("10.jpg", "rb").read().split(b"\\xff\\xda")
+assert len(scans) > 5
+assert pictures.read("10.jpg").shape == (48, 48, 3)
+again = [head, *scans[:-1], *scans[-2:-1] * 500, scans[-1]]
+open("many.jpg", "wb").write(b"\\xff\\xda".join(again))
+Image.new("L", (1, 70_000)).save("thin.png")
+Image.new("L", (9, 9)).save("tiles.tiff")
+refused = {"many.jpg": "too many parts", "thin.png": "70000", "tiles.tiff": "not a picture"}
+for name, why in refused.items():
+    try:
+        pictures.read(name)
+    except Exception as error:
+        assert why in str(error), (name, error)
+    else:
+        raise AssertionError(name)
+"""
+FORGETS = """
+from types import SimpleNamespace as Event
+import gradio as gr
+from server import files, sessions
+
+with gr.Blocks() as demo:
+    pass
+known = sessions.Sessions(demo)
+demo._queue.event_ids_to_events["event"] = Event(session_hash="waiting")
+for name in ("waiting", *map(str, range(sessions.REMEMBERED))):
+    known[name] = None
+assert len(known) == sessions.REMEMBERED
+assert "waiting" in known and "0" not in known
+
+files.uploads.append("done", "name", b"x")
+files.uploads.set_done("done")
+ids = files.forget_uploads(set())
+assert ids == {"done"}
+files.uploads.append("new", "name", b"x")
+assert files.forget_uploads(ids) == {"new"}
 """
 
 
@@ -115,6 +153,11 @@ def test_a_picture_is_read_as_it_looks(bake, tmp_path):
     project = bake(**STORY_A)
     environment = clean_environment(install(project), PYTHONPATH=str(project))
     subprocess.run(["python", "-c", LOOKS], cwd=tmp_path, env=environment, check=True)
+
+
+def test_what_nobody_waits_for_is_forgotten(project):
+    environment = clean_environment(install(project))
+    subprocess.run(["python", "-c", FORGETS], cwd=project, env=environment, check=True)
 
 
 def test_login(project, browser):
@@ -253,16 +296,20 @@ def test_no_line_of_the_log_can_be_forged(project):
     assert "forged" not in [line["message"] for line in log()]
 
 
-def test_a_head_is_short_and_comes_soon(project):
+JOIN = b"POST /gradio_api/queue/join HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"
+
+
+def test_a_request_is_short_and_comes_soon(project):
     with serving(project) as url:
         port = port_of(url)
-        late, long = (socket.create_connection(("127.0.0.1", port), 60) for _ in range(2))
-        with late, long:
+        late, half, long = (socket.create_connection(("127.0.0.1", port), 60) for _ in range(3))
+        with late, half, long:
             late.sendall(b"GET / HTTP/1.1\r\nHost: ")
+            half.sendall(JOIN)
             with pytest.raises(OSError):  # nobody reads it any more
                 long.sendall(b"GET / HTTP/1.1\r\nX: " + b"x" * 10_000_000)
                 long.sendall(b"x")
-            assert late.recv(1) == b""
+            assert late.recv(1) == half.recv(1) == b""
         with httpx.Client(base_url=url) as client:  # one connection, many requests
             body = {"data": ["x" * 900_000]}
             for _ in range(3):
@@ -281,6 +328,29 @@ def test_an_upload_that_breaks_off_is_no_failure(project):
     lines = log()
     assert "/gradio_api/upload" in {line.get("path") for line in lines}
     assert not [line for line in lines if line["level"] == "error"]
+
+
+def test_who_still_sends_does_not_keep_the_app_from_stopping(project):
+    with serving(project) as url:
+        process = process_of(url)
+        with socket.create_connection(("127.0.0.1", port_of(url)), 10) as half:
+            half.sendall(JOIN)
+            time.sleep(0.5)
+            start = time.monotonic()
+            process.terminate()
+            process.wait(20)
+    assert time.monotonic() - start < 7  # SHUTDOWN_GRACE is 8
+
+
+def test_a_session_has_a_short_name(project):
+    with serving(project) as url:
+        for name, status in (("x" * 64, 200), ("x" * 65, 400)):
+            body = {"data": ["hello"], "fn_index": 0, "session_hash": name}
+            answer = httpx.post(f"{url}/gradio_api/queue/join", json=body)
+            assert answer.status_code == status, answer.text
+        for method in ("GET", "POST"):
+            path = f"upload{'_progress' if method == 'GET' else ''}?upload_id={'x' * 65}"
+            assert httpx.request(method, f"{url}/gradio_api/{path}").status_code == 404
 
 
 def test_many_connections_may_be_open(project):
@@ -345,6 +415,15 @@ def size(path):
 demo = gr.Interface(size, gr.File(), gr.Number(), api_name="predict", flagging_mode="never")
 server.launch(demo, lambda: None)
 """
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e400", "9" * 400])
+def test_a_number_is_finite(iris, number):
+    body = f'{{"data": [1, 2, 3, {number}]}}'
+    headers = {"Content-Type": "application/json"}
+    call = httpx.post(f"{iris}/gradio_api/call/predict", content=body, headers=headers)
+    told = httpx.get(f"{iris}/gradio_api/call/predict/{call.json()['event_id']}").text
+    assert "Give a number for petal width" in told
 
 
 def test_an_answer_is_given_once(project):

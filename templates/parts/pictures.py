@@ -4,15 +4,18 @@
 {% if writes %}
 import os
 import secrets
+{% endif %}
 from pathlib import Path
 
-{% endif %}
 import gradio as gr
 import numpy as np
 from PIL import Image, ImageOps
 
 MEGAPIXELS = 25  # more are refused: each takes several bytes of memory
-READ = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+SIDE = 65_500  # pixels, as in a JPEG; each row takes memory too
+SCANS = 500  # of a JPEG, which has ten; a decoder looks at every pixel for each
+# Not TIFF: its tiles may be far larger than the picture.
+READ = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
 {% if writes %}
 # JPEG takes a fiftieth of the time of WebP, Gradio's default.
 WRITTEN, OPTIONS = "JPEG", {"quality": 90}
@@ -35,15 +38,24 @@ def read(path: str | None) -> np.ndarray:
         raise gr.Error("Choose a picture first.")
     try:
         with Image.open(path, formats=READ) as picture:
-            megapixels = picture.width * picture.height / 1e6
-            if megapixels <= MEGAPIXELS:
+            width, height = picture.size
+            large = width * height > MEGAPIXELS * 1e6 or max(width, height) > SIDE
+            if not large and _scans(path, picture.format) <= SCANS:
                 ImageOps.exif_transpose(picture, in_place=True)
                 return np.asarray(_opaque(picture))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         formats = ", ".join(READ)
         raise gr.Error(f"This is not a picture in one of {formats}.") from None
-    large = f"The picture has {megapixels:.0f} megapixels"
-    raise gr.Error(f"{large}; up to {MEGAPIXELS} are taken.")
+    if large:
+        limits = f"{MEGAPIXELS} megapixels and sides of {SIDE} are taken"
+        raise gr.Error(f"The picture has {width} x {height} pixels; up to {limits}.")
+    raise gr.Error("This picture is stored in too many parts: save it anew.")
+
+
+def _scans(path: str, kind: str | None) -> int:
+    """Return how many scans a JPEG has, those that a thumbnail in it may have included."""
+    is_jpeg = kind in ("JPEG", "MPO")
+    return Path(path).read_bytes().count(b"\xff\xda") if is_jpeg else 1
 
 
 def _opaque(picture: Image.Image) -> Image.Image:
@@ -52,8 +64,6 @@ def _opaque(picture: Image.Image) -> Image.Image:
         return picture
     if picture.mode.startswith("I;16"):  # convert() would cut it off at 255
         picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-    elif picture.mode in ("I", "F"):
-        raise ValueError("numbers of no known range")
     if picture.has_transparency_data:
         rgba = picture if picture.mode == "RGBA" else picture.convert("RGBA")
         picture = Image.new("RGB", rgba.size, "white")

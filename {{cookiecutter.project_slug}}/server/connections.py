@@ -7,19 +7,18 @@ from uvicorn.config import HTTP_PROTOCOLS
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD = 64 * 1024  # bytes of a request before its body
-SECONDS = 20  # until it is there
+SECONDS = 20  # until the head is there, and then without any more of the body
 OPEN = 65_536  # connections and files; by default it is often 1,024
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's, which by itself reads a head without end, and waits for it for ever."""
+    """uvicorn's, which by itself reads a head without end, and waits for ever."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Wait for the first request."""
         super().connection_made(transport)
-        self._read = 0
+        self._in_head, self._read = True, 0
         self._late = self.loop.call_later(SECONDS, transport.close)
-        self._waits = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
@@ -29,23 +28,38 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Wait for the rest of a request's head."""
         super().on_message_begin()
-        if not self._waits:
-            self._read = 0
-            self._late = self.loop.call_later(SECONDS, self.transport.close)
-            self._waits = True
+        if not self._in_head:
+            self._in_head, self._read = True, 0
+            self._wait()
 
     def on_headers_complete(self) -> None:
-        """Go on to the body."""
-        self._late.cancel()
-        self._waits = False
+        """Wait for the body."""
+        self._in_head = False
+        self._wait()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Wait for more of the body."""
+        self._wait()
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Wait for nothing: the answer is the app's affair."""
+        self._late.cancel()
+        super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head is too long."""
+        in_head = self._in_head  # else a body came first, which does not count
         super().data_received(data)
-        self._read += len(data)
-        if self._waits and self._read > HEAD:
-            self.transport.close()
+        if in_head and self._in_head:
+            self._read += len(data)
+            if self._read > HEAD:
+                self.transport.close()
+
+    def _wait(self) -> None:
+        self._late.cancel()
+        self._late = self.loop.call_later(SECONDS, self.transport.close)
 
 
 def prepare() -> None:

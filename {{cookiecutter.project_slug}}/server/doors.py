@@ -50,7 +50,7 @@ HEADERS = {
 }
 LOGINS_A_MINUTE = 6  # of a client
 BODY = MB  # bytes, of all but uploads: as objects they take a hundred times as much
-UPLOAD_ID = 64  # characters; Gradio keeps each
+UPLOAD_ID = 64  # characters; Gradio keeps each for a while
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Gradio prints some paths: into the log
 
 
@@ -108,7 +108,8 @@ class Doors:
                 ended = not message.get("more_body", False)
             await send(message)
 
-        waits = not path.startswith(API + "heartbeat/")
+        # What stopping waits for: answers, but no pages, and nobody who still sends.
+        waits = scope["method"] == "GET" and not path.startswith(API + "heartbeat/")
         self.open += waits
         try:
             self._check(path, scope, headers)
@@ -148,11 +149,11 @@ class Doors:
                 raise Refusal(503, "The app is stopping.", **{"Retry-After": "10"})
             self._check_rate(self._calls, scope)
             self._check_name(path)
-        elif path == API + "upload" and changes:
-            self._check_rate(self._uploads, scope)
-        elif path == API + "upload_progress":
+        elif path in (API + "upload", API + "upload_progress"):
             if len(Request(scope).query_params.get("upload_id", "")) > UPLOAD_ID:
                 raise Refusal(404, "There is no such upload.")
+            if changes:
+                self._check_rate(self._uploads, scope)
         elif path.rstrip("/") == "/login" and changes:
             self._check_rate(self._logins, scope)
         elif path.startswith(API + "call/") and method == "GET":

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import gradio as gr
 from gradio.queueing import Queue
+from gradio.routes import file_upload_statuses as uploads
 
 KEPT = 10 * 60  # seconds; a tenth of it while the disk is nearly full
 SWEPT = 60  # seconds between two looks
@@ -68,9 +69,22 @@ def _delete(path: Path) -> set[str]:
     return files
 
 
+def forget_uploads(known: set[str]) -> set[str]:
+    """Forget how far the uploads that were known are; return the ids of the others.
+
+    Gradio keeps that until a page has asked; one that goes on begins anew.
+    """
+    for upload in known:
+        uploads.stop_tracking(upload)
+        uploads._signals.pop(upload, None)
+    return {*uploads._statuses, *uploads._signals}
+
+
 async def _sweep(demo: gr.Blocks, own: set[str]) -> None:
+    known: set[str] = set()
     while True:
         await asyncio.sleep(SWEPT)
+        known = forget_uploads(known)
         deleted = set()
         with contextlib.suppress(OSError):  # the folder itself may come back
             deleted = await asyncio.to_thread(delete_old, own, _waiting(demo._queue))

@@ -2,6 +2,8 @@
 {% set model = cookiecutter | model %}
 """The web page: a row of values in, a class or numbers out."""
 
+import sys
+
 import gradio as gr
 {% if zero %}
 import spaces
@@ -17,16 +19,25 @@ def field(name: str, value: float | str) -> gr.Number | gr.Textbox:
     return kind(label=name, value=value)
 
 
+def is_finite(value: object) -> bool:
+    """Tell a number that a model can use; the API lets in what a field would not."""
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
+
+
 {% if zero %}
 {% include ["frameworks/" ~ cookiecutter.__framework ~ "/zero.py", "parts/zero.py"] %}
 
 
 {% endif %}
 def answer(*row: float | str | None) -> dict[str, float] | float | str:
-    """Tell the answer for a row, or which fields are empty."""
+    """Tell the answer for a row, or which fields are empty or no numbers."""
     empty = [n for n, value in zip(FEATURES, row, strict=True) if value in (None, "")]
     if empty:
         raise gr.Error(f"Fill in {', '.join(empty)}.")
+    numbers = {n: v for n, v in zip(FEATURES, row) if not isinstance(FEATURES[n], str)}
+    wrong = [n for n, value in numbers.items() if not is_finite(value)]
+    if wrong:
+        raise gr.Error(f"Give a number for {', '.join(wrong)}.")
     return predict(*row)
 
 

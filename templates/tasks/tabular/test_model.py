@@ -34,6 +34,15 @@ def numbers(text):
     return [float(number) for number in text.split(", ")]
 
 
+def test_what_is_no_number_is_refused(url):
+    name = next((n for n, v in FEATURES.items() if not isinstance(v, str)), None)
+    if name is None:
+        pytest.skip("all fields are texts")
+    row = ["abc" if n == name else value for n, value in FEATURES.items()]
+    with pytest.raises(ValueError, match=f"Give a number for {re.escape(name)}"):
+        Client(url, verbose=False).predict(*row, api_name="/predict")
+
+
 def test_an_empty_field_is_refused(url):
     with pytest.raises(ValueError, match=f"Fill in {re.escape(next(iter(FEATURES)))}"):
         Client(url, verbose=False).predict(None, *ROW[1:], api_name="/predict")
