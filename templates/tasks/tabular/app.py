@@ -31,11 +31,12 @@ def is_finite(value: object) -> bool:
 {% endif %}
 def answer(*row: float | str | None) -> dict[str, float] | float | str:
     """Tell the answer for a row, or which fields are empty or no numbers."""
-    empty = [n for n, value in zip(FEATURES, row, strict=True) if value in (None, "")]
+    given = dict(zip(FEATURES, row, strict=True))
+    empty = [name for name, value in given.items() if value in (None, "")]
     if empty:
         raise gr.Error(f"Fill in {', '.join(empty)}.")
-    numbers = {n: v for n, v in zip(FEATURES, row) if not isinstance(FEATURES[n], str)}
-    wrong = [n for n, value in numbers.items() if not is_finite(value)]
+    numbers = [name for name, value in FEATURES.items() if not isinstance(value, str)]
+    wrong = [name for name in numbers if not is_finite(given[name])]
     if wrong:
         raise gr.Error(f"Give a number for {', '.join(wrong)}.")
     return predict(*row)
