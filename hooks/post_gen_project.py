@@ -10,15 +10,16 @@ import sys
 sys.path.pop(0)
 sys.dont_write_bytecode = True
 
-import json  # noqa: E402
-import os  # noqa: E402
-import re  # noqa: E402
-import shutil  # noqa: E402
-import signal  # noqa: E402
+import json
+import os
+import re
+import shutil
+import signal
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 ANSWERS = json.loads(r""" {{ cookiecutter | tojson }} """)
 COPIES = json.loads(r""" {{ cookiecutter | copies | tojson }} """)
+MARK = "# {{ cookiecutter | vendored }}"
 IS_NEW = ANSWERS.get("_is_new", False)  # cookiecutter made the folder in this run
 TOLD = json.loads(r""" {{ cookiecutter | told | tojson }} """)
 
@@ -35,11 +36,20 @@ def unpack(bundle: str) -> None:
     os.remove(bundle)
 
 
+def mark(path: str, line: str) -> None:
+    """Write a line before all others of a file."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        file.write(f"{line}\n{text}")
+
+
 def copy(source: str, target: str) -> None:
     """Copy a file or a folder into the project."""
     make_room(target)
     if os.path.isdir(source):
-        shutil.copytree(source, target, dirs_exist_ok=True)
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(source, target, dirs_exist_ok=True, ignore=ignore)
     else:
         shutil.copyfile(source, target)
 
@@ -62,6 +72,7 @@ def main() -> None:
     unpack("_optional.json")
     for source, target in COPIES.items():
         copy(source, target)
+    mark("ml_ui/__init__.py", MARK)
     with open("README.md", encoding="utf-8") as file:
         told = f"\n{TOLD}\n\n{next_steps(file.read())}"
     try:

@@ -10,6 +10,9 @@ from jinja2 import Environment, FileSystemBytecodeCache
 from jinja2.bccache import Bucket
 from jinja2.ext import Extension
 
+# Generation and the generated project share one copy of the sizing.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+
 from . import catalog, files, fit, host, model, questions, quoting
 
 FOLDER = "{{cookiecutter.project_slug}}"
@@ -49,6 +52,7 @@ class ProjectExtension(Extension):
             "hardware": host.hardware,
             "optional_files": files.optional_files,
             "copies": files.copies,
+            "vendored": files.vendored,
             "told": fit.told,
             "hosting": host.hosting,
             "fit": fit.fit,

@@ -11,7 +11,8 @@ import click
 from cookiecutter import cli
 from cookiecutter.config import get_user_config
 
-from . import host
+from ml_ui.sizing import limits
+
 from .catalog import ROOT
 
 REPLAY = 100_000  # bytes, ten times what the answers take
@@ -54,6 +55,6 @@ def unwritable(folder: Path, size: int) -> Iterator[str]:
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         yield f"{there} is no folder that can be written to."
         return
-    disk, written = shutil.disk_usage(there), host.fit("limits").size
+    disk = shutil.disk_usage(there)
     if disk.free < size and disk.total:  # some file systems do not tell
-        yield f"{there} has {written(disk.free)} free, and {written(size)} are needed."
+        yield f"{there} has {limits.size(disk.free)} free, and {limits.size(size)} are needed."

@@ -4,14 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ml_ui.sizing.limits import GITHUB, PLATFORMS
+
+__all__ = ["PLATFORMS"]
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES, DEMOS = ROOT / "templates", ROOT / "demos"
-FIT = ROOT / "{{cookiecutter.project_slug}}" / "tools" / "fit"  # of a generated project
+PACKAGE = ROOT / "src" / "ml_ui"  # vendored into each project
 
 CATALOG = json.loads((ROOT / "catalog.json").read_text("utf-8"))
 TASKS, FRAMEWORKS = CATALOG["tasks"], CATALOG["frameworks"]
-FACTS = json.loads((FIT / "platforms.json").read_text("utf-8"))
-PLATFORMS, GITHUB = FACTS["platforms"], FACTS["repositories"]["github"]["limits"]
-LARGE_FILE = next(limit["bytes"] for limit in GITHUB if limit["kind"] == "warn")
+LARGE_FILE = next(limit["bytes"] for limit in GITHUB["limits"] if limit["kind"] == "warn")
 
 Answers = dict[str, Any]  # what cookiecutter has asked so far, by the question's name

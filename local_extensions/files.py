@@ -1,11 +1,14 @@
 """Which files a project has besides those that every project has."""
 
 import json
+import subprocess
 from pathlib import Path
 
 from cookiecutter.repository import is_repo_url
 
-from .catalog import ROOT, TASKS, TEMPLATES, Answers
+import ml_ui
+
+from .catalog import PACKAGE, ROOT, TEMPLATES, Answers
 from .host import hosting
 from .model import model
 
@@ -16,11 +19,9 @@ def optional_files(answers: Answers) -> dict[str, str]:
     for part in ("runtime", "architecture"):
         if part in chosen:
             files[f"{part}.py"] = f"frameworks/{answers['__framework']}/{chosen[part]}"
-    if TASKS[answers["task"]]["input"] == "picture":
-        files["pictures.py"] = "parts/pictures.py"
     if chosen.get("names"):
         files["model/labels.txt"] = "parts/labels.txt"
-    files["tools/fit/project.json"] = "parts/project.json"
+    files[".ml-ui.json"] = "parts/record.json"
     if answers["license"] != "none":
         files["LICENSE"] = f"licenses/{answers['license']}.txt"
     for layer in ("ci", f"platforms/{answers['platform']}"):
@@ -37,7 +38,7 @@ def copies(answers: Answers) -> dict[str, str]:
     chosen, lock = model(answers), str(TEMPLATES / hosting(answers)["lock"])
     return {
         f"{lock}.txt": "requirements.txt",
-        f"{lock}.json": "tools/fit/sizes.json",
+        str(PACKAGE): "ml_ui",
         str(TEMPLATES / "requirements" / "dev.txt"): "requirements-dev.txt",
         **{source: f"model/{name}" for source, name in chosen.get("files", {}).items()},
         **({chosen["pictures"]: "examples"} if "pictures" in chosen else {}),
@@ -45,16 +46,51 @@ def copies(answers: Answers) -> dict[str, str]:
 
 
 def record(answers: Answers) -> str:
-    """Write down the answers, so that the project can be generated again."""
+    """Return .ml-ui.json: answers, versions and sizes, from which the project is updated."""
     public = {k: v for k, v in answers.items() if not k.startswith("_")}
-    public |= project_facts(answers)
     public["model_path"] = Path(answers["__model"]).name  # folders are the owner's affair
-    template = answers["_template"]
-    if not is_repo_url(template):  # a folder or an archive, which is the owner's affair too
-        template = ROOT.name
-    text = json.dumps({"template": template, **public}, indent=2, ensure_ascii=False)
+    address = answers["_template"]
+    if not is_repo_url(address):  # a folder or an archive, which is the owner's affair too
+        address = ROOT.name
+    facts = project_facts(answers)
+    recorded = {
+        "template": {"address": address, "commit": commit(ROOT)},
+        "ml_ui": ml_ui.__version__,
+        "lock": facts.pop("lock"),
+        "answers": public,
+        "model": facts,
+        "sizes": hosting(answers)["sizes"] | {"packages": {}},
+    }
+    text = json.dumps(recorded, indent=2, ensure_ascii=False)
+    # The packages in one line: a record is not for reading, and has as few lines as it can.
+    packages = json.dumps(hosting(answers)["sizes"]["packages"])
+    text = text.replace('"packages": {}', f'"packages": {packages}')
     # A path may hold bytes that are no text; as an escape, JSON holds them too.
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def vendored(answers: Answers) -> str:
+    """Return the first line of the package that is copied into the project."""
+    return (
+        f"ml_ui {ml_ui.__version__}, vendored by ml-ui-template. Not yours to edit: an update "
+        "replaces it."
+    )
+
+
+def commit(repository: Path) -> str | None:
+    """Return the commit that a repository is at, or None if it has none or has changes."""
+    command = ["git", "-C", str(repository), "status", "--porcelain=v2", "--branch", "-uno"]
+    try:
+        status = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    head, *changes = [
+        line
+        for line in status.splitlines()
+        if not line.startswith("# branch.") or line.startswith("# branch.oid")
+    ]
+    name = head.rpartition(" ")[2]
+    return None if changes or name == "(initial)" else name
 
 
 def project_facts(answers: Answers) -> dict[str, str | None]:

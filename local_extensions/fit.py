@@ -5,8 +5,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ml_ui.sizing import footprint, limits, report
+
 from . import host
-from .catalog import FIT, LARGE_FILE, TEMPLATES, Answers
+from .catalog import LARGE_FILE, TEMPLATES, Answers
 from .files import copies, optional_files, project_facts
 from .model import model
 
@@ -28,40 +30,38 @@ def fit(answers: Answers) -> Any:
 @cache
 def _fit(*given: Any) -> Any:
     answers = dict(zip(ANSWERS, given, strict=True))
-    return host.fit("report").check(answers["platform"], answers["hardware"], _weigh(*given))
+    return report.check(answers["platform"], answers["hardware"], _weigh(*given))
 
 
 def size(answers: Answers) -> int:
     """Return the bytes of the project's files, before there is a project."""
     project = _weigh(*(answers[name] for name in ANSWERS))
-    return sum(host.fit("footprint").checkout(project).values())
+    return sum(footprint.checkout(project).values())
 
 
 @cache
 def _weigh(*given: Any) -> Any:
     answers = dict(zip(ANSWERS, given, strict=True))
-    tools, optional = host.fit("footprint"), optional_files(answers)
+    optional = optional_files(answers)
     uses_lfs = ".gitattributes" in optional
     weights, packed, loaded, sources, pictures, files = 0, 0.0, 0.0, TEXTS, 0, []
-    for folder in (FIT.parent, FIT.parent.parent / "server"):  # they are copied as they are
-        sources += sum(path.stat().st_size for path in folder.rglob("*.*"))
     if licence := optional.get("LICENSE"):
         sources += (TEMPLATES / licence).stat().st_size
     for source, target in copies(answers).items():
-        for path in [f for f in Path(source).rglob("*") if f.is_file()] or [Path(source)]:
+        for path in _files_of(Path(source)):
             size = path.stat().st_size
-            if size >= tools.LARGE:
+            if size >= footprint.LARGE:
                 name = Path(target, path.relative_to(source)).as_posix()
-                files.append(tools.File(name, size, uses_lfs and size > LARGE_FILE))
+                files.append(footprint.File(name, size, uses_lfs and size > LARGE_FILE))
             if target.startswith("model/"):
                 weights += size
-                packed += size * tools.gzipped(path)
-                loaded += size * tools.unpacked(path)
+                packed += size * footprint.gzipped(path)
+                loaded += size * footprint.unpacked(path)
             else:
                 sources += size
                 pictures += size if target == "examples" else 0
     facts = project_facts(answers)
-    return tools.Footprint(
+    return footprint.Footprint(
         weights=weights,
         sources=sources,
         stored=round(PACKED * (sources - pictures)) + pictures,
@@ -75,9 +75,17 @@ def _weigh(*given: Any) -> Any:
     )
 
 
-def as_text(report: Any) -> str:
+def _files_of(source: Path) -> list[Path]:
+    """Return the files that the hook copies of a file or a folder."""
+    if source.is_file():
+        return [source]
+    files = (path for path in source.rglob("*") if path.is_file())
+    return [path for path in files if "__pycache__" not in path.parts]
+
+
+def as_text(found: report.Report) -> str:
     """Write a report for the terminal."""
-    return host.fit("report").as_text(report, brief=True)
+    return report.as_text(found, brief=True)
 
 
 def told(answers: Answers) -> str:
@@ -88,7 +96,7 @@ def told(answers: Answers) -> str:
 
 def cost(answers: Answers) -> str:
     """Say what the host costs, when it sleeps, and how near its limits the project is."""
-    home, checks, limits = host.hosting(answers), fit(answers).checks, host.fit("limits")
+    home, checks = host.hosting(answers), fit(answers).checks
     tier, about = home["tier"], [f"{home['where']}: {home['tier']['title']}."]
     if tier["note"] and tier["note"] not in home["where"]:
         about.append(f"{tier['note'][0].upper()}{tier['note'][1:]}.")
@@ -110,7 +118,7 @@ def cost(answers: Answers) -> str:
         lines.append(f"- {check.name}: {predicted}{limit}{disputed}")
     sources = ", with the source and age of each limit" if limited else ""
     again = (
-        f"`python tools/preflight.py` computes this again{sources}. `--platform` and `--hardware` "
+        f"`python -m ml_ui preflight` computes this again{sources}. `--platform` and `--hardware` "
         "try another home, and `--measure` builds and boots the project here and compares."
     )
     return "\n".join([*lines, "", textwrap.fill(again, 88, break_on_hyphens=False)])

@@ -1,17 +1,12 @@
 """Where the project will live: its platform, tier and locked packages."""
 
-import importlib
-import importlib.util
 import json
-import sys
 from functools import cache
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from .catalog import CATALOG, FIT, FRAMEWORKS, PLATFORMS, TEMPLATES, Answers
+from ml_ui.sizing import limits
 
-PACKAGE = f"{__package__}.tools_fit"
+from .catalog import CATALOG, FRAMEWORKS, PLATFORMS, TEMPLATES, Answers
 
 
 def hardware(platform: str) -> dict[str, Any]:
@@ -34,23 +29,10 @@ def _hosting(platform: str, tier_name: str, framework: str, python: str) -> dict
     return {
         "platform": PLATFORMS[platform],
         "tier": tier,
-        "where": fit("limits").where(platform, tier_name),
+        "where": limits.where(platform, tier_name),
         "python": tier.get("python", {}).get(python, python),
         "requirements": [*CATALOG["requirements"], *own],
         "lock": lock,
+        "sizes": sizes,
         "packages": sizes["packages"],
     }
-
-
-@cache
-def fit(name: str) -> ModuleType:
-    """Load a module of the project's own tools/fit: there is one copy of it."""
-    # A __pycache__ beside the files would be copied into the project.
-    prefix, sys.pycache_prefix = sys.pycache_prefix, str(Path(__file__).with_name("__pycache__"))
-    if PACKAGE not in sys.modules:
-        spec = importlib.util.spec_from_file_location(PACKAGE, FIT / "__init__.py")
-        sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
-    try:
-        return importlib.import_module(f"{PACKAGE}.{name}")
-    finally:
-        sys.pycache_prefix = prefix

@@ -18,6 +18,8 @@ from typing import Any
 
 from cookiecutter.exceptions import FailedHookException
 
+from ml_ui.sizing import limits
+
 from . import call, fit, host, model_files, quoting
 from .catalog import FRAMEWORKS, TASKS, Answers
 from .model import inspect, takes
@@ -122,7 +124,6 @@ def show_hardware(answers: Answers) -> str:
     """Show the tiers of the chosen platform, with what they cost and what to know."""
     if not _interactive():
         return ""
-    limits = host.fit("limits")
     for name, tier in _useful(answers).items():
         cost = "" if tier["price_usd"] is None else limits.price(tier)
         room = limits.size(tier["ram_bytes"]) if tier["ram_bytes"] else ""

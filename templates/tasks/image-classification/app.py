@@ -8,8 +8,7 @@ import gradio as gr
 import spaces
 {% endif %}
 
-import pictures
-import server
+from ml_ui import launch, pictures
 from model import load, predict
 
 EXAMPLES = sorted(map(str, Path(__file__).parent.glob("examples/*")))
@@ -37,4 +36,4 @@ demo = gr.Interface(
 )
 
 if __name__ == "__main__":
-    server.launch(demo, load)
+    launch(demo, load)

@@ -9,7 +9,7 @@ import gradio as gr
 import spaces
 {% endif %}
 
-import server
+from ml_ui import launch
 from model import FEATURES, load, predict
 
 
@@ -57,4 +57,4 @@ demo = gr.Interface(
 )
 
 if __name__ == "__main__":
-    server.launch(demo, load)
+    launch(demo, load)

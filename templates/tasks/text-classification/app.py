@@ -6,7 +6,7 @@ import gradio as gr
 import spaces
 {% endif %}
 
-import server
+from ml_ui import launch
 from model import load, predict
 
 LONGEST = 5000  # characters
@@ -38,4 +38,4 @@ demo = gr.Interface(
 )
 
 if __name__ == "__main__":
-    server.launch(demo, load)
+    launch(demo, load)

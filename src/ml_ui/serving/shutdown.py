@@ -6,10 +6,10 @@ from types import FrameType
 
 import gradio as gr
 
-from . import files
-from .doors import Doors
+from . import uploads
 from .health import Health
-from .predictions import Predictions
+from .middleware import Doors
+from .runner import Predictions
 
 QUIET = 1.0  # seconds without a request: time to fetch an answer once it is told
 
@@ -46,5 +46,5 @@ class Shutdown:
 
     def end(self, status: int) -> None:
         """End now, without the threads that Python would wait for."""
-        files.delete_all()
+        uploads.delete_all()
         os._exit(status)

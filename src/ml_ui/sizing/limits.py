@@ -107,7 +107,7 @@ def notes_of(
             doubt = "" if limit["verified"] else " (unverified)"
             yield f"{name} is over {limit['written']}{doubt}: {limit['what']}."
     if project.format is None:
-        yield "memory cannot be told: tools/fit/project.json names no format."
+        yield "memory cannot be told: .ml-ui.json names no format."
 
 
 # Words and numbers.

@@ -78,7 +78,7 @@ class Footprint(NamedTuple):
         if missing := [name for name, sizes in self.packages.items() if not sizes]:
             raise BadInput(
                 f"It cannot be told whether this fits: {', '.join(missing)} not in the "
-                "recorded sizes (tools/fit/sizes.json) in this version, nor installed "
+                "recorded sizes (.ml-ui.json) in this version, nor installed "
                 "here: run pip install -r requirements.txt first."
             )
         return sum(sizes[part] for sizes in self.packages.values())
@@ -275,7 +275,7 @@ def unpacked(path: Path) -> float:
                 return sum(each.file_size for each in archive.infolist()) / size
         if unpacker := UNPACKERS.get(head[:2]):
             return len(unpacker().decompress(head)) / len(head)
-    except Exception:  # noqa: BLE001, it only looks packed
+    except Exception:  # it only looks packed
         return 1.0
     return 1.0
 

@@ -1,4 +1,4 @@
-"""Compare the latency of addresses: python tools/bench.py URL [URL ...]
+"""Compare the latency of addresses: python -m ml_ui bench URL [URL ...]
 
 A run is a whole call, as a user waits for it: upload, queue, prediction, download.
 """
@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from client import arguments, call, connect, why
+from .call import arguments, call, connect, why
 
 WIDTH = 30  # characters of the longest bar
 
@@ -24,13 +24,13 @@ def measure(
         client = connect(url)
         values = arguments(client, words)
         call(client, values)  # the first call wakes the app
-    except Exception as error:  # noqa: BLE001, every failure counts
+    except Exception as error:  # every failure counts
         return [], [why(error)] * runs
     for _ in range(runs):
         start = time.perf_counter()
         try:
             call(client, values)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             failures.append(why(error))
         else:
             seconds.append(time.perf_counter() - start)
@@ -71,32 +71,32 @@ def _quantiles(times: list[float]) -> list[float]:
     return [times[0], statistics.median(times), p95, times[-1]]
 
 
-def main() -> None:
-    """Print a table with a line for each address."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Define the command's arguments."""
     parser.add_argument("url", nargs="+")
     parser.add_argument("--file", help="a picture or sound to send, else an example")
     parser.add_argument("--runs", type=int, default=10, help="calls of each address")
     parser.add_argument("--chart", action="store_true", help="draw the calls as bars")
-    args = parser.parse_args()
-    if args.file and not Path(args.file).is_file():
-        parser.error(f"--file: there is no file {args.file}")
-    if args.runs < 1:
-        parser.error(f"--runs: {args.runs} is less than 1")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print a table with a line for each address."""
+    if options.file and not Path(options.file).is_file():
+        print(f"bench: --file: there is no file {options.file}", file=sys.stderr)
+        return 2
+    if options.runs < 1:
+        print(f"bench: --runs: {options.runs} is less than 1", file=sys.stderr)
+        return 2
     print(f"{'address':44} {'median s':>8} {'p95 s':>8} {'failures':>8}")
     failed, measured = {}, {}
-    for url in args.url:
-        words = [args.file] if args.file else None
-        seconds, failures = measure(url, words, args.runs)
+    for url in options.url:
+        words = [options.file] if options.file else None
+        seconds, failures = measure(url, words, options.runs)
         measured[url] = seconds
-        print(row(url, seconds, failures))
+        print(row(url, seconds, failures), flush=True)
         failed |= {url: failures[0]} if failures else {}
-    if args.chart:
+    if options.chart:
         print(f"\n{chart(measured)}")
     for url, reason in failed.items():
         print(f"{url}: {reason}", file=sys.stderr)
-    sys.exit(1 if failed else 0)
-
-
-if __name__ == "__main__":
-    main()
+    return 1 if failed else 0

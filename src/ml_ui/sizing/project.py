@@ -20,8 +20,30 @@ from .footprint import (
     unpacked,
 )
 
+RECORD = ".ml-ui.json"  # in the project's folder: answers, versions, sizes
+
 # The text of a file that Git LFS keeps elsewhere, and the bytes that it stands for.
 POINTER = r"^version https://git-lfs\.github\.com/spec/\S+\n(?:[a-z].*\n)*?size (\d+)$"
+
+
+def record(folder: Path) -> dict:
+    """Return what was recorded of a project when it was generated.
+
+    Raises:
+        BadInput: the folder holds no such record, or one that cannot be read.
+    """
+    try:
+        recorded = read(folder / RECORD)
+    except FileNotFoundError:
+        raise BadInput(
+            f"{folder} has no {RECORD}: run this in the project's folder."
+        ) from None
+    parts = {"answers", "model", "sizes"}
+    if not isinstance(recorded, dict) or not parts <= recorded.keys():
+        raise BadInput(
+            f"{folder / RECORD} is no record of a project: it needs {', '.join(sorted(parts))}."
+        )
+    return recorded
 
 
 def weigh(folder: Path, fetched: int = 0) -> Footprint:
@@ -34,8 +56,8 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
     Raises:
         BadInput: something cannot be read, or is not what it should be.
     """
-    own = read(folder / "tools" / "fit" / "project.json")
-    sizes = read(folder / "tools" / "fit" / "sizes.json")["packages"]
+    recorded = record(folder)
+    own, sizes = recorded["answers"] | recorded["model"], recorded["sizes"]["packages"]
     text = (folder / "requirements.txt").read_text("utf-8")
     target = own.get("python_version", PACKAGES["python"])
     python, packages = requirements.weigh(text, target, sizes)
@@ -73,7 +95,7 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
         format=own.get("format"),
         dtype=own.get("dtype"),
         framework=own.get("framework"),
-        lock=own.get("lock"),
+        lock=recorded.get("lock"),
         python=python,
         fetched=fetched,
         history=_history(folder),

@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator, Callable
 import gradio as gr
 from starlette.routing import Route
 
-from . import connections, doors, environment, files, login, logs, metrics
+from ..gradio_fixes import Sessions
+from . import auth, environment, logs, metrics, middleware, protocol, uploads
 from .health import Health
-from .predictions import Predictions
-from .sessions import Sessions
+from .runner import Predictions
 from .settings import MB, Settings
 from .shutdown import Shutdown
 
@@ -42,7 +42,7 @@ def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
     predictions = Predictions(settings.workers, settings.predict_timeout)
     predictions.guard(demo)
     health = Health(demo, load, predictions)
-    gate = doors.Doors(demo, settings)
+    gate = middleware.Doors(demo, settings)
     shutdown = Shutdown(demo, gate, health, predictions)
     signal.signal(signal.SIGTERM, shutdown)
     if settings.hub_login:
@@ -64,18 +64,18 @@ def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
     @contextlib.asynccontextmanager
     async def lifespan(app: gr.routes.App) -> AsyncIterator[None]:
         gate.around(app)
-        async with files.swept(demo):
+        async with uploads.swept(demo):
             yield
 
-    connections.prepare()
+    protocol.prepare()
     demo.enable_monitoring = False  # `launch` does so too, once it serves
     try:
         demo.launch(
             prevent_thread_lock=True,
             server_port=settings.port,
             share=args.share,
-            auth=login.by_password(settings),
-            auth_dependency=login.by_hub if settings.hub_login else None,
+            auth=auth.by_password(settings),
+            auth_dependency=auth.by_hub if settings.hub_login else None,
             enable_monitoring=False,
             run_history=False,
             state_session_capacity=500,
@@ -83,7 +83,7 @@ def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
             app_kwargs={
                 "routes": routes,
                 "lifespan": lifespan,
-                "exception_handlers": doors.ERRORS,
+                "exception_handlers": middleware.ERRORS,
                 # An upload is a little more than its file.
                 "max_body_size": settings.max_upload_mb * MB + MB,
             },

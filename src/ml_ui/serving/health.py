@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from . import metrics
-from .predictions import Predictions
+from .runner import Predictions
 
 logger = logging.getLogger(__name__)
 

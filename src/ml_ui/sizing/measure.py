@@ -46,7 +46,7 @@ POINTER = rb"^version https://git-lfs\S+\noid (\S+)\nsize (\d+)$"
 # Sends the app's own example.
 REQUEST = """\
 import sys
-from client import arguments, call, connect, why
+from ml_ui.call import arguments, call, connect, why
 
 try:
     client = connect(sys.argv[1])
@@ -387,7 +387,7 @@ def _boot(site: Site) -> dict[str, float]:
         site.tell("Sending a request ...")
         command = [python, "-", f"http://127.0.0.1:{port}"]
         try:
-            site.run(command, REQUEST.encode(), cwd=site.checkout() / "tools")
+            site.run(command, REQUEST.encode(), cwd=site.checkout())
         except CannotMeasure:
             raise failure("the app fails at its own example") from None
         measured["serving"] = memory.highest

@@ -1,6 +1,7 @@
-"""Call the app from a program: python tools/client.py URL INPUT [INPUT ...]
+"""Call an app from the terminal: python -m ml_ui call URL INPUT [INPUT ...]
 
-An INPUT is a file for a picture or a sound, a number or a text for the rest.
+An INPUT is a file for a picture or a sound, a number or a text for the rest. The answer is
+printed as JSON.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from typing import Any
 import httpx
 from gradio_client import Client, handle_file
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+EXAMPLES = Path("examples")
 FILES = {"Audio", "File", "Image", "Video"}
 NUMBERS = {"Number", "Slider"}
 
@@ -99,19 +100,19 @@ def why(error: Exception) -> str:
     return " ".join(text.split())[:300]
 
 
-def main() -> None:
-    """Print the app's answer as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Define the command's arguments."""
     parser.add_argument("url", help="https://..., or USER/NAME of a Space")
     parser.add_argument("input", nargs="+", help="a file, a number or a text")
-    args = parser.parse_args()
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the app's answer as JSON."""
     try:
-        client = connect(args.url)
-        answer = call(client, arguments(client, args.input))
-    except Exception as error:  # noqa: BLE001, a user has no use for a traceback
-        sys.exit(f"{args.url}: {why(error)}")
+        client = connect(options.url)
+        answer = call(client, arguments(client, options.input))
+    except Exception as error:  # a user has no use for a traceback
+        print(f"{options.url}: {why(error)}", file=sys.stderr)
+        return 1
     print(json.dumps(answer, indent=2, ensure_ascii=False))
-
-
-if __name__ == "__main__":
-    main()
+    return 0

@@ -15,7 +15,7 @@ import anyio
 import gradio as gr
 from PIL import Image
 
-from . import files, metrics
+from . import metrics, uploads
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class Predictions:
         """End the process, which every platform starts again, if it is of no use."""
         if self.exhausted:
             logger.critical("All workers hang: the app ends, to be started again")
-            files.delete_all()
+            uploads.delete_all()
             os._exit(1)
 
     def _run(self, job: object, function: Callable, values: tuple) -> Any:

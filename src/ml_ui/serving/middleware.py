@@ -15,9 +15,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import login, metrics
-from .predictions import failed
-from .rates import Rate, client
+from . import auth, metrics
+from .rate_limit import Rate, client
+from .runner import failed
 from .settings import MB, Settings
 
 logger = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class Doors:
             await self._next(scope, receive, answer)
         except Refusal as refusal:
             await refusal.response(scope, receive, answer)
-        except Exception:  # noqa: BLE001, `broken` has logged it
+        except Exception:  # `broken` has logged it
             if not ended:  # a stream that broke
                 await send({"type": "http.response.body", "body": b""})
         finally:
@@ -283,7 +283,7 @@ async def broken(request: Request, error: Exception) -> JSONResponse:
 # `gr.Error` is one as well, and so is to leave in the middle of an upload.
 MISUSE = (AssertionError, AttributeError, ClientDisconnect, TypeError, ValueError)
 ERRORS = {
-    401: login.wanted,
+    401: auth.wanted,
     LookupError: partial(refused, 404),
     **dict.fromkeys(MISUSE, partial(refused, 400)),
     Exception: broken,

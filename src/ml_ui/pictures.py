@@ -1,10 +1,7 @@
-{% set writes = catalog.tasks[cookiecutter.task].output == "picture" %}
-"""Read the pictures that visitors send{{ ", and write those that they get" if writes }}."""
+"""Read pictures that visitors upload, and write those that they get."""
 
-{% if writes %}
 import os
 import secrets
-{% endif %}
 from pathlib import Path
 
 import gradio as gr
@@ -16,10 +13,8 @@ SIDE = 65_500  # pixels, as in a JPEG; each row takes memory too
 SCANS = 500  # of a JPEG, which has ten; a decoder looks at every pixel for each
 # Not TIFF: its tiles may be far larger than the picture.
 READ = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
-{% if writes %}
 # JPEG takes a fiftieth of the time of WebP, Gradio's default.
 WRITTEN, OPTIONS = "JPEG", {"quality": 90}
-{% endif %}
 
 
 def read(path: str | None) -> np.ndarray:
@@ -70,7 +65,6 @@ def _opaque(picture: Image.Image) -> Image.Image:
         picture.paste(rgba, mask=rgba)
         return picture
     return picture.convert("RGB")
-{% if writes %}
 
 
 def write(pixels: np.ndarray) -> str:
@@ -86,4 +80,3 @@ def write(pixels: np.ndarray) -> str:
     path = folder / f"result.{WRITTEN.lower()}"
     Image.fromarray(pixels).save(path, WRITTEN, **OPTIONS)
     return str(path)
-{% endif %}
