@@ -17,8 +17,8 @@ test: $(VENV)/installed  ## everything
 test-fast: $(VENV)/installed  ## what needs no install, build, server or browser
 	$(BIN)/pytest -m "not slow"
 
-lock: $(VENV)/installed  ## refresh the locked requirements and their sizes
-	$(BIN)/uv run scripts/lock.py
+lock: $(VENV)/installed  ## refresh the locked requirements and sizes, of ONLY=... or all
+	$(BIN)/uv run scripts/lock.py $(if $(ONLY),--only $(ONLY))
 	$(BIN)/python -m scripts.prompts
 
 runtimes: $(VENV)/installed  ## measure what each format of model takes in memory
