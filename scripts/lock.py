@@ -15,6 +15,7 @@ set, and the packages that could be replaced by a lighter build.
 import argparse
 import datetime
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,7 @@ from remotezip import RemoteZip
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "local_extensions"))  # the package itself needs cookiecutter
 import locks
+from locks import Pins
 
 TARGET = locks.LOCKS
 PACKAGES = ROOT / "src" / "ml_ui" / "sizing" / "packages.json"
@@ -88,7 +90,6 @@ HEADER = """\
 """
 
 Row = tuple[str, str, PackageWheel]  # name, version and wheel of a package
-Pins = dict[str, set[str]]  # the pins of a package, by its name
 
 
 @dataclass(frozen=True)
@@ -176,17 +177,27 @@ def version(pin: str) -> str:
     return Version(str(Requirement(pin).specifier).removeprefix("==")).public
 
 
-def lock(folder: Path, packages: list[str], company: list[str], kept: Pins, *source: str) -> str:
+def lock(
+    folder: Path, packages: list[str], company: list[str], base: Pins, kept: Pins, *source: str
+) -> str:
     """Lock packages in versions that can be installed in the company of others.
 
-    kept: pins that stay as they are where they can, for uv keeps those in its output file.
+    Args:
+        folder: an empty one, to work in.
+        packages: the requirements.
+        company: those of the others.
+        base: pins to which they are added.
+        kept: pins that stay where they can: uv keeps the versions in its output file.
+        source: options of uv.
     """
     write_lines(folder / "requirements.in", packages)
     write_lines(folder / "company.in", company)
-    write_lines(folder / "requirements.txt", sorted(set().union(*kept.values())))
-    output = ("-o", "requirements.txt", *source)
-    uv_compile(folder, "requirements.in", "company.in", *output)
-    return uv_compile(folder, "requirements.in", *output)  # as before, less the company
+    write_lines(folder / "base.txt", list(base))
+    write_lines(folder / "requirements.txt", list(kept))
+    options = ("-c", "base.txt", "-o", "requirements.txt", *source)
+    uv_compile(folder, "requirements.in", "company.in", *options)
+    text = uv_compile(folder, "requirements.in", *options)  # as before, less the company
+    return re.sub("-c base.txt, |, -c base.txt", "", text)
 
 
 def wheels_of(folder: Path, text: str, *source: str) -> Pylock:
@@ -338,9 +349,8 @@ class Locker:
         return f"torch=={self._version('torch', ['torch'], '--no-deps', *source)}"
 
     def _version(self, package: str, requirements: list[str], *source: str) -> str:
-        for pin in self.kept.get(package, ()):
-            return version(pin)
-        return newest(self.work, package, requirements, *source)
+        kept = (version(pin) for pin in self.kept if Requirement(pin).name == package)
+        return next(kept, None) or newest(self.work, package, requirements, *source)
 
     def lock(self, name: str, packages: list[str], base: str, beside: str = "") -> Locked:
         """Lock packages in one set with what every project requires.
@@ -361,7 +371,7 @@ class Locker:
                 pin = f"{self.torch}+cpu"
         wanted = [pin if package == "torch" else package for package in packages]
         wanted = [*CATALOG["requirements"], *wanted]
-        text = lock(folder, wanted, self.company, self.kept | by_name(beside), *source)
+        text = lock(folder, wanted, self.company, locks.parse(beside), self.kept, *source)
         python, rows = choose(wheels_of(folder, text, *source))
         if source:
             # Where a CPU build exists pip prefers it, for a local version ranks higher;
@@ -382,20 +392,13 @@ class Locker:
         added = locks.render({pin: via for pin, via in more.items() if via})
         if locks.merge(text, added) != full.text:
             sys.exit(
-                f"{extra}: beside {base} it needs other versions, markers or platforms, and an "
-                "extra can only add packages. Lock it as a hardware class of the framework."
+                f"{extra} beside {base} needs other markers or platforms, and an extra can only "
+                "add packages. Take it out of EXTRAS in local_extensions/locks.py: what requires "
+                "it is then locked as a set of its own."
             )
-        rows = [row for row in full.rows if row[0] not in by_name(text)]
+        names = {Requirement(pin).name for pin in pins}
+        rows = [row for row in full.rows if row[0] not in names]
         return Locked(added, full.python, rows)
-
-
-def by_name(*texts: str) -> Pins:
-    """Return the pins in lock files by the name of the package."""
-    pins: Pins = {}
-    for text in texts:
-        for pin in locks.parse(text):
-            pins.setdefault(Requirement(pin).name, set()).add(pin)
-    return pins
 
 
 def plan() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
@@ -422,7 +425,7 @@ def lock_all(work: Path, links: str | None, only: str | None) -> dict[str, Locke
         sys.exit(f"ONLY={only} is not among {', '.join(names)}.")
     old = {path: path.read_text("utf-8") for path in TARGET.rglob("*.txt")} if only else {}
     stay = [path for path in old if {*again, only}.isdisjoint(path.stem.split("."))]
-    locker = Locker(work, links, by_name(*(old[path] for path in stay)))
+    locker = Locker(work, links, locks.parse("".join(old[path] for path in stay)))
 
     new: dict[str, Locked | None] = {}
     for base in again:
