@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from datetime import date
 from pathlib import Path
 
@@ -201,6 +202,12 @@ def test_sizes(name):
         assert row["installed"] > 0, package
         assert row["bytecode"] >= 0, package
     assert sum(row["bytecode"] for row in data["packages"].values()) > 0
+
+
+def test_bounds_are_those_of_the_package():
+    """A project lists what ml_ui needs besides what comes with Gradio."""
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert set(CATALOG["requirements"]) <= set(package["dependencies"])
 
 
 def test_one_version_of_gradio_and_of_torch():
