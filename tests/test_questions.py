@@ -4,6 +4,7 @@ import ast
 import itertools
 import json
 import os
+import pty
 import shutil
 import struct
 import subprocess
@@ -474,7 +475,6 @@ def test_answer_that_names_the_slug(here):
 
 def at_terminal(here: Path, typed: str, *arguments: str) -> subprocess.CompletedProcess:
     """Run the command line for somebody who types."""
-    pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
     mine, its = pty.openpty()
     os.write(mine, typed.encode())
     command = [sys.executable, "-m", "cookiecutter", ROOT, *arguments]
