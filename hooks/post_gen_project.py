@@ -18,10 +18,10 @@ import signal
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 ANSWERS = json.loads(r""" {{ cookiecutter | tojson }} """)
-COPIES = json.loads(r""" {{ cookiecutter | copies | tojson }} """)
-MARK = "# {{ cookiecutter | vendored }}"
+COPIES = json.loads(r""" {{ (cookiecutter | project).copies | tojson }} """)
+VENDORED = "{{ vendored }}"
 IS_NEW = ANSWERS.get("_is_new", False)  # cookiecutter made the folder in this run
-TOLD = json.loads(r""" {{ cookiecutter | told | tojson }} """)
+SUMMARY = json.loads(r""" {{ (cookiecutter | project).summary | tojson }} """)
 
 
 def unpack(bundle: str) -> None:
@@ -69,14 +69,14 @@ def next_steps(readme: str) -> str:
 
 def main() -> None:
     """Finish the project in the current folder, which the questions have found to fit."""
-    unpack("_optional.json")
+    unpack("_chosen_files.json")
     for source, target in COPIES.items():
         copy(source, target)
-    mark("ml_ui/__init__.py", MARK)
+    mark("ml_ui/__init__.py", VENDORED)
     with open("README.md", encoding="utf-8") as file:
-        told = f"\n{TOLD}\n\n{next_steps(file.read())}"
+        text = f"\n{SUMMARY}\n\n{next_steps(file.read())}"
     try:
-        print(told, flush=True)
+        print(text, flush=True)
     except BrokenPipeError:  # nobody reads on: no reason to give up the project
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

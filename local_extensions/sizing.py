@@ -1,53 +1,27 @@
-"""Whether the project fits where it will live, and what that costs, before there is one."""
+"""Size of the project against the limits of its platform, before there is a project."""
 
 import textwrap
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ml_ui.sizing import footprint, limits, report
 
-from . import host
-from .catalog import LARGE_FILE, TEMPLATES, Answers
-from .files import copies, optional_files, project_facts
-from .model import model
+from .catalog import LARGE_FILE, TEMPLATES
+
+if TYPE_CHECKING:
+    from .project import Project
 
 TEXTS = 16_000  # bytes of the files that are rendered, within 5,000, without the licence
 PACKED = 0.334  # what git leaves of a project's texts, in all combinations within 0.004
 
 
-# The answers that make a difference.
-ANSWERS = (
-    "task", "__framework", "__model", "platform", "hardware", "python_version", "license", "ci"
-)  # fmt: skip
-
-
-def fit(answers: Answers) -> Any:
-    """Compare the project with its platform's limits, before there is a project."""
-    return _fit(*(answers[name] for name in ANSWERS))
-
-
-@cache
-def _fit(*given: Any) -> Any:
-    answers = dict(zip(ANSWERS, given, strict=True))
-    return report.check(answers["platform"], answers["hardware"], _weigh(*given))
-
-
-def size(answers: Answers) -> int:
-    """Return the bytes of the project's files, before there is a project."""
-    project = _weigh(*(answers[name] for name in ANSWERS))
-    return sum(footprint.checkout(project).values())
-
-
-@cache
-def _weigh(*given: Any) -> Any:
-    answers = dict(zip(ANSWERS, given, strict=True))
-    optional = optional_files(answers)
-    uses_lfs = ".gitattributes" in optional
+def estimate(project: "Project") -> footprint.Footprint:
+    """Return the footprint of a project, from what will be copied and rendered."""
+    uses_lfs = ".gitattributes" in project.files
     weights, packed, loaded, sources, pictures, files = 0, 0.0, 0.0, TEXTS, 0, []
-    if licence := optional.get("LICENSE"):
+    if licence := project.files.get("LICENSE"):
         sources += (TEMPLATES / licence).stat().st_size
-    for source, target in copies(answers).items():
+    for source, target in project.copies.items():
         for path in _files_of(Path(source)):
             size = path.stat().st_size
             if size >= footprint.LARGE:
@@ -60,18 +34,20 @@ def _weigh(*given: Any) -> Any:
             else:
                 sources += size
                 pictures += size if target == "examples" else 0
-    facts = project_facts(answers)
     return footprint.Footprint(
         weights=weights,
         sources=sources,
         stored=round(PACKED * (sources - pictures)) + pictures,
-        packages=host.hosting(answers)["packages"],
+        packages=project.host.packages,
         files=tuple(files),
         gzip=packed / weights if weights else 1.0,
         unpacked=loaded / weights if weights else 1.0,
-        python=answers["python_version"],
-        on_github=bool(answers["ci"]),
-        **{name: facts[name] for name in ("format", "dtype", "framework", "lock")},
+        format=project.model.format,
+        dtype=project.model.dtype,
+        framework=project.framework.name,
+        lock=project.host.lock,
+        python=project.answers.python_version,
+        on_github=project.answers.ci,
     )
 
 
@@ -83,34 +59,40 @@ def _files_of(source: Path) -> list[Path]:
     return [path for path in files if "__pycache__" not in path.parts]
 
 
+def compare(project: "Project") -> report.Report:
+    """Compare the estimate with the limits of the project's platform."""
+    answers = project.answers
+    return report.check(answers.platform, answers.hardware, project.footprint)
+
+
 def as_text(found: report.Report) -> str:
-    """Write a report for the terminal."""
+    """Return a report for the terminal."""
     return report.as_text(found, brief=True)
 
 
-def told(answers: Answers) -> str:
-    """Return what to say of the finished project: whether it fits, what to know of it."""
-    notes = model(answers).get("notes", ())
-    return "\n".join([as_text(fit(answers)), *(f"Note: {note}" for note in notes)])
+def summary(project: "Project") -> str:
+    """Return the text after a generation: whether it fits, and notes on the model."""
+    notes = (f"Note: {note}" for note in project.model.notes)
+    return "\n".join([as_text(project.report), *notes])
 
 
-def cost(answers: Answers) -> str:
-    """Say what the host costs, when it sleeps, and how near its limits the project is."""
-    home, checks = host.hosting(answers), fit(answers).checks
-    tier, about = home["tier"], [f"{home['where']}: {home['tier']['title']}."]
-    if tier["note"] and tier["note"] not in home["where"]:
+def cost_section(project: "Project") -> str:
+    """Return what the host costs, when it sleeps, and how near its limits the project is."""
+    host, checks = project.host, project.report.checks
+    tier, about = host.tier, [f"{host.where}: {host.tier['title']}."]
+    if tier["note"] and tier["note"] not in host.where:
         about.append(f"{tier['note'][0].upper()}{tier['note'][1:]}.")
     limited, sleep = any(check.limit for check in checks), tier["sleep"] or "not documented"
     if limited:
         about.append(f"Sleep: {sleep}.")
-    for limit in home["platform"]["limits"]:
+    for limit in host.platform["limits"]:
         if limit["name"] == "boot" and not sleep.startswith("never"):
             about.append(
                 f"Waking is a whole start, of at most {limit['written']}: time a first call to "
                 "see how long yours takes."
             )
     lines = [textwrap.fill(" ".join(about), 88, break_on_hyphens=False), ""]
-    own = {limit["name"] for limit in home["platform"]["limits"]}  # GitHub costs nothing
+    own = {limit["name"] for limit in host.platform["limits"]}  # GitHub costs nothing
     for check in (check for check in checks if check.name in own):
         limit = f" of {check.written}" if check.limit else f", {check.written or 'no limit'}"
         disputed = f" (disputed: {check.disputed['written']})" if check.disputed else ""
