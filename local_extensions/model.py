@@ -11,6 +11,8 @@ from typing import Any
 from . import kinds, model_files, quoting
 from .catalog import DEMOS, FRAMEWORKS, TASKS, Framework, Task
 
+OF_CARD = {"title", "description", "features", "rows", "answers"}  # as Model has them
+
 inspect = cache(model_files.inspect)
 
 
@@ -39,6 +41,8 @@ class Model:
     # Of rows and texts.
     features: Mapping[str, float] = field(default_factory=dict)  # with the fields' values
     rows: list[list[Any]] = field(default_factory=list)  # examples
+    # Of a demo.
+    answers: list[str] = field(default_factory=list)  # for the examples, if they are labels
     measured: str | None = None  # how good a demo is, on what data
     notes: tuple[str, ...] = ()  # what the owner should know
 
@@ -98,10 +102,8 @@ def _card(task: Task, framework: Framework) -> dict[str, Any]:
     """Return what demos/<task>/card.json says of the demo model."""
     card = json.loads((DEMOS / task.name / "card.json").read_text("utf-8"))
     measured = card["measured"].format(card["results"][framework.name])
-    described = {"measured": f"{card['data']} {measured}"}
-    return described | {
-        name: card[name] for name in ("title", "description", "features", "rows") if name in card
-    }
+    described = {name: value for name, value in card.items() if name in OF_CARD}
+    return described | {"measured": f"{card['data']} {measured}"}
 
 
 def _title(source: Path) -> str:

@@ -155,6 +155,7 @@ def project_folder(context: Context) -> str:
         folder = Path(context["_output_dir"], context["project_slug"])
         refuse_what_cannot_work(wanted, folder)
         remember_whether_new(context, folder)
+        context["_skip_if_file_exists"] = call.arguments().get("skip_if_file_exists", False)
     return context["project_slug"]
 
 

@@ -19,7 +19,7 @@ def test_example(url):
     probabilities = predict(EXAMPLE)
     assert answer["label"] == max(probabilities, key=probabilities.get)
 {% else %}
-    assert answer["label"] == "English"
+    assert answer["label"] == {{ (cookiecutter | project).model.answers[0] | py }}
 {% endif %}
 
 
