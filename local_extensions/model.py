@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -10,6 +11,9 @@ from typing import Any
 
 from . import model_files, quoting
 from .catalog import CATALOG, DEMOS, FRAMEWORKS, TASKS, Answers
+from .model_files.common import Unusable, human, refuse_pointer, refuse_special, unreachable
+
+LABELS = 1_000_000  # bytes of a labels.txt: the names of 20,000 classes are half of it
 
 inspect = cache(model_files.inspect)
 
@@ -94,6 +98,23 @@ def _weights(source: Path, formats: dict[str, Any]) -> dict[str, Any]:
         "names": () if labels.is_file() else found.labels,
         **formats[found.format],
     }
+
+
+def read_labels(source: Path) -> list[str] | None:
+    """Read labels.txt beside the model; return None if there is none, raise Unusable if unfit."""
+    path = source.with_name("labels.txt")
+    if not os.path.lexists(path):
+        return None
+    try:
+        refuse_special(path, path.parent)
+        if (size := path.stat().st_size) > LABELS:
+            raise Unusable(f"{path} has {human(size)}: write one short name a line, or remove it.")
+        refuse_pointer(path)
+        return path.read_text("utf-8-sig").rstrip().splitlines()
+    except OSError as error:
+        raise Unusable(unreachable(path, error)) from None
+    except ValueError:
+        raise Unusable("the file beside the model is no text in UTF-8. Save it as such.") from None
 
 
 def _title(source: Path) -> str:

@@ -22,7 +22,7 @@ from ml_ui.sizing import limits
 
 from . import call, fit, host, model_files, quoting
 from .catalog import FRAMEWORKS, TASKS, Answers
-from .model import inspect, takes
+from .model import inspect, read_labels, takes
 
 # Bytes that are kept free beside the files: for the ends of their blocks, for folders.
 MARGIN = 1_000_000
@@ -59,21 +59,22 @@ def choose_model(answers: Answers) -> str:
 
 
 def _own_model(path: Path) -> Iterator[str]:
+    part = "model_path"
     try:
         found = inspect(path)
-        labels = path.with_name("labels.txt").read_text("utf-8-sig").rstrip().splitlines()
+        part = "labels.txt"
+        labels = read_labels(path)
     except model_files.Unusable as error:
-        yield f"model_path: {error}"
+        yield f"{part}: {error}"
         return
-    except FileNotFoundError:
+    # One output is the probability of the second of two classes.
+    classes = len(found.labels) or {1: 2}.get(found.n_outputs, found.n_outputs)
+    if labels is None:
         labels = found.labels
-    except (OSError, ValueError):
-        yield "labels.txt: the file beside the model is no text in UTF-8. Save it as such."
-        return
-    if found.labels and len(found.labels) != len(labels):
+    elif classes and classes != len(labels):
         yield (
             f"labels.txt: the file beside the model names {len(labels)} classes, and the "
-            f"model itself {len(found.labels)}. Mend it, or move it elsewhere."
+            f"model itself {classes}. Correct it, or move it elsewhere."
         )
     if twice := [name[:60] for name, count in Counter(labels).items() if count > 1]:
         yield (
