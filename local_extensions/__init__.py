@@ -35,6 +35,7 @@ class ProjectExtension(Extension):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
+        questions.refuse_jinja()
         environment.bytecode_cache = CompiledTemplates()
         environment.globals |= {
             "catalog": catalog.CATALOG,

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from cookiecutter.config import get_user_config
 from ml_ui.sizing import limits
 
 from .catalog import ROOT
+from .model_files.common import one_line
 
 REPLAY = 100_000  # bytes, ten times what the answers take
 
@@ -24,6 +26,34 @@ def arguments() -> dict[str, Any]:
     return context.params if context and context.command is cli.main else {}
 
 
+def jinja() -> Iterator[str]:
+    """Yield what is wrong with answers that cookiecutter would render as Jinja, and so run.
+
+    They come from the command line and from default_context in cookiecutter's settings.
+    Typed answers and those of a replay are not rendered.
+    """
+    if not (given := arguments()):
+        return
+    extra = given["extra_context"] or {}
+    settings = get_user_config(given["config_file"], given["default_config"])
+    default = {k: v for k, v in settings["default_context"].items() if k in questions()}
+    for name, value in (*extra.items(), *default.items()):
+        where = "" if name in extra else " in default_context of cookiecutter's settings"
+        if name.startswith("_"):
+            yield f"{name[:60]!r}{where}: the names that begin with _ are the template's own."
+        elif mark := next((mark for mark in ("{{", "{%", "{#") if mark in str(value)), None):
+            yield (
+                f"{one_line(name[:60])}: {str(value)[:60]!r}{where} holds {mark}, which cookiecutter would "
+                "run as Jinja. Leave it out, or type this answer when you are asked."
+            )
+
+
+@cache
+def questions() -> dict[str, Any]:
+    """Return what cookiecutter.json asks, its private variables included."""
+    return json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
+
+
 def unknown() -> Iterator[str]:
     """Tell which of the answers on the command line no question asks for.
 
@@ -31,13 +61,12 @@ def unknown() -> Iterator[str]:
     """
     if not (given := arguments().get("extra_context")):
         return
-    asked = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
-    questions = [question for question in asked if question[0] != "_"]
-    for name in filter(lambda name: name not in asked, given):
+    public = [question for question in questions() if question[0] != "_"]
+    for name in filter(lambda name: name not in public, given):
         import difflib  # not needed by those who spell well
 
-        near = difflib.get_close_matches(name, questions, 1)
-        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(questions)}."
+        near = difflib.get_close_matches(name, public, 1)
+        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(public)}."
         yield f"{name[:60]!r}: there is no such question. {hint}"
 
 

@@ -33,6 +33,14 @@ class Refused(FailedHookException):
     """Answers that cannot work; cookiecutter prints the text and exits 1."""
 
 
+def refuse_jinja() -> None:
+    """Refuse Jinja in the arguments of a command line, before cookiecutter renders anything.
+
+    Called where the extension is loaded, since `__start=x` would take the place of `start`.
+    """
+    _refuse(call.jinja())
+
+
 def start(answers: Answers) -> str:
     """Refuse a call that cannot work, before the first question and before anything is written."""
     _refuse(call.no_replay())

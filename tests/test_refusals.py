@@ -1,5 +1,6 @@
 """Refusals of hostile or impossible calls: one line, exit status 1, and nothing left behind."""
 
+import json
 import os
 import resource
 import shutil
@@ -191,7 +192,7 @@ CODE = "cycler.__init__.__globals__.os.popen('touch canary').read()"
 JINJA = {
     "expression": ["description={{ " + CODE + " }}"],
     "statement": ["description={% if " + CODE + " %}{% endif %}"],
-    "comment": ["description={# harmless #}"],
+    "comment": ["description=x{# harmless #}"],
     "model": ["model_path={{ " + CODE + " }}"],
     "slug": ["project_slug={{ " + CODE + " }}"],
     "tier": ["hardware={{ " + CODE + " }}"],
@@ -233,10 +234,9 @@ def test_jinja_in_answers_that_are_replayed(here):
     assert result.exit_code == 0, result.output
     shutil.rmtree("made")
     replay = Path(os.environ["HOME"]) / "replay" / f"{ROOT.name}.json"
-    text = "{{ " + CODE + " }}"
-    described = '"description": "'
-    head, _, tail = replay.read_text("utf-8").rpartition(described)
-    replay.write_text(f"{head}{described}{text}{tail[tail.index(chr(34)) :]}", "utf-8")
+    recorded = json.loads(replay.read_text("utf-8"))
+    text = recorded["cookiecutter"]["description"] = "{{ " + CODE + " }}"
+    replay.write_text(json.dumps(recorded), "utf-8")
     result = CliRunner().invoke(main, ["--replay", str(ROOT)])
     assert result.exit_code == 0, result.output
     assert text in (here / "made" / "README.md").read_text("utf-8")
