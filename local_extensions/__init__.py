@@ -15,8 +15,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
 from . import catalog, files, fit, host, model, questions, quoting
 
-FOLDER = "{{cookiecutter.project_slug}}"
-
 
 class CompiledTemplates(FileSystemBytecodeCache):
     """Templates as bytecode, kept where Python keeps that of modules, and if it does."""
@@ -39,7 +37,6 @@ class ProjectExtension(Extension):
         environment.bytecode_cache = CompiledTemplates()
         environment.globals |= {
             "catalog": catalog.CATALOG,
-            "large_file": catalog.LARGE_FILE,
             "year": date.today().year,
         }
         environment.filters |= {
@@ -53,6 +50,7 @@ class ProjectExtension(Extension):
             "hardware": host.hardware,
             "optional_files": files.optional_files,
             "copies": files.copies,
+            "lfs_patterns": files.lfs_patterns,
             "vendored": files.vendored,
             "told": fit.told,
             "hosting": host.hosting,
@@ -72,4 +70,4 @@ class ProjectExtension(Extension):
         That is after the questions, before anything is made, and at a replay, which asks
         none. A filter in the folder's own name would not do: Windows allows no bar there.
         """
-        return "{{ cookiecutter | folder }}" if source == FOLDER else source
+        return "{{ cookiecutter | folder }}" if source == catalog.SKELETON.name else source

@@ -9,6 +9,7 @@ from ml_ui.sizing.limits import GITHUB, PLATFORMS
 __all__ = ["PLATFORMS"]
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES, DEMOS = ROOT / "templates", ROOT / "demos"
+SKELETON = ROOT / "{{cookiecutter.project_slug}}"  # the files that every project has
 PACKAGE = ROOT / "src" / "ml_ui"  # vendored into each project
 
 CATALOG = json.loads((ROOT / "catalog.json").read_text("utf-8"))

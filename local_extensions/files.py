@@ -1,6 +1,7 @@
 """Which files a project has besides those that every project has."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from cookiecutter.repository import is_repo_url
 
 import ml_ui
 
-from .catalog import PACKAGE, ROOT, TEMPLATES, Answers
+from .catalog import LARGE_FILE, PACKAGE, PLATFORMS, ROOT, SKELETON, TEMPLATES, Answers
 from .host import hosting
 from .model import model
 
@@ -43,6 +44,38 @@ def copies(answers: Answers) -> dict[str, str]:
         **{source: f"model/{name}" for source, name in chosen.get("files", {}).items()},
         **({chosen["pictures"]: "examples"} if "pictures" in chosen else {}),
     }
+
+
+def files_of(source: Path) -> list[Path]:
+    """Return the files that the hook copies of a file or a folder."""
+    if source.is_file():
+        return [source]
+    files = (path for path in source.rglob("*") if path.is_file())
+    return [path for path in files if "__pycache__" not in path.parts]
+
+
+def written(answers: Answers) -> set[Path]:
+    """Return all files and folders that generation writes, relative to the project's folder."""
+    files = {Path(name) for name in optional_files(answers)}
+    for source, target in {str(SKELETON): "", **copies(answers)}.items():
+        files |= {Path(target, path.relative_to(source)) for path in files_of(Path(source))}
+    return files.union(*(path.parents for path in files))
+
+
+def lfs_patterns(answers: Answers) -> list[str]:
+    """Return the patterns of .gitattributes for Git LFS; the estimate asks for them too."""
+    if ".gitattributes" not in optional_files(answers):
+        return []
+    if any(rule["name"] == "binary" for rule in PLATFORMS[answers["platform"]]["rules"]):
+        return ["examples/**", "model/**"]  # as in templates/platforms/huggingface
+    patterns = []
+    for source, target in copies(answers).items():
+        path = Path(source)
+        if any(file.stat().st_size > LARGE_FILE for file in files_of(path)):
+            # A name may hold what git takes for a wildcard, an escape, a quote, or the end.
+            name = re.sub(r'[\s*?\[\]\\"\ud800-\udfff]+', "*", target)
+            patterns.append(f"{name}/**" if path.is_dir() else name)
+    return patterns
 
 
 def record(answers: Answers) -> str:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ml_ui.sizing import footprint, limits, report
+from ml_ui.sizing.project import takes_to_lfs
 
 from . import host
-from .catalog import LARGE_FILE, TEMPLATES, Answers
-from .files import copies, optional_files, project_facts
+from .catalog import TEMPLATES, Answers
+from .files import copies, files_of, lfs_patterns, optional_files, project_facts
 from .model import model
 
 TEXTS = 16_000  # bytes of the files that are rendered, within 5,000, without the licence
@@ -43,16 +44,16 @@ def size(answers: Answers) -> int:
 def _weigh(*given: Any) -> Any:
     answers = dict(zip(ANSWERS, given, strict=True))
     optional = optional_files(answers)
-    uses_lfs = ".gitattributes" in optional
+    attributes = [f"{pattern} filter=lfs" for pattern in lfs_patterns(answers)]
     weights, packed, loaded, sources, pictures, files = 0, 0.0, 0.0, TEXTS, 0, []
     if licence := optional.get("LICENSE"):
         sources += (TEMPLATES / licence).stat().st_size
     for source, target in copies(answers).items():
-        for path in _files_of(Path(source)):
+        for path in files_of(Path(source)):
             size = path.stat().st_size
             if size >= footprint.LARGE:
                 name = Path(target, path.relative_to(source)).as_posix()
-                files.append(footprint.File(name, size, uses_lfs and size > LARGE_FILE))
+                files.append(footprint.File(name, size, takes_to_lfs(attributes, name)))
             if target.startswith("model/"):
                 weights += size
                 packed += size * footprint.gzipped(path)
@@ -73,14 +74,6 @@ def _weigh(*given: Any) -> Any:
         on_github=bool(answers["ci"]),
         **{name: facts[name] for name in ("format", "dtype", "framework", "lock")},
     )
-
-
-def _files_of(source: Path) -> list[Path]:
-    """Return the files that the hook copies of a file or a folder."""
-    if source.is_file():
-        return [source]
-    files = (path for path in source.rglob("*") if path.is_file())
-    return [path for path in files if "__pycache__" not in path.parts]
 
 
 def as_text(found: report.Report) -> str:
