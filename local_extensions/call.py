@@ -3,12 +3,14 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from functools import cache
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import click
+from click.exceptions import ClickException, Exit
 from cookiecutter import cli
 from cookiecutter.config import get_user_config
 
@@ -36,11 +38,11 @@ def jinja() -> Iterator[str]:
         return
     extra = given["extra_context"] or {}
     settings = get_user_config(given["config_file"], given["default_config"])
-    default = {k: v for k, v in settings["default_context"].items() if k in questions()}
+    default = {k: v for k, v in (settings["default_context"] or {}).items() if k in questions()}
     for name, value in (*extra.items(), *default.items()):
         where = "" if name in extra else " in default_context of cookiecutter's settings"
         if name.startswith("_"):
-            yield f"{name[:60]!r}{where}: the names that begin with _ are the template's own."
+            yield f"{name[:60]!r}{where}: the names that begin with _ are the template's own. Leave it out."
         elif mark := next((mark for mark in ("{{", "{%", "{#") if mark in str(value)), None):
             yield (
                 f"{one_line(name[:60])}: {str(value)[:60]!r}{where} holds {mark}, which cookiecutter would "
@@ -70,16 +72,45 @@ def unknown() -> Iterator[str]:
         yield f"{name[:60]!r}: there is no such question. {hint}"
 
 
+def clean_up_after_failure(project: Path) -> None:
+    """Register the cleanup of a new project, if this is cookiecutter's command line.
+
+    Cookiecutter removes an unfinished project if the hook or a template fails, but not if
+    its own writing does, as where the disk, the inodes or a quota run out.
+    """
+    if (given := arguments()) and not given["keep_project_on_failure"]:
+        click.get_current_context().call_on_close(partial(_clean_up, project))
+
+
+def _clean_up(project: Path) -> None:
+    error = sys.exc_info()[1]
+    if error is None or isinstance(error, Exit):  # how click ends a command that went well
+        return
+    shutil.rmtree(project, ignore_errors=True)
+    if isinstance(error, OSError):
+        raise ClickException(
+            f"{error.__cause__ or error}. Nothing is left of {project}: make room for bytes and "
+            "files, or choose another folder with -o."
+        ) from error
+
+
 def no_replay() -> Iterator[str]:
     """Tell why cookiecutter could not keep the answers, which it does before all else."""
     if given := arguments():
         settings = get_user_config(given["config_file"], given["default_config"])
-        for problem in unwritable(Path(settings["replay_dir"]), REPLAY):
+        for problem in unwritable(Path(settings["replay_dir"]), REPLAY, 2):
             yield f"replay_dir: {problem} Cookiecutter keeps the answers there: set another."
 
 
-def unwritable(folder: Path, size: int) -> Iterator[str]:
-    """Tell why files of some size cannot be written to a folder, which may not be there yet."""
+def linked(project: Path, written: Iterable[Path]) -> Iterator[str]:
+    """Yield the symbolic links in a project that files would be written through, elsewhere."""
+    for path in sorted(project / name for name in written):
+        if path != project and path.is_symlink():
+            yield f"{path} is a link to {os.readlink(path)}, which is not overwritten. Remove it."
+
+
+def unwritable(folder: Path, size: int, files: int) -> Iterator[str]:
+    """Tell why files of a size in total cannot be written to a folder, there or not yet."""
     there = next((path for path in (folder, *folder.parents) if os.path.exists(path)), folder)
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         yield f"{there} is no folder that can be written to."
@@ -87,3 +118,6 @@ def unwritable(folder: Path, size: int) -> Iterator[str]:
     disk = shutil.disk_usage(there)
     if disk.free < size and disk.total:  # some file systems do not tell
         yield f"{there} has {limits.size(disk.free)} free, and {limits.size(size)} are needed."
+    inodes = os.statvfs(there) if hasattr(os, "statvfs") else None  # not on Windows
+    if inodes and inodes.f_files and inodes.f_favail < files:
+        yield f"{there} has room for {inodes.f_favail} more files, and {files} are needed."

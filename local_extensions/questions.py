@@ -20,7 +20,7 @@ from cookiecutter.exceptions import FailedHookException
 
 from ml_ui.sizing import limits
 
-from . import call, fit, host, model_files, quoting
+from . import call, files, fit, host, model_files, quoting
 from .catalog import FRAMEWORKS, TASKS, Answers
 from .model import inspect, read_labels, takes
 
@@ -169,9 +169,13 @@ def folder(answers: Answers) -> str:
         made = Path(answers["_output_dir"], answers["project_slug"])
         # For the hook, which takes back what is new, and nothing that was there before.
         answers["_is_new"] = not os.path.lexists(made)
-        size = fit.size(answers) * answers["_is_new"] + MARGIN
-        problems = call.unwritable(made, size)
+        written, size, count = files.written(answers), MARGIN, 0
+        if answers["_is_new"]:
+            size, count = size + fit.size(answers), len(written)
+        problems = [*call.linked(made, written), *call.unwritable(made, size, count)]
         _refuse(f"output_dir: {problem} Choose another with -o." for problem in problems)
+        if answers["_is_new"]:
+            call.clean_up_after_failure(made)
     return answers["project_slug"]
 
 
