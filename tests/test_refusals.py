@@ -177,6 +177,22 @@ def test_folder_of_a_model_with_something_else_in_it(here, kind):
     assert not (here / "made").exists()
 
 
+def test_folder_of_a_model_in_the_cache_of_the_hub(here):
+    snapshot = here / "models--user--digits" / "snapshots" / "0a1b"
+    (snapshot / "m" / "variables").mkdir(parents=True)
+    (here / "models--user--digits" / "blobs").mkdir()
+    content = {"saved_model.pb": saved_model(-1, 8, 8, 1), "variables/variables.index": b"\xff"}
+    for name, data in content.items():
+        blob = here / "models--user--digits" / "blobs" / name[-1]
+        blob.write_bytes(data)
+        (snapshot / "m" / name).symlink_to(os.path.relpath(blob, (snapshot / "m" / name).parent))
+    result = generate(f"model_path={snapshot / 'm'}", "project_slug=made", "platform=local")
+    assert result.exit_code == 0, result.output
+    for name, data in content.items():
+        copied = here / "made" / "model" / "m" / name
+        assert copied.read_bytes() == data and not copied.is_symlink()
+
+
 def test_examples_beside_the_model_stay_there(beside):
     """They come from the template: whatever lies beside the model is not taken along."""
     (beside.parent / "examples").mkdir()
