@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,7 @@ import click
 from click.exceptions import ClickException, Exit
 from cookiecutter import cli
 from cookiecutter.config import get_user_config
+from jinja2.lexer import string_re
 
 from ml_ui.sizing import limits
 
@@ -20,6 +22,7 @@ from .catalog import ROOT
 from .model_files.common import one_line
 
 REPLAY = 100_000  # bytes, ten times what the answers take
+LITERAL = re.compile(rf"\{{\{{ {string_re.pattern} \}}\}}", string_re.flags)
 
 
 def arguments() -> dict[str, Any]:
@@ -31,23 +34,28 @@ def arguments() -> dict[str, Any]:
 def jinja() -> Iterator[str]:
     """Yield what is wrong with answers that cookiecutter would render as Jinja, and so run.
 
-    They come from the command line and from default_context in cookiecutter's settings.
-    Typed answers and those of a replay are not rendered.
+    They come from the command line and from default_context in cookiecutter's settings,
+    where a text that is nothing but a quoted literal may stay: so does an update of a project
+    pass its answers. Typed answers and those of a replay are not rendered.
     """
     if not (given := arguments()):
         return
-    extra = given["extra_context"] or {}
     settings = get_user_config(given["config_file"], given["default_config"])
-    default = {k: v for k, v in (settings["default_context"] or {}).items() if k in questions()}
-    for name, value in (*extra.items(), *default.items()):
-        where = "" if name in extra else " in default_context of cookiecutter's settings"
-        if name.startswith("_"):
-            yield f"{name[:60]!r}{where}: the names that begin with _ are the template's own. Leave it out."
-        elif mark := next((mark for mark in ("{{", "{%", "{#") if mark in str(value)), None):
-            yield (
-                f"{one_line(name[:60])}: {str(value)[:60]!r}{where} holds {mark}, which cookiecutter would "
-                "run as Jinja. Leave it out, or type this answer when you are asked."
-            )
+    default = settings["default_context"] or {}
+    default = {k: v for k, v in default.items() if not LITERAL.fullmatch(str(v))}
+    places = {
+        "": given["extra_context"] or {},
+        " in cookiecutter's default_context": {k: default[k] for k in default if k in questions()},
+    }
+    for place, values in places.items():
+        for name, value in ((one_line(k[:60]), str(v)) for k, v in values.items()):
+            if name.startswith("_"):
+                yield f"{name!r}{place}: names that begin with _ are the template's. Leave it out."
+            elif mark := next((mark for mark in ("{{", "{%", "{#") if mark in value), None):
+                yield (
+                    f"{name}: {value[:60]!r}{place} holds {mark}, which cookiecutter would run as "
+                    "Jinja. Leave it out, or type this answer when you are asked."
+                )
 
 
 @cache

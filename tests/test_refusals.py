@@ -244,6 +244,30 @@ def test_jinja_in_the_settings(here):
     assert list(here.iterdir()) == [config]
 
 
+LITERALS = {
+    r"'7 {{ 7*7 }} \u6a21'": "7 {{ 7*7 }} 模",
+    r'''"it's"''': "it's",
+    "'''a' }} {{ 7*7 }} {{ 'b'''": None,
+    "'a' }}{{ 7*7 }}{{ 'b'": None,
+    "'a' ~ 7*7": None,
+    r"'a\\' ~ 7*7 ~ 'b'": None,
+}
+
+
+@pytest.mark.parametrize("literal", LITERALS)
+def test_literals_in_the_settings(here, literal):
+    """A quoted text is a text, as an update of a project passes its answers."""
+    config = here / "config.yaml"
+    settings = {"default_context": {"description": f"{{{{ {literal} }}}}"}}
+    config.write_text(json.dumps(settings), "utf-8")
+    result = generate("--config-file", str(config), "project_slug=made", "platform=local")
+    if LITERALS[literal]:
+        assert result.exit_code == 0, result.output
+        assert LITERALS[literal] in Path("made/README.md").read_text("utf-8")
+    else:
+        assert_refused(result.output, result.exit_code, "description: ", "default_context")
+
+
 def test_jinja_in_answers_that_are_replayed(here):
     """Cookiecutter does not render them."""
     result = generate("project_slug=made", "platform=local")
