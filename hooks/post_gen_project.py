@@ -106,5 +106,7 @@ if __name__ == "__main__":
     except SystemExit:  # by a signal; cookiecutter, which got it too, removes nothing
         take_back()
         raise
+    except OSError as error:  # cookiecutter, if it made the folder, removes it
+        sys.exit(f"{error}. The project is not finished: make room for it, or give another folder.")
     finally:
         os.remove(__file__)

@@ -17,8 +17,6 @@ from . import catalog, questions, quoting, record
 from .answers import Answers
 from .project import project
 
-FOLDER = "{{cookiecutter.project_slug}}"
-
 
 class CompiledTemplates(FileSystemBytecodeCache):
     """Templates as bytecode, kept where Python keeps that of modules, and if it does."""
@@ -37,9 +35,9 @@ class ProjectExtension(Extension):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
+        questions.refuse_jinja()
         environment.bytecode_cache = CompiledTemplates()
         environment.globals |= {
-            "large_file": catalog.LARGE_FILE,
             "platforms": catalog.PLATFORMS,
             "vendored": record.VENDORED,
             "year": date.today().year,
@@ -65,4 +63,4 @@ class ProjectExtension(Extension):
         That is after the questions, before anything is made, and at a replay, which asks
         none. A filter in the folder's own name would not do: Windows allows no bar there.
         """
-        return "{{ cookiecutter | project_folder }}" if source == FOLDER else source
+        return "{{ cookiecutter | project_folder }}" if source == catalog.SKELETON.name else source

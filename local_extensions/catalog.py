@@ -18,6 +18,7 @@ from .model_files import FORMATS
 __all__ = ["PLATFORMS"]
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES, DEMOS = ROOT / "templates", ROOT / "demos"
+SKELETON = ROOT / "{{cookiecutter.project_slug}}"  # the files that every project has
 PACKAGE = ROOT / "src" / "ml_ui"  # vendored into each project
 LARGE_FILE = next(limit["bytes"] for limit in GITHUB["limits"] if limit["kind"] == "warn")
 

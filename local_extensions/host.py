@@ -13,11 +13,10 @@ from .catalog import COMMON, FRAMEWORKS, PLATFORMS, TEMPLATES, Framework
 
 @dataclass(frozen=True)
 class Host:
-    """A platform and tier, with the packages that the project has there."""
+    """A tier of a platform, with the packages that the project has there."""
 
-    platform: Mapping[str, Any]  # of platforms.json
-    tier: Mapping[str, Any]  # one of its hardware
-    where: str  # both, and the price
+    tier: Mapping[str, Any]  # of the platform's hardware
+    where: str  # platform, tier and price, in words
     python: str  # the exact version, where the platform has but one
     requirements: list[str]  # as in requirements.in
     lock: str  # the name of the locked set
@@ -36,7 +35,6 @@ def host(framework: str, platform: str, hardware: str, python: str) -> Host:
     chosen = FRAMEWORKS[framework]
     (lock,) = locks(chosen, tier["class"])
     return Host(
-        platform=PLATFORMS[platform],
         tier=tier,
         where=limits.where(platform, hardware),
         python=tier.get("python", {}).get(python, python),

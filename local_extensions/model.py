@@ -1,6 +1,7 @@
 """The model of the project: the user's own, a demo's, or a plain function."""
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,9 @@ from typing import Any
 
 from . import kinds, model_files, quoting
 from .catalog import DEMOS, FRAMEWORKS, TASKS, Framework, Task
+from .model_files.common import Unusable, human, refuse_pointer, refuse_special, unreachable
 
+LABELS = 1_000_000  # bytes of a labels.txt: the names of 20,000 classes are half of it
 OF_CARD = {"title", "description", "features", "rows", "answers"}  # as Model has them
 
 inspect = cache(model_files.inspect)
@@ -104,6 +107,23 @@ def _card(task: Task, framework: Framework) -> dict[str, Any]:
     measured = card["measured"].format(card["results"][framework.name])
     described = {name: value for name, value in card.items() if name in OF_CARD}
     return described | {"measured": f"{card['data']} {measured}"}
+
+
+def read_labels(source: Path) -> list[str] | None:
+    """Read labels.txt beside the model; return None if there is none, raise Unusable if unfit."""
+    path = source.with_name("labels.txt")
+    if not os.path.lexists(path):
+        return None
+    try:
+        refuse_special(path, path.parent)
+        if (size := path.stat().st_size) > LABELS:
+            raise Unusable(f"{path} has {human(size)}: write one short name a line, or remove it.")
+        refuse_pointer(path)
+        return path.read_text("utf-8-sig").rstrip().splitlines()
+    except OSError as error:
+        raise Unusable(unreachable(path, error)) from None
+    except ValueError:
+        raise Unusable("the file beside the model is no text in UTF-8. Save it as such.") from None
 
 
 def _title(source: Path) -> str:

@@ -18,13 +18,13 @@ from typing import Any
 
 from cookiecutter.exceptions import FailedHookException
 
-from ml_ui.sizing import footprint, limits
+from ml_ui.sizing import limits
 
-from . import call, host, model_files, quoting, sizing
+from . import call, host, manifest, model_files, quoting, sizing
 from .answers import Answers
 from .catalog import FRAMEWORKS, OFFERED, PLATFORMS, TASKS
 from .kinds import takes
-from .model import inspect
+from .model import inspect, read_labels
 from .project import Project, project
 
 Context = dict[str, Any]  # cookiecutter's: what it has asked so far, by the question's name
@@ -36,6 +36,14 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w-]*/[\w.-]+(@[\w.-]+)?", re.ASCII)
 
 class Refused(FailedHookException):
     """Answers that cannot work; cookiecutter prints the text and exits 1."""
+
+
+def refuse_jinja() -> None:
+    """Refuse Jinja in the arguments of a command line, before cookiecutter renders anything.
+
+    Called where the extension is loaded: `__check_call=x` would take the place of that check.
+    """
+    _refuse(call.jinja())
 
 
 def check_call(context: Context) -> str:
@@ -64,21 +72,22 @@ def choose_model(context: Context) -> str:
 
 
 def _own_model(path: Path) -> Iterator[str]:
+    part = "model_path"
     try:
         found = inspect(path)
-        labels = path.with_name("labels.txt").read_text("utf-8-sig").rstrip().splitlines()
+        part = "labels.txt"
+        labels = read_labels(path)
     except model_files.Unusable as error:
-        yield f"model_path: {error}"
+        yield f"{part}: {error}"
         return
-    except FileNotFoundError:
+    # One output is the probability of the second of two classes.
+    classes = len(found.labels) or {1: 2}.get(found.n_outputs, found.n_outputs)
+    if labels is None:
         labels = found.labels
-    except (OSError, ValueError):
-        yield "labels.txt: the file beside the model is no text in UTF-8. Save it as such."
-        return
-    if found.labels and len(found.labels) != len(labels):
+    elif classes and classes != len(labels):
         yield (
             f"labels.txt: the file beside the model names {len(labels)} classes, and the "
-            f"model itself {len(found.labels)}. Mend it, or move it elsewhere."
+            f"model itself {classes}. Correct it, or move it elsewhere."
         )
     if twice := [name[:60] for name, count in Counter(labels).items() if count > 1]:
         yield (
@@ -153,28 +162,28 @@ def project_folder(context: Context) -> str:
     if "_output_dir" in context:  # else it is an answer that names this one
         wanted = project(Answers.of(context))
         folder = Path(context["_output_dir"], context["project_slug"])
-        refuse_what_cannot_work(wanted, folder)
-        remember_whether_new(context, folder)
+        is_new = not os.path.lexists(folder)
+        refuse_what_cannot_work(wanted, folder, is_new)
+        # For the hook, which removes nothing else if it fails, and keeps what it is asked to.
+        context["_is_new"] = is_new
         context["_skip_if_file_exists"] = call.arguments().get("skip_if_file_exists", False)
+        if is_new:
+            call.clean_up_after_failure(folder)
     return context["project_slug"]
 
 
-def refuse_what_cannot_work(wanted: Project, folder: Path) -> None:
+def refuse_what_cannot_work(wanted: Project, folder: Path, is_new: bool) -> None:
     """Refuse answers that cannot work, all problems at once."""
     answers = wanted.answers
     if answers.model_path:
         _refuse(_own_model(answers.model_path))
     _refuse(problem for check in CHECKS.values() for problem in check(answers))
     _refuse([] if wanted.report.fits else [sizing.as_text(wanted.report)])
-    new = not os.path.lexists(folder)
-    size = sum(footprint.checkout(wanted.footprint).values()) * new + MARGIN
-    problems = call.unwritable(folder, size)
+    written, size, count = manifest.written(wanted), MARGIN, 0
+    if is_new:
+        size, count = size + sizing.checkout(wanted), len(written)
+    problems = [*call.linked(folder, written), *call.unwritable(folder, size, count)]
     _refuse(f"output_dir: {problem} Choose another with -o." for problem in problems)
-
-
-def remember_whether_new(context: Context, folder: Path) -> None:
-    """Tell the hook whether the folder is new: it removes no other when it fails."""
-    context["_is_new"] = not os.path.lexists(folder)
 
 
 def _task(answers: Answers) -> Iterator[str]:

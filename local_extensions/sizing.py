@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml_ui.sizing import footprint, limits, report
+from ml_ui.sizing.project import takes_to_lfs
 
-from .catalog import LARGE_FILE, TEMPLATES
+from .catalog import TEMPLATES
+from .manifest import files_of
 
 if TYPE_CHECKING:
     from .project import Project
@@ -17,16 +19,16 @@ PACKED = 0.334  # what git leaves of a project's texts, in all combinations with
 
 def estimate(project: "Project") -> footprint.Footprint:
     """Return the footprint of a project, from what will be copied and rendered."""
-    uses_lfs = ".gitattributes" in project.files
+    attributes = [f"{pattern} filter=lfs" for pattern in project.lfs_patterns]
     weights, packed, loaded, sources, pictures, files = 0, 0.0, 0.0, TEXTS, 0, []
     if licence := project.files.get("LICENSE"):
         sources += (TEMPLATES / licence).stat().st_size
     for source, target in project.copies.items():
-        for path in _files_of(Path(source)):
+        for path in files_of(Path(source)):
             size = path.stat().st_size
             if size >= footprint.LARGE:
                 name = Path(target, path.relative_to(source)).as_posix()
-                files.append(footprint.File(name, size, uses_lfs and size > LARGE_FILE))
+                files.append(footprint.File(name, size, takes_to_lfs(attributes, name)))
             if target.startswith("model/"):
                 weights += size
                 packed += size * footprint.gzipped(path)
@@ -51,12 +53,9 @@ def estimate(project: "Project") -> footprint.Footprint:
     )
 
 
-def _files_of(source: Path) -> list[Path]:
-    """Return the files that the hook copies of a file or a folder."""
-    if source.is_file():
-        return [source]
-    files = (path for path in source.rglob("*") if path.is_file())
-    return [path for path in files if "__pycache__" not in path.parts]
+def checkout(project: "Project") -> int:
+    """Return the bytes of the project's files."""
+    return sum(footprint.checkout(project.footprint).values())
 
 
 def compare(project: "Project") -> report.Report:
@@ -85,14 +84,14 @@ def cost_section(project: "Project") -> str:
     limited, sleep = any(check.limit for check in checks), tier["sleep"] or "not documented"
     if limited:
         about.append(f"Sleep: {sleep}.")
-    for limit in host.platform["limits"]:
+    for limit in project.platform["limits"]:
         if limit["name"] == "boot" and not sleep.startswith("never"):
             about.append(
                 f"Waking is a whole start, of at most {limit['written']}: time a first call to "
                 "see how long yours takes."
             )
     lines = [textwrap.fill(" ".join(about), 88, break_on_hyphens=False), ""]
-    own = {limit["name"] for limit in host.platform["limits"]}  # GitHub costs nothing
+    own = {limit["name"] for limit in project.platform["limits"]}  # GitHub costs nothing
     for check in (check for check in checks if check.name in own):
         limit = f" of {check.written}" if check.limit else f", {check.written or 'no limit'}"
         disputed = f" (disputed: {check.disputed['written']})" if check.disputed else ""
