@@ -12,12 +12,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from asking import IRIS, copy_template, run, tree
 from conftest import ROOT
 from cookiecutter.generate import generate_context
 from cookiecutter.prompt import prompt_for_config
 from cookiecutter.utils import create_env_with_context
 from test_model_files import saved_model
-from test_questions import IRIS, copy_template, run, tree
 
 from local_extensions import questions
 
