@@ -93,7 +93,7 @@ class Framework:
         return first and DEMOS / task.name / f"{task.demo}{FORMATS[first].endings[0]}"
 
     def runs(self, task: Task) -> bool:
-        """Tell whether the task is offered: it takes the input, and there is a demo."""
+        """Return whether the task is offered: a format takes its input, and there is a demo."""
         if not self.formats:
             return task.function is not None
         takes = {kind for format in self.formats.values() for kind in format["runs"]}

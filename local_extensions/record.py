@@ -39,12 +39,13 @@ def answers_json(project: "Project") -> str:
             "format": project.model.format,
             "dtype": project.model.dtype,
         },
-        "sizes": {**project.host.sizes, "packages": {}},
+        "sizes": project.host.sizes,
     }
-    text = json.dumps(recorded, indent=2, ensure_ascii=False)
-    # The packages in one line: nobody reads them.
-    packages = json.dumps(project.host.packages)
-    text = text.replace('"packages": {}', f'"packages": {packages}')
+    lines = {name: json.dumps(value, ensure_ascii=False) for name, value in recorded.items()}
+    # The answers are for people as well: one in each line.
+    lines["answers"] = json.dumps(recorded["answers"], indent=4, ensure_ascii=False)[:-1] + "  }"
+    text = ",\n".join(f'  "{name}": {line}' for name, line in lines.items())
+    text = f"{{\n{text}\n}}"
     # A path may hold bytes that are no text; as an escape, JSON holds them too.
     return text.encode("utf-8", "backslashreplace").decode()
 
