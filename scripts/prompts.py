@@ -49,7 +49,7 @@ def tasks() -> dict[str, str]:
 
 def frameworks() -> dict[str, str]:
     rows = {"auto": ("Automatic", "by the model file", "")}
-    for name in in_order("framework", FRAMEWORKS):
+    for name in in_order("framework", [name for name in FRAMEWORKS if FRAMEWORKS[name].tasks]):
         endings = [FORMATS[key].endings[0] or "SavedModel" for key in FRAMEWORKS[name].formats]
         sizes = read(TEMPLATES / "requirements" / f"{name}-cpu.json")["packages"]
         wheels = sum(package["wheel"] for package in sizes.values())

@@ -107,7 +107,7 @@ def test_model_comes_in_as_plain_files(hook, tmp_path, monkeypatch):
 
 
 def test_what_comes_along(hook):
-    common = {"ml_ui", "requirements.txt", "requirements-dev.txt"}
+    common = {"ml_ui", "requirements-dev.txt"}
     copies = hook(task="image-to-image", framework="python").COPIES
     assert {*copies.values()} == common | {"examples"}
     copies = hook(task="tabular").COPIES
