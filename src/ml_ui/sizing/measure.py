@@ -47,13 +47,13 @@ POINTER = rb"^version https://git-lfs\S+\noid (\S+)\nsize (\d+)$"
 # Send the app its own example.
 REQUEST = """\
 import sys
-from ml_ui.call import arguments, call, connect, why
+from ml_ui.call import arguments, call, connect, reason
 
 try:
     client = connect(sys.argv[1])
     call(client, arguments(client))
 except Exception as error:
-    sys.exit(why(error))
+    sys.exit(reason(error))
 """
 
 PATIENCE = 600  # seconds until the model has to be loaded
@@ -83,12 +83,12 @@ class Site(NamedTuple):
         if process.returncode:
             said = errors.decode(errors="replace").strip()[-2000:]
             raise CannotMeasure(f"{shlex.join(map(str, command))} failed:\n{said}")
-        return cast(bytes, output)
+        return output
 
     @contextmanager
     def started(self, command: Command, **options: Any) -> Iterator[Process]:
         """Yield a process that ends with the block."""
-        defaults = {
+        defaults: dict[str, Any] = {
             "stdout": subprocess.PIPE,
             "stderr": subprocess.PIPE,
             "env": self.variables(),
@@ -144,9 +144,9 @@ class Site(NamedTuple):
             self.progress("Installing requirements.txt ...")
             # Without pip and what comes with it: the platform has its own.
             self.run([sys.executable, "-m", "venv", "--without-pip", environment])
-            pip = [sys.executable, "-m", "pip", "--python", _python(environment)]
-            requirements = self.checkout() / "requirements.txt"
-            self.run([*pip, "install", "-q", "-r", requirements])
+            pip: list[str | Path] = [sys.executable, "-m", "pip", "--python"]
+            pip += [_python(environment), "install", "-q", "-r"]
+            self.run([*pip, self.checkout() / "requirements.txt"])
         return environment
 
 
@@ -329,12 +329,12 @@ def _build(site: Site, engine: str, tag: str) -> None:
     Podman builds in a container of Buildah's, and leaves it behind then.
     """
 
-    def builders() -> set[bytes]:
+    def builders() -> set[str]:
         if engine != "podman":
             return set()
         listing = [engine, "ps", "--all", "--quiet"]
-        own = {*site.run(listing).split()}
-        return {*site.run([*listing, "--external"]).split()} - own
+        own = {*site.run(listing).decode().split()}
+        return {*site.run([*listing, "--external"]).decode().split()} - own
 
     before = builders()
     try:
@@ -393,9 +393,9 @@ def _boot(site: Site) -> dict[str, float]:
         measured["memory"] = memory.settled()
         measured["loading"], memory.highest = memory.highest, 0
         site.progress("Sending a request ...")
-        command = [python, "-", f"http://127.0.0.1:{port}"]
+        url = f"http://127.0.0.1:{port}"
         try:
-            site.run(command, REQUEST.encode(), cwd=site.checkout())
+            site.run([python, "-", url], REQUEST.encode(), cwd=site.checkout())
         except CannotMeasure:
             raise failure("the app fails at its own example") from None
         measured["serving"] = memory.highest

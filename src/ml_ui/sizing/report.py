@@ -139,7 +139,9 @@ def as_text(
                 "Where a unit is not documented, the stricter reading is taken (--json)."
             ]
     if report.fits is not False or not brief:
-        notes = [*report.not_known, *(f"Note: {note}" for note in report.notes)]
+        # The command prints why nothing can be said to stderr.
+        reasons = () if report.fits is None and not brief else report.not_known
+        notes = [*reasons, *(f"Note: {note}" for note in report.notes)]
         lines += [
             "",
             *(line for note in notes for line in _wrap(note, width, "      ")),
