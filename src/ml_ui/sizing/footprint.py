@@ -230,10 +230,11 @@ def _runtime(project: Footprint) -> dict[str, Any]:
         NotKnown: they have not been measured.
     """
     if not (facts := FORMATS.get(project.format or "")):
-        of = f"the format {project.format!r}" if project.format else "an unnamed format"
+        why = f"the format {project.format!r} has not been measured"
+        why = why if project.format else ".ml-ui.json does not name the model's format"
         raise NotKnown(
-            f"Memory and boot time are not known: {of} has not been measured. Run python "
-            "-m ml_ui preflight --measure, which builds and boots the project here."
+            f"Memory and boot time are not known: {why}. Run python -m ml_ui preflight "
+            "--measure, which builds and boots the project here."
         )
     own: dict[str, Any] = facts | facts.get(precision(project), {})
     return own

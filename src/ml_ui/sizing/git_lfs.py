@@ -31,9 +31,7 @@ def is_tracked(attributes: Iterable[str], name: str, default: bool = False) -> b
     answer = default
     for line in attributes:
         pattern, given = _split(line)
-        if any(attribute.startswith("filter=") for attribute in given) or any(
-            attribute in ("-filter", "!filter") for attribute in given
-        ):
+        if any(re.match(r"[-!]?filter(=|$)", attribute) for attribute in given):
             base = name if "/" in pattern else name.rpartition("/")[2]
             if re.fullmatch(_regex(pattern.lstrip("/")), base, re.DOTALL):
                 answer = "filter=lfs" in given
@@ -43,7 +41,8 @@ def is_tracked(attributes: Iterable[str], name: str, default: bool = False) -> b
 def line_for(name: str) -> str:
     """Return the line of .gitattributes that puts a file in Git LFS."""
     escaped = re.sub(r"([*?\[\]\\])", r"\\\1", name).replace(" ", "[[:space:]]")
-    return f"{escaped} {ATTRIBUTES}"
+    anchor = "" if "/" in name else "/"  # else it would be any file of that name
+    return f"{anchor}{escaped} {ATTRIBUTES}"
 
 
 def _split(line: str) -> tuple[str, list[str]]:

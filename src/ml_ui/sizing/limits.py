@@ -15,8 +15,14 @@ from .footprint import (
     Parts,
     precision,
 )
+from .git_lfs import line_for
 
 PLATFORMS, GITHUB = FACTS["platforms"], FACTS["repositories"]["github"]
+GITHUB_FILE = next(  # bytes of a file in plain git, above which GitHub refuses the push
+    limit["bytes"]
+    for limit in GITHUB["limits"]
+    if (limit["name"], limit["kind"]) == ("file", "refuse")
+)
 NO_LIMIT, LIMIT_NOT_KNOWN = "no limit", "limit not known"
 
 Facts = Mapping[str, Any]  # an entry of platforms.json
@@ -150,21 +156,38 @@ def notes_of(
         names = ", ".join(project.binaries[:3])
         more = "" if len(project.binaries) <= 3 else ", ..."
         yield f"{names}{more}, outside Git LFS: {rules['binary']}"
-    refused = {check.name: check for check in checks}
+    made = {check.name: check for check in checks}
     for name, limit in limits_of(platform, hardware, project, "warn").items():
-        most, check = limit["amount"], refused.get(name)
+        most, check = limit["amount"], made.get(name)
         if most is None or check is None or check.predicted is None:
             continue
         if check.fits is not False and check.predicted > most:
             doubt = "" if limit["verified"] else " (unverified)"
             yield f"{name} is over {limit['written']}{doubt}: {limit['what']}."
+    if refused := refused_by_github(project):
+        lines = ", ".join(f"`{line_for(name)}`" for name in refused)
+        yield (
+            f"GitHub refuses {' and '.join(refused)} in plain git. Before you commit, add to "
+            f".gitattributes: {lines}. What is committed is moved by `git lfs migrate "
+            f'import --include="{",".join(refused)}"`.'
+        )
     if project.shallow:
         yield "The clone is shallow: earlier versions of files are not all counted."
-    if project.dtype not in (None, precision(project)) and project.format in FORMATS:
+    unmeasured = project.dtype not in (None, "float32") and FORMATS.get(
+        project.format or ""
+    )
+    if unmeasured and precision(project) == "float32":
         yield (
             f"The memory of {project.dtype} weights in this format has not been measured; "
             "that of float32 is taken."
         )
+
+
+def refused_by_github(project: Footprint) -> list[str]:
+    """Return the files in plain git that GitHub refuses, if the project is pushed there."""
+    files = (file for file in project.files if not file.in_lfs)
+    large = sorted(file.name for file in files if file.size > GITHUB_FILE)
+    return large if project.on_github else []
 
 
 # Words and numbers.

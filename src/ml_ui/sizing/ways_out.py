@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import combinations
 
 from .footprint import FORMATS, PACKAGES, Footprint, NotKnown, Part, Sizes
-from .git_lfs import line_for
 from .limits import (
-    GITHUB,
     PLATFORMS,
     Check,
     Facts,
     checks_of,
+    refused_by_github,
     size,
     verdict,
     where,
@@ -22,11 +21,6 @@ from .limits import (
 )
 
 DOWNLOAD = 50_000_000  # bytes a second from the Hub: an assumption, as it varies
-GITHUB_FILE = next(  # bytes of a file in plain git, above which GitHub refuses the push
-    limit["bytes"]
-    for limit in GITHUB["limits"]
-    if (limit["name"], limit["kind"]) == ("file", "refuse")
-)
 
 Changed = tuple[str, Footprint]  # a change in words, and the project after it
 Change = Callable[[str, Footprint], Changed | None]
@@ -271,20 +265,14 @@ def _hub(platform: str, project: Footprint) -> Changed | None:
 
 def _git_lfs(platform: str, project: Footprint) -> Changed | None:
     """Put the files that GitHub refuses in Git LFS, if the platform reads from there."""
-    refused = any(rule["name"] == "lfs" for rule in PLATFORMS[platform]["rules"])
-    large = {f.name for f in project.files if f.size > GITHUB_FILE and not f.in_lfs}
-    if not project.on_github or not large or refused:
+    names = refused_by_github(project)
+    if not names or any(rule["name"] == "lfs" for rule in PLATFORMS[platform]["rules"]):
         return None
     files = tuple(
-        each._replace(in_lfs=True) if each.name in large else each
+        each._replace(in_lfs=each.in_lfs or each.name in names)
         for each in project.files
     )
-    lines = ", ".join(f"`{line_for(name)}`" for name in sorted(large))
-    those = "this line" if len(large) == 1 else "these lines"
-    text = (
-        f"keep {' and '.join(sorted(large))} in Git LFS, by {those} in .gitattributes "
-        f"before you commit: {lines}"
-    )
+    text = f"keep {' and '.join(names)} in Git LFS"
     return text, project._replace(files=files)
 
 
