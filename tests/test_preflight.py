@@ -1,6 +1,5 @@
 """python -m ml_ui preflight, in a project laid out by hand."""
 
-import contextlib
 import importlib
 import io
 import json
@@ -14,12 +13,11 @@ import zlib
 from importlib import metadata
 from pathlib import Path
 
+import commands
 import pytest
-from conftest import ROOT
 from footprints import PACKAGES
 
 import ml_ui
-from ml_ui.cli import main
 from ml_ui.sizing import requirements
 from ml_ui.sizing.project import weigh
 
@@ -69,20 +67,8 @@ def add_weights(project, count, name="net.onnx"):
 
 
 def run(folder, *arguments):
-    """Run preflight in a folder, in this process."""
-    out, errors = io.StringIO(), io.StringIO()
-    streams = contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors)
-    with contextlib.chdir(folder), streams[0], streams[1]:
-        try:
-            status = main(["preflight", *arguments])
-        except SystemExit as exit:
-            status = exit.code
-    return subprocess.CompletedProcess(arguments, status, out.getvalue(), errors.getvalue())
-
-
-def environment():
-    """Return an environment in which a process finds the package."""
-    return os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    """Run preflight in a folder."""
+    return commands.run("preflight", *arguments, folder=folder)
 
 
 def git(project, *arguments):
@@ -244,7 +230,7 @@ def test_the_package_itself_is_weighed(project, tmp_path, line):
     files = [path for path in files if path.suffix != ".pyc"]
     with zipfile.ZipFile(tmp_path / "wheel", "w", zipfile.ZIP_DEFLATED) as wheel:
         for path in files:
-            wheel.write(path, path.name)
+            wheel.write(path)
     assert sizes["installed"] == sum(path.stat().st_size for path in files)
     assert sizes["wheel"] == pytest.approx((tmp_path / "wheel").stat().st_size, rel=0.1)
     assert run(project).returncode == 0
@@ -558,7 +544,12 @@ def test_closed_pipe_keeps_the_exit_status(project):
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
-        COMMAND, cwd=project, env=environment(), stdout=writer, stderr=subprocess.PIPE, check=False
+        COMMAND,
+        cwd=project,
+        env=commands.environment(),
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -570,7 +561,7 @@ def test_bars_are_for_a_terminal(project):
     assert not {"█", "\x1b"} & set(run(project).stdout)
     for variables, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
         there, here = pty.openpty()
-        variables = environment() | {"PYTHONIOENCODING": "utf-8"} | variables
+        variables = commands.environment() | {"PYTHONIOENCODING": "utf-8"} | variables
         if not coloured:
             variables["NO_COLOR"] = "1"
         else:

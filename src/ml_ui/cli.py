@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m ml_ui", description=__doc__.partition("\n")[0]
     )
     parser.add_argument("--version", action="version", version=f"ml_ui {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND")
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary)
         if name in arguments[:1]:
@@ -37,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     options = parser.parse_args(arguments)
+    if not arguments:
+        parser.error(f"a command is required: {', '.join(COMMANDS)}")
     status = 1
     try:
         status = options.run(options)
