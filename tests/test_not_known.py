@@ -2,13 +2,16 @@
 
 import json
 import re
+import subprocess
 
+import commands
 import pytest
 from conftest import ROOT
 from footprints import PACKAGES, find, of
 
 from local_extensions.model_files import FORMATS
 from ml_ui.sizing import footprint, limits, report
+from ml_ui.sizing.project import weigh
 
 PLATFORMS = limits.PLATFORMS
 TIERS = [(name, tier) for name, facts in PLATFORMS.items() for tier in facts["hardware"]]
@@ -149,6 +152,64 @@ def test_precision_without_figures_is_noted():
         assert not any("memory of" in note for note in answer.notes), dtype
 
 
-def test_shallow_clone_is_noted():
-    answer = report.check("huggingface", None, of(1_000, shallow=True))
+def test_python_without_figures_is_noted():
+    for python, noted in (("3.11", False), ("3.99", True)):
+        notes = report.check("render", "starter", of(1_000, python=python)).notes
+        assert any(f"bytecode of Python {python} has not" in note for note in notes) is noted
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """Return a project in git with two commits."""
+    folder = tmp_path / "app"
+    folder.mkdir()
+    recorded = {
+        "lock": "onnx-cpu",
+        "answers": {"platform": "huggingface"},
+        "model": {"format": "onnx"},
+        "sizes": {"packages": {}},
+    }
+    (folder / ".ml-ui.json").write_text(json.dumps(recorded))
+    (folder / "requirements.txt").write_text("")
+    git(folder, "init", "-q")
+    for text in ("x" * 5_000, "y" * 6_000):
+        (folder / "app.py").write_text(text)
+        git(folder, "add", "-A")
+        git(folder, "commit", "-qm", "A version")
+    return folder
+
+
+def git(folder, *arguments):
+    """Run git as somebody."""
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+    subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def test_shallow_clone_is_noted(repository, tmp_path):
+    assert weigh(repository).history == 5_000
+    git(tmp_path, "clone", "-q", "--depth", "1", repository.as_uri(), "clone")
+    found = weigh(tmp_path / "clone")
+    assert (found.history, found.shallow) == (0, True)
+    answer = report.check("huggingface", None, found)
     assert any("clone is shallow" in note for note in answer.notes)
+
+
+def test_repository_that_git_cannot_read(repository):
+    """Its history is not silently left out."""
+    (repository / ".git" / "HEAD").write_text("?")
+    done = commands.run("preflight", folder=repository)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("preflight: git ls-files failed in ")
+
+
+def test_repository_without_git(repository, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = commands.run("preflight", folder=repository)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "git is not installed" in done.stderr
+
+
+def test_link_to_a_folder_is_pushed_as_a_link(repository, tmp_path):
+    before = weigh(repository).sources
+    (repository / "data").symlink_to(tmp_path)
+    assert weigh(repository).sources == before

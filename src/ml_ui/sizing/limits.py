@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from .footprint import (
     FACTS,
     FORMATS,
+    PACKAGES,
     QUANTITIES,
     BadInput,
     Footprint,
@@ -170,6 +171,11 @@ def notes_of(
             f"GitHub refuses {' and '.join(refused)} in plain git. Before you commit, add to "
             f".gitattributes: {lines}. What is committed is moved by `git lfs migrate "
             f'import --include="{",".join(refused)}"`.'
+        )
+    if project.python not in PACKAGES["bytecode_per_source"]:
+        yield (
+            f"The bytecode of Python {project.python} has not been measured; that of "
+            f"{PACKAGES['python']} is taken."
         )
     if project.shallow:
         yield "The clone is shallow: earlier versions of files are not all counted."

@@ -59,7 +59,7 @@ except Exception as error:
 PATIENCE = 600  # seconds until the model has to be loaded
 PAUSE = 0.02  # seconds between two samples
 
-Progress = Callable[[str], None]  # called with a line for a person who waits
+Progress = Callable[[str], None]  # called with a line of progress
 Command = Sequence[str | Path]
 Process = subprocess.Popen[bytes]
 

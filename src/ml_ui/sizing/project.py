@@ -152,7 +152,10 @@ def _pushed(folder: Path) -> Iterator[Path]:
     listed = _git(folder, "ls-files", "-zco", "--exclude-standard")
     if listed is not None:
         paths = {folder / name for name in listed.split("\0") if name}
-        yield from (path for path in paths if path.is_file() or path.is_symlink())
+        # git pushes a link to a folder, and not its files.
+        yield from (
+            p for p in paths if not p.is_dir() and (p.is_symlink() or p.exists())
+        )
         return
     for root, folders, names in os.walk(folder):
         folders[:] = [
