@@ -19,7 +19,7 @@ import signal
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 ANSWERS = json.loads(r""" {{ cookiecutter | tojson }} """)
 COPIES = json.loads(r""" {{ cookiecutter | copies | tojson }} """)
-MARK = "# {{ cookiecutter | vendored }}"
+MARK = "{{ cookiecutter | vendored }}"
 IS_NEW = ANSWERS.get("_is_new", False)  # cookiecutter made the folder in this run
 TOLD = json.loads(r""" {{ cookiecutter | told | tojson }} """)
 

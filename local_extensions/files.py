@@ -1,12 +1,10 @@
 """Which files a project has besides those that every project has."""
 
-import json
 import subprocess
 from pathlib import Path
 
-from cookiecutter.repository import is_repo_url
-
 import ml_ui
+import ml_ui.record
 
 from .catalog import PACKAGE, ROOT, TEMPLATES, Answers
 from .host import hosting
@@ -49,32 +47,26 @@ def record(answers: Answers) -> str:
     """Return .ml-ui.json: answers, versions and sizes, from which the project is updated."""
     public = {k: v for k, v in answers.items() if not k.startswith("_")}
     public["model_path"] = Path(answers["__model"]).name  # folders are the owner's affair
-    address = answers["_template"]
-    if not is_repo_url(address):  # a folder or an archive, which is the owner's affair too
-        address = ROOT.name
-    facts = project_facts(answers)
-    recorded = {
-        "template": {"address": address, "commit": commit(ROOT)},
-        "ml_ui": ml_ui.__version__,
-        "lock": facts.pop("lock"),
-        "answers": public,
-        "model": facts,
-        "sizes": hosting(answers)["sizes"] | {"packages": {}},
-    }
-    text = json.dumps(recorded, indent=2, ensure_ascii=False)
-    # The packages in one line: a record is not for reading, and has as few lines as it can.
-    packages = json.dumps(hosting(answers)["sizes"]["packages"])
-    text = text.replace('"packages": {}', f'"packages": {packages}')
-    # A path may hold bytes that are no text; as an escape, JSON holds them too.
-    return text.encode("utf-8", "backslashreplace").decode()
+    facts, at = project_facts(answers), commit(ROOT)
+    return ml_ui.record.text(
+        {
+            "template": {
+                "address": ml_ui.record.address(answers["_template"]),
+                "version": ml_ui.__version__,
+                "commit": at,
+            },
+            "ml_ui": {"version": ml_ui.__version__, "commit": at},
+            "lock": facts.pop("lock"),
+            "answers": public,
+            "model": facts | {"file": model(answers).get("file")},
+            "sizes": hosting(answers)["sizes"],
+        }
+    )
 
 
 def vendored(answers: Answers) -> str:
     """Return the first line of the package that is copied into the project."""
-    return (
-        f"ml_ui {ml_ui.__version__}, vendored by ml-ui-template. Not yours to edit: an update "
-        "replaces it."
-    )
+    return ml_ui.record.vendored(ml_ui.__version__)
 
 
 def commit(repository: Path) -> str | None:

@@ -1,0 +1,36 @@
+"""The project's record, .ml-ui.json, as generation and updates write it."""
+
+import json
+import os
+import re
+from typing import Any
+
+TEMPLATE = "ml-ui-template"
+
+
+def text(recorded: dict[str, Any]) -> str:
+    """Return the JSON text of a record, with the packages' sizes in one line."""
+    sizes = recorded["sizes"]
+    short = recorded | {"sizes": sizes | {"packages": {}}}
+    packages = f'"packages": {json.dumps(sizes["packages"])}'
+    whole = json.dumps(short, indent=2, ensure_ascii=False)
+    whole = whole.replace('"packages": {}', packages)
+    # A path may hold bytes that are not text; as an escape, JSON holds them too.
+    return whole.encode("utf-8", "backslashreplace").decode()
+
+
+def address(template: str) -> str:
+    """Return the template's address without a password; the name alone of a local one."""
+    if os.path.exists(template) or template.startswith("file:"):
+        return TEMPLATE
+    if template.lower().endswith(".zip") or ":" not in template:
+        return TEMPLATE
+    return re.sub(r"^((?:git\+)?https?://)[^/@]*@", r"\1", template)
+
+
+def vendored(version: str) -> str:
+    """Return the first line of the package's copy in a project."""
+    return (
+        f"# ml_ui {version}, vendored by {TEMPLATE}. Not yours to edit: an update "
+        "replaces it."
+    )
