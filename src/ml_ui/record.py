@@ -5,6 +5,7 @@ import os
 import re
 from typing import Any
 
+NAME = ".ml-ui.json"
 TEMPLATE = "ml-ui-template"
 
 
@@ -23,7 +24,7 @@ def address(template: str) -> str:
     """Return the template's address without a password; the name alone of a local one."""
     if os.path.exists(template) or template.startswith("file:"):
         return TEMPLATE
-    if template.lower().endswith(".zip") or ":" not in template:
+    if re.search(r"(?i)\.zip\b", template) or ":" not in template:
         return TEMPLATE
     return re.sub(r"^((?:git\+)?https?://)[^/@]*@", r"\1", template)
 

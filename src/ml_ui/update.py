@@ -25,7 +25,7 @@ from .sizing import project
 from .sizing.footprint import BadInput
 
 PACKAGE = "ml_ui"
-RECORD = project.RECORD
+RECORD = record.NAME
 UNDO = "To undo it: git reset --hard"
 
 
@@ -352,28 +352,27 @@ def cherry_picked(
 ) -> list[str]:
     """Cherry-pick the difference of two renders into the project; return the conflicts."""
     prefix = git(owner, "rev-parse", "--show-prefix").strip("\n")
-    git(Path.cwd(), "init", "--quiet", str(folder))
+    git(Path.cwd(), "init", "--quiet", "--bare", str(folder))
     # Content as it is: no line endings converted, no filter such as Git LFS.
-    (folder / ".git" / "info").mkdir(exist_ok=True)
-    (folder / ".git" / "info" / "attributes").write_text("* -text -filter -ident\n")
+    (folder / "info").mkdir(exist_ok=True)
+    (folder / "info" / "attributes").write_text("* -text -filter -ident\n")
+    options = [
+        "-c",
+        f"user.name={record.TEMPLATE}",
+        "-c",
+        "user.email=update@localhost",
+    ]
+    options += [f"--git-dir={folder}", "--work-tree=."]
     commits: list[str] = []
-    for render in (old, new):
-        place = folder / prefix
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(render, place)
-        git(folder, "add", "--all", "--force")
+    for name, render in {"old": old, "new": new}.items():
+        root = folder / name
+        (root / prefix).parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(render, root / prefix)
+        git(root, *options, "add", "--all", "--force")
         tree = git(folder, "write-tree").strip()
-        identity = [
-            "-c",
-            f"user.name={record.TEMPLATE}",
-            "-c",
-            "user.email=update@localhost",
-        ]
         parents = [part for parent in commits for part in ("-p", parent)]
-        commits.append(
-            git(folder, *identity, "commit-tree", tree, *parents, "-m", title).strip()
-        )
-        shutil.rmtree(place)
+        commit = git(folder, *options, "commit-tree", tree, *parents, "-m", title)
+        commits.append(commit.strip())
     base, change = commits
     refuse_in_the_way(
         owner, prefix, split(git(folder, "diff", "--name-only", "-z", base, change))
