@@ -38,7 +38,7 @@ prompts: $(VENV)/installed  ## write the prompts again, after a change of the da
 	$(BIN)/python -m scripts.prompts
 
 bench: $(VENV)/installed  ## print the figures that the README quotes
-	$(BIN)/python scripts/bench.py
+	$(BIN)/python -m scripts.bench
 
 boot: $(VENV)/installed  ## time a container's boot beside the usual Dockerfile's
 	$(BIN)/python -m scripts.boot

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-{% if (cookiecutter | hosting).tier.class == "gpu" %}
+{% if (cookiecutter | project).host.tier.class == "gpu" %}
 onnxruntime.preload_dlls()  # CUDA and cuDNN are packages here, not the system's
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 {% else %}

@@ -19,7 +19,7 @@ class Model:
 
     def __init__(self, path: Path) -> None:
         # TorchScript is a program: load only files that you trust.
-{% if (cookiecutter | hosting).tier.class == "zero" %}
+{% if (cookiecutter | project).host.tier.class == "zero" %}
         module = torch.jit.load(path, map_location="cpu")
         self._module = module.to(DEVICE).eval()  # ZeroGPU sees only what is moved
 {% else %}

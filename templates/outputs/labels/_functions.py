@@ -1,3 +1,5 @@
+
+
 def _labelled(scores: np.ndarray) -> dict[str, float]:
     """Return the probability of each label, from the model's scores of the classes."""
     if scores.size == 1:  # one sigmoid output: the probability of the second class

@@ -1,3 +1,20 @@
+{% extends "parts/_model.py" %}
+{% block imports %}
+from PIL import Image
+{% endblock %}
+{% block constants %}
+# How a picture becomes numbers: (pixel / 255 - MEAN) / STD.
+{% if model.pixel_source %}
+# These are the values of {{ model.pixel_source }}.
+{% endif %}
+INPUT_SHAPE = {{ model.input_shape | py }}  # where the model does not tell it
+MEAN = {{ model.mean | py }}
+STD = {{ model.std if model.std is string else model.std | py }}
+
+{% endblock %}
+{% block functions %}
+
+
 def prepare(image: np.ndarray, declared: tuple[int | None, ...] | None) -> np.ndarray:
     """Make a batch of one from a picture, in the size and layout of the model.
 
@@ -20,3 +37,4 @@ def prepare(image: np.ndarray, declared: tuple[int | None, ...] | None) -> np.nd
     pixels = (pixels - np.float32(MEAN)) / np.float32(STD)
     batch = (pixels.transpose(2, 0, 1) if channels_first else pixels)[None]
     return batch.reshape(1, -1) if declared and len(declared) == 2 else batch
+{% endblock %}
