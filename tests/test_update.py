@@ -410,6 +410,23 @@ def test_address_is_asked_for_if_it_was_a_folder(project):
 
 
 @slow
+def test_recorded_address_survives_an_update_from_a_folder(project, template):
+    edit_record(project, "template", address="gh:org/ml-ui-template")
+    assert run(project, "--template", template).returncode == 0
+    recorded = json.loads((project / record.NAME).read_text("utf-8"))
+    assert recorded["template"]["address"] == "gh:org/ml-ui-template"
+
+
+@slow
+def test_abbreviated_address_is_expanded_as_cookiecutter_does(project, template, tmp_path):
+    edit_record(project, "template", address="mine:a-template")
+    config = tmp_path / "config.yaml"
+    config.write_text(f'abbreviations: {{"mine": "{template.parent}/{{0}}"}}\n')
+    done = run(project, COOKIECUTTER_CONFIG=str(config))
+    assert done.returncode == 0, done.stderr
+
+
+@slow
 def test_cookiecutter_is_asked_for(project, template, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
     python = str(tmp_path / "bare/bin/python")

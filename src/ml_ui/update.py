@@ -26,7 +26,6 @@ from .sizing.footprint import BadInput
 
 PACKAGE = "ml_ui"
 RECORD = record.NAME
-UNDO = "To undo it: git reset --hard"
 
 
 class Refused(Exception):
@@ -80,65 +79,56 @@ def merge(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     """Merge what changed in the template into the project; return the exit status."""
     recorded = project.record(owner)
     refuse_uncommitted(owner)
-    answers, made, packaged = parts(recorded)
+    answers, made = recorded["answers"], recorded.get("template", {})
     model = own_model(owner, recorded, options.model)
     asked = answers | ({"model_path": str(model)} if model else {})
 
-    clone = cloned(options.template or made.get("address"), temporary / "template")
+    clone = cloned(options.template, recorded, temporary / "template")
     base = resolved(clone, options.base or made.get("commit"))
     target = resolved(clone, options.to)
-    package = base if options.base else packaged.get("commit") or base
-    if {base, package} == {target}:
+    # Another one than the template's after --package-only.
+    package = None if options.base else recorded.get(PACKAGE, {}).get("commit")
+    if target == base == (package or base):
         print(f"The project is up to date with the template, {target[:9]}.")
         return 0
 
     old = rendered(clone, base, asked, temporary / "old")
     new = rendered(clone, target, asked, temporary / "new")
-    now = json.loads((new / RECORD).read_text("utf-8"))
-    if package != base:  # after --package-only
+    if package and package != base:
         shutil.rmtree(old / PACKAGE)
         copy_package(clone, resolved(clone, package), old / PACKAGE)
-    # Both renders lack what the owner has by design.
     vendored = tracked(owner, PACKAGE)
-    for name in [
-        *(["model", "examples"] if model else []),
-        *([] if vendored else [PACKAGE]),
-    ]:
+    absent = [] if vendored else [PACKAGE]
+    for name in ["model", "examples", *absent] if model else absent:
         for render in (old, new):
             shutil.rmtree(render / name, ignore_errors=True)
-    # The record is not the owner's to edit: the new one replaces it without a conflict.
-    shutil.copyfile(owner / RECORD, old / RECORD)
-    now["template"]["address"] = (
-        record.address(options.template) if options.template else made["address"]
-    )
+    now = json.loads((new / RECORD).read_text("utf-8"))
+    address = record.address(options.template or record.TEMPLATE)
+    if address == record.TEMPLATE:  # a folder: the recorded address is still good
+        address = made.get("address", address)
+    now["template"]["address"] = address
     now["answers"]["model_path"] = answers["model_path"] or (
         model.name if model else ""
     )
     (new / RECORD).write_text(record.text(now) + "\n", "utf-8")
+    # No owner edits the record: with theirs as the base, the new one replaces it.
+    shutil.copyfile(owner / RECORD, old / RECORD)
 
     version = now["template"]["version"]
-    conflicts = cherry_picked(
-        owner, temporary / "merge", old, new, f"Update {record.TEMPLATE} to {version}"
-    )
+    title = f"Update {record.TEMPLATE} to {version}"
+    conflicts = cherry_picked(owner, temporary / "merge", old, new, title)
     print(f"Template: {written(made | {'commit': base})} -> {written(now['template'])}")
-    added = {k: v for k, v in now["answers"].items() if k not in answers}
-    if added:
-        values = (f"{name}={json.dumps(value)}" for name, value in added.items())
-        print("New questions, answered with their defaults:", ", ".join(values))
-    if dropped := answers.keys() - now["answers"].keys():
-        print("No longer asked:", ", ".join(sorted(dropped)))
-    show(owner, conflicts)
+    show_questions(answers, now["answers"])
+    show_files(owner, conflicts)
     if not vendored:
-        print(
-            f"{PACKAGE}/ is not in the project: install ml-ui {now[PACKAGE]['version']}."
-        )
+        print(f"There is no {PACKAGE}/ here: install ml-ui {now[PACKAGE]['version']}.")
     if conflicts:
         print(
-            "Next: edit the files with conflicts, `git add` them, run the tests, commit."
+            "Next: edit the files with conflicts, git add them, run the tests, commit."
         )
     else:
-        print("Next: look at `git diff --cached`, run the tests, commit.")
-    print(UNDO)
+        print("Next: look at git diff --cached, run the tests, commit.")
+    print("To undo it: git reset --hard")
     return 1 if conflicts else 0
 
 
@@ -152,8 +142,7 @@ def replace_package(owner: Path, temporary: Path, options: argparse.Namespace) -
         )
     if changes := git(owner, "status", "--porcelain", "--", PACKAGE, RECORD):
         raise Refused(f"commit or undo these changes first:\n{changes.rstrip()}")
-    _, made, packaged = parts(recorded)
-    clone = cloned(options.template or made.get("address"), temporary / "template")
+    clone = cloned(options.template, recorded, temporary / "template")
     target = resolved(clone, options.to)
     # Beside the folder, so that the exchange is two renames on one file system.
     with TemporaryDirectory(prefix=f".{PACKAGE}-", dir=owner) as beside:
@@ -166,25 +155,13 @@ def replace_package(owner: Path, temporary: Path, options: argparse.Namespace) -
         try:
             new.rename(folder)
             os.replace(Path(beside, RECORD), owner / RECORD)
-        except OSError:
+        except BaseException:  # an interrupt too must leave the old one
             shutil.rmtree(folder, ignore_errors=True)
             old.rename(folder)
             raise
-    print(f"{PACKAGE}/: {written(packaged)} -> {written(now)}")
+    print(f"{PACKAGE}/: {written(recorded.get(PACKAGE, {}))} -> {written(now)}")
     print(f"Next: run the tests, then commit {PACKAGE}/ and {RECORD}.")
     return 0
-
-
-def parts(
-    recorded: dict[str, Any],
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Return the record's answers, template and package."""
-    packaged = recorded.get(PACKAGE)
-    return (
-        recorded["answers"],
-        recorded.get("template", {}),
-        packaged if isinstance(packaged, dict) else {"version": packaged},
-    )
 
 
 def written(at: dict[str, Any]) -> str:
@@ -212,9 +189,9 @@ def refuse_uncommitted(owner: Path) -> None:
     """Refuse a project that is not committed, whole, to a git repository."""
     try:
         git(owner, "rev-parse", "--is-inside-work-tree")
-    except Refused:
+    except Refused as error:
         raise Refused(
-            "the project is not in a git repository, so it cannot be merged. Make it one: "
+            f"{error}\nOnly a project in a git repository can be merged. Make it one: "
             "git init && git add -A && git commit -m 'As generated'"
         ) from None
     if not tracked(owner, RECORD):
@@ -232,19 +209,19 @@ def tracked(owner: Path, name: str) -> bool:
     return True
 
 
-def cloned(address: str | None, folder: Path) -> Path:
+def cloned(given: str | None, recorded: dict[str, Any], folder: Path) -> Path:
     """Clone the template's repository into a folder; return the folder."""
-    if not address or (":" not in address and address == record.TEMPLATE):
+    address = given or recorded.get("template", {}).get("address", record.TEMPLATE)
+    if not given and address == record.TEMPLATE:
         raise Refused(
-            "the project was generated from a folder or an archive, and records no address. "
-            "Give the template's: --template ADDRESS"
+            "the project was generated from a folder or an archive, and records no "
+            "address. Give the template's: --template ADDRESS"
         )
     config, repository = cookiecutter("config"), cookiecutter("repository")
     abbreviations = config.get_user_config()["abbreviations"]
-    address = repository.expand_abbreviations(address, abbreviations).removeprefix(
-        "git+"
-    )
+    address = repository.expand_abbreviations(address, abbreviations)
     options = ["-c", "core.autocrlf=false", "--no-checkout", "--quiet"]
+    address = address.removeprefix("git+")
     git(Path.cwd(), "clone", *options, "--", address, str(folder))
     return folder
 
@@ -299,26 +276,16 @@ def rendered(clone: Path, commit: str, answers: dict[str, Any], folder: Path) ->
     }
     file = folder / "config.yaml"
     file.write_text(json.dumps(settings), "utf-8")  # JSON is YAML
-    command = [sys.executable, "-m", "cookiecutter", "--no-input"]
-    command += [
-        "--config-file",
-        str(file),
-        "--output-dir",
-        str(folder / "out"),
-        str(clone),
-    ]
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", str(clone)]
+    command += ["--config-file", str(file), "--output-dir", str(folder / "out")]
+    # In a folder of its own, where Python finds no modules of another template.
     render = subprocess.run(
-        command,
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
+        command, cwd=folder, env=environment(), capture_output=True, check=False
     )
     if render.returncode:
-        said = (render.stdout + render.stderr).strip()
+        output = os.fsdecode(render.stdout + render.stderr).strip()
         raise Refused(
-            f"the template at {commit[:9]} refuses the recorded answers:\n{said}"
+            f"the template at {commit[:9]} refuses the recorded answers:\n{output}"
         )
     (made,) = (folder / "out").iterdir()
     return made
@@ -405,19 +372,26 @@ def refuse_in_the_way(owner: Path, prefix: str, changed: list[str]) -> None:
                 )
 
 
-def show(owner: Path, conflicts: list[str]) -> None:
+def show_questions(before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Print the questions that the template asks since, and no longer."""
+    if added := {name: answer for name, answer in now.items() if name not in before}:
+        values = ", ".join(
+            f"{name}={json.dumps(value)}" for name, value in added.items()
+        )
+        print(f"New questions, answered with their defaults: {values}")
+    if dropped := [name for name in before if name not in now]:
+        print(f"No longer asked: {', '.join(dropped)}")
+
+
+def show_files(owner: Path, conflicts: list[str]) -> None:
     """Print the files that an update has changed; those of the package in one line."""
-    changed = split(
-        git(owner, "diff", "--name-only", "--no-renames", "--relative", "-z", "HEAD")
-    )
-    own = [
-        name for name in dict.fromkeys(changed) if not name.startswith(f"{PACKAGE}/")
-    ]
-    print(f"Files changed: {len(set(changed))}")
-    for name in own:
+    options = ["--name-only", "--no-renames", "--relative", "-z"]
+    changed = set(split(git(owner, "diff", *options, "HEAD")))
+    own = sorted(name for name in changed if not name.startswith(f"{PACKAGE}/"))
+    packaged = len(changed) - len(own)
+    print(f"Files changed: {len(changed)}")
+    for name in [*own, *([f"{PACKAGE}/ ({packaged} files)"] if packaged else [])]:
         print(f"  {name}")
-    if len(own) < len(set(changed)):
-        print(f"  {PACKAGE}/ ({len(set(changed)) - len(own)})")
     if conflicts:
         print("Conflicts:")
         for name in conflicts:
