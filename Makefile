@@ -24,8 +24,8 @@ typecheck: $(VENV)/installed  ## mypy, strict for the package
 wheel: $(VENV)/installed  ## build the package ml-ui
 	$(BIN)/hatchling build -t wheel
 
-lock: $(VENV)/installed  ## refresh the locked requirements and their sizes
-	$(BIN)/uv run scripts/lock.py
+lock: $(VENV)/installed  ## refresh the locked requirements and sizes, of ONLY=... or all
+	$(BIN)/uv run scripts/lock.py $(if $(ONLY),--only $(ONLY))
 	$(BIN)/python -m scripts.prompts
 
 runtimes: $(VENV)/installed  ## measure what each format of model takes in memory

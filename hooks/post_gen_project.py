@@ -61,7 +61,7 @@ def make_room(path: str) -> None:
 
 
 def next_steps(readme: str) -> str:
-    """Return the README's commands that run the project, and those that deploy it."""
+    """Return the README's commands to run and to deploy the project."""
     block = r"^## (?:Run|Deploy).*?^```sh\n(.*?)^```"
     run, *_, deploy = re.findall(block, readme, re.DOTALL | re.MULTILINE)
     here = f"cd {ANSWERS['project_slug']}\n{run}"

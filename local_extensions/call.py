@@ -32,7 +32,7 @@ def arguments() -> dict[str, Any]:
 
 
 def jinja() -> Iterator[str]:
-    """Yield what is wrong with answers that cookiecutter would render as Jinja, and so run.
+    """Yield errors for answers that cookiecutter would render as Jinja, and so run.
 
     They come from the command line and from default_context in cookiecutter's settings,
     where a text that is nothing but a quoted literal may stay: so does an update of a project
@@ -65,15 +65,15 @@ def questions() -> dict[str, Any]:
 
 
 def unknown() -> Iterator[str]:
-    """Tell which of the answers on the command line no question asks for.
+    """Yield errors for answers on the command line without a question.
 
-    Cookiecutter itself drops them in silence.
+    Cookiecutter itself ignores them silently.
     """
     if not (given := arguments().get("extra_context")):
         return
     public = [question for question in questions() if question[0] != "_"]
     for name in filter(lambda name: name not in public, given):
-        import difflib  # not needed by those who spell well
+        import difflib  # slow to import, and for misspellings alone
 
         near = difflib.get_close_matches(name, public, 1)
         hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(public)}."
@@ -103,7 +103,7 @@ def _clean_up(project: Path) -> None:
 
 
 def no_replay() -> Iterator[str]:
-    """Tell why cookiecutter could not keep the answers, which it does before all else."""
+    """Yield errors if cookiecutter cannot write its replay file, which it does first of all."""
     if given := arguments():
         settings = get_user_config(given["config_file"], given["default_config"])
         for problem in unwritable(Path(settings["replay_dir"]), REPLAY, 2):
@@ -118,7 +118,7 @@ def linked(project: Path, written: Iterable[Path]) -> Iterator[str]:
 
 
 def unwritable(folder: Path, size: int, files: int) -> Iterator[str]:
-    """Tell why files of a size in total cannot be written to a folder, there or not yet."""
+    """Yield errors if files of this size in total cannot be written to a folder, new or not."""
     there = next((path for path in (folder, *folder.parents) if os.path.exists(path)), folder)
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         yield f"{there} is no folder that can be written to."

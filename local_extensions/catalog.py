@@ -6,7 +6,7 @@ task.json a task, one in frameworks/ with framework.json a framework.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -69,35 +69,37 @@ class Task:
     @property
     def ml_ui(self) -> list[str]:
         """Return the names that its app.py imports from ml_ui."""
-        return sorted({"launch", self.input.module, self.output.module} - {None})
+        return sorted({"guard", "launch", self.input.module, self.output.module} - {None})
 
 
 @dataclass(frozen=True)
 class Framework:
-    """What runs a model: a library, or Python alone if it has no formats."""
+    """What runs a model: a library, or Python alone."""
 
     name: str
     title: str
+    requirements: Mapping[str, Sequence[str]]  # by class of hardware
     # Of FORMATS, the demos' first: the template of runtime.py (and architecture.py), the kinds
     # of input that it "runs", and whether its weights may be float16 ("halvable").
-    formats: Mapping[str, Mapping[str, Any]]
-    requirements: Mapping[str, Sequence[str]]  # by class of hardware
+    formats: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    function: bool = False  # it runs a function in model.py, without a model file
     gpu: Sequence[str] = ()  # classes of hardware on whose GPU it runs
     exports: Sequence[str] = ()  # formats that its models can be converted to
     channels_last: bool = False
     pixels: Sequence[Mapping[str, Any]] = ()  # by the network's name: how pixels are scaled
 
     def demo(self, task: Task) -> Path | None:
-        """Return the file of a task's demo model, None for a function, whether it exists or not."""
+        """Return the path of a task's demo model, if it has one; None for a function."""
         first = next(iter(self.formats), None)
         return first and DEMOS / task.name / f"{task.demo}{FORMATS[first].endings[0]}"
 
     def runs(self, task: Task) -> bool:
-        """Tell whether the task is offered: it takes the input, and there is a demo."""
-        if not self.formats:
+        """Return whether the task is offered: a format takes its input, and there is a demo."""
+        if self.function:
             return task.function is not None
         takes = {kind for format in self.formats.values() for kind in format["runs"]}
-        return task.input.name in takes and self.demo(task).is_file()
+        demo = self.demo(task)
+        return task.input.name in takes and demo is not None and demo.is_file()
 
     @cached_property
     def tasks(self) -> list[str]:

@@ -1,6 +1,5 @@
 """Where the project will live: its platform, tier and locked packages."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -8,7 +7,8 @@ from typing import Any
 
 from ml_ui.sizing import limits
 
-from .catalog import COMMON, FRAMEWORKS, PLATFORMS, TEMPLATES, Framework
+from . import locks
+from .catalog import COMMON, FRAMEWORKS, PLATFORMS
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Host:
     python: str  # the exact version, where the platform has but one
     requirements: list[str]  # as in requirements.in
     lock: str  # the name of the locked set
+    locked: str  # text of requirements.txt
     sizes: Mapping[str, Any]  # of the locked packages
 
     @property
@@ -32,26 +33,17 @@ class Host:
 def host(framework: str, platform: str, hardware: str, python: str) -> Host:
     """Return where a project of these answers lives."""
     tier = PLATFORMS[platform]["hardware"][hardware]
-    chosen = FRAMEWORKS[framework]
-    (lock,) = locks(chosen, tier["class"])
+    own = FRAMEWORKS[framework].requirements
+    base, extras = locks.split(own, tier["class"])
     return Host(
         tier=tier,
         where=limits.where(platform, hardware),
         python=tier.get("python", {}).get(python, python),
-        requirements=[*COMMON["requirements"], *chosen.requirements[tier["class"]]],
-        lock=lock,
-        sizes=json.loads((TEMPLATES / "requirements" / f"{lock}.json").read_text("utf-8")),
+        requirements=[*COMMON["requirements"], *own[tier["class"]]],
+        lock=f"{framework}-{tier['class']}",
+        locked=locks.requirements(framework, base, extras),
+        sizes=locks.sizes(framework, base, extras),
     )
-
-
-def locks(framework: Framework, hardware: str) -> list[str]:
-    """Return the lock files in templates/requirements/ that a project is made of, unsuffixed.
-
-    Args:
-        framework: what runs the model.
-        hardware: the class of the tier: cpu, gpu or zero.
-    """
-    return [f"{framework.name}-{hardware}"]
 
 
 def useful_tiers(platform: str, framework: str) -> dict[str, Any]:

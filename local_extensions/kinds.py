@@ -77,7 +77,7 @@ def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> di
         "pixel_source": source,
     }
     if own and not (found.input_shape or found.n_features):
-        facts["to_do"] = "The file does not tell its input: see INPUT_SHAPE in model.py."
+        facts["to_do"] = "The file does not declare its input: check INPUT_SHAPE in model.py."
     return facts
 
 
@@ -89,7 +89,7 @@ def _fields(found: ModelFile, own: bool, task: Task, framework: Framework) -> di
     names = found.features or [f"feature {n + 1}" for n in range(columns)]
     facts = {"features": dict.fromkeys(names, 0.0), "rows": [[0.0] * len(names)]}
     if not found.features:
-        facts["to_do"] = "The file does not name its columns: see FEATURES in model.py."
+        facts["to_do"] = "The file does not name its columns: check FEATURES in model.py."
     return facts
 
 

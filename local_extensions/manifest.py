@@ -48,10 +48,9 @@ def layers(project: "Project") -> list[str]:
 
 def copies(project: "Project") -> dict[str, str]:
     """Return the files and folders that are copied, each with its path in the project."""
-    requirements, model = TEMPLATES / "requirements", project.model
+    model = project.model
     found = {
-        requirements / f"{project.host.lock}.txt": "requirements.txt",
-        requirements / "dev.txt": "requirements-dev.txt",
+        TEMPLATES / "requirements" / "dev.txt": "requirements-dev.txt",
         PACKAGE: "ml_ui",
         **{source: f"model/{name}" for source, name in model.files.items()},
         **({model.examples: "examples"} if model.examples else {}),

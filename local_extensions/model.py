@@ -134,7 +134,7 @@ def _title(source: Path) -> str:
 def _to_do(
     found: model_files.ModelFile, weights: Mapping[str, Any], task: Task, of_input: str | None
 ) -> Iterator[str]:
-    """Yield what the file does not tell, and its owner has to write down."""
+    """Yield notes on what the file does not say and its owner has to add."""
     if weights["architecture"]:
         yield "The file holds weights alone: return your network from architecture.py."
     if of_input:

@@ -1,8 +1,7 @@
-"""Refuse at the question what cannot work.
+"""Validation of the answers: refuse at the question what cannot work.
 
 Cookiecutter renders the private variables of cookiecutter.json in their place among
-the questions, where the user stands. A refusal there ends it with one message, before
-anything is created.
+the questions. A refusal there ends it with one message, before anything is created.
 """
 
 import os
@@ -97,7 +96,7 @@ def _own_model(path: Path) -> Iterator[str]:
 
 
 def _interactive() -> bool:
-    """Tell whether somebody reads what is printed between the questions."""
+    """Return whether a person at a terminal answers the questions."""
     return sys.stdin.isatty() and "--no-input" not in sys.argv
 
 
@@ -222,7 +221,7 @@ def _hardware(answers: Answers) -> Iterator[str]:
     tiers, chosen = PLATFORMS[answers.platform]["hardware"], answers.hardware
     useful = host.useful_tiers(answers.platform, answers.framework)
     if chosen not in tiers:
-        import difflib  # not needed by those who spell well
+        import difflib  # slow to import, and for misspellings alone
 
         near = difflib.get_close_matches(chosen, tiers, 1)
         hint = f"Did you mean {near[0]}? " if near else ""

@@ -13,14 +13,15 @@ from .manifest import files_of
 if TYPE_CHECKING:
     from .project import Project
 
-TEXTS = 16_000  # bytes of the files that are rendered, within 5,000, without the licence
+TEXTS = 16_000  # bytes of the rendered files within 5,000, without the licence and the lock
 PACKED = 0.334  # what git leaves of a project's texts, in all combinations within 0.004
 
 
 def estimate(project: "Project") -> footprint.Footprint:
     """Return the footprint of a project, from what will be copied and rendered."""
     attributes = [f"{pattern} filter=lfs" for pattern in project.lfs_patterns]
-    weights, packed, loaded, sources, pictures, files = 0, 0.0, 0.0, TEXTS, 0, []
+    weights, packed, loaded, pictures, files = 0, 0.0, 0.0, 0, []
+    sources = TEXTS + len(project.host.locked)
     if licence := project.files.get("LICENSE"):
         sources += (TEMPLATES / licence).stat().st_size
     for source, target in project.copies.items():

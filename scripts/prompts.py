@@ -17,10 +17,10 @@ from ml_ui.sizing import limits
 QUESTIONS = ROOT / "cookiecutter.json"
 
 LICENSES = {
-    "MIT": ("MIT", "others may do anything, and keep the notice"),
-    "Apache-2.0": ("Apache 2.0", "the same, with a grant of patents"),
-    "BSD-3-Clause": ("BSD 3-Clause", "as MIT, and your name is no endorsement"),
-    "none": ("none", "others may do nothing"),
+    "MIT": ("MIT", "any use, if the notice is kept"),
+    "Apache-2.0": ("Apache 2.0", "as MIT, with a patent grant"),
+    "BSD-3-Clause": ("BSD 3-Clause", "as MIT, without using your name to endorse"),
+    "none": ("none", "all rights reserved"),
 }
 
 
@@ -48,8 +48,8 @@ def tasks() -> dict[str, str]:
 
 
 def frameworks() -> dict[str, str]:
-    rows = {"auto": ("Recognise it", "or the demo's own", "")}
-    for name in in_order("framework", FRAMEWORKS):
+    rows = {"auto": ("Automatic", "by the model file", "")}
+    for name in in_order("framework", [name for name in FRAMEWORKS if FRAMEWORKS[name].tasks]):
         endings = [FORMATS[key].endings[0] or "SavedModel" for key in FRAMEWORKS[name].formats]
         sizes = read(TEMPLATES / "requirements" / f"{name}-cpu.json")["packages"]
         wheels = sum(package["wheel"] for package in sizes.values())
@@ -93,13 +93,13 @@ def prompts() -> dict:
         "task": {"__prompt__": "What does it do?", **tasks()},
         "framework": {"__prompt__": "What runs it?", **frameworks()},
         "project_name": "What is the app called?",
-        "project_slug": "Its name for folders and addresses",
+        "project_slug": "Name of its folder and in its address",
         "description": "What does it do, in one sentence?",
         "platform": {"__prompt__": "Where will it live?", **platforms()},
         "hardware": "On which hardware?",
         "python_version": {"__prompt__": "Which Python?", **pythons()},
         "license": {"__prompt__": "Which licence?", **table(LICENSES)},
-        "ci": "Add GitHub workflows: tests, and deployment if offered?",
+        "ci": "Add GitHub workflows for tests and deployment?",
     }
 
 

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from cookiecutter.cli import main
 from cookiecutter.main import cookiecutter
 from running import photograph
 
@@ -55,6 +57,26 @@ def bake(tmp_path_factory):
         )
 
     return generate
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """Stand in an empty folder with nothing beside it."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def ask(here):
+    """Return a function that runs the command line in this process; typed answers, or none."""
+
+    def run(*arguments: str, typed: str | None = None):
+        mode = [] if typed else ["--no-input"]
+        return CliRunner().invoke(main, [*mode, str(ROOT), *arguments], input=typed)
+
+    return run
 
 
 @pytest.fixture(scope="session")

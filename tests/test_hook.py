@@ -12,12 +12,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from asking import IRIS, copy_template, run, tree
 from conftest import ROOT
 from cookiecutter.generate import generate_context
 from cookiecutter.prompt import prompt_for_config
 from cookiecutter.utils import create_env_with_context
 from test_model_files import saved_model
-from test_questions import IRIS, copy_template, run, tree
 
 from local_extensions import questions
 
@@ -107,7 +107,7 @@ def test_model_comes_in_as_plain_files(hook, tmp_path, monkeypatch):
 
 
 def test_what_comes_along(hook):
-    common = {"ml_ui", "requirements.txt", "requirements-dev.txt"}
+    common = {"ml_ui", "requirements-dev.txt"}
     copies = hook(task="image-to-image", framework="python").COPIES
     assert {*copies.values()} == common | {"examples"}
     copies = hook(task="tabular").COPIES

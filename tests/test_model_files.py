@@ -547,8 +547,8 @@ REFUSED = {
         "Git LFS pointer, not the model of 97 MB that it stands for: run `git lfs pull`",
     ),
     "web page": ("model.onnx", b"\n<!DOCTYPE html><html>", "is a web page"),
-    "noise": ("model.onnx", b"\xff" * 99, "is no ONNX model"),
-    "other protobuf": ("model.onnx", field(1, 1) + field(2, "x"), "is no ONNX model"),
+    "noise": ("model.onnx", b"\xff" * 99, "is not a valid ONNX model"),
+    "other protobuf": ("model.onnx", field(1, 1) + field(2, "x"), "is not a valid ONNX model"),
     "noise with two meanings": (
         "model.pt",
         b"\xff" * 99,

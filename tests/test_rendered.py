@@ -162,6 +162,37 @@ def test_lint(bake):
     ruff("format", "--isolated", "--no-cache", "--check", *everything)
 
 
+RUNTIMES = sorted({
+    ROOT / "templates" / "frameworks" / framework.name / facts["runtime"]
+    for framework in FRAMEWORKS.values()
+    for facts in framework.formats.values()
+})  # fmt: skip
+
+
+@pytest.mark.parametrize("path", RUNTIMES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_runtime_has_the_interface(path):
+    """Attributes and methods, their arguments and types, without the framework."""
+    interface = ROOT / "templates" / "frameworks" / "interface.py"
+    wanted, found = model_class(interface.read_text("utf-8")), model_class(path.read_text("utf-8"))
+    attributes = {node.target.id for node in wanted.body if isinstance(node, ast.AnnAssign)}
+    documented = ast.get_docstring(found)
+    for name in attributes:
+        assert re.search(rf"\b{name}\b.*:", documented), name
+    source = ast.unparse(found)
+    assert attributes <= {*re.findall(r"(?m)^ *(?:self\.)?(\w+) = ", source)}
+    for method in (node for node in wanted.body if isinstance(node, ast.FunctionDef)):
+        (same,) = (n for n in found.body if getattr(n, "name", None) == method.name)
+        assert ast.unparse(same.args) == ast.unparse(method.args)
+        assert ast.unparse(same.returns) == ast.unparse(method.returns)
+
+
+def model_class(template: str) -> ast.ClassDef:
+    """Return the class Model of a runtime, whichever of its variants."""
+    source = re.sub(r"(?m)^\{%.*\n", "", template)
+    (found,) = (n for n in ast.parse(source).body if getattr(n, "name", None) == "Model")
+    return found
+
+
 def test_lint_of_the_template():
     ruff("check", ROOT)
     ruff("format", "--check", ROOT)

@@ -47,7 +47,7 @@ def test_its_own_tests_tell_a_wrong_answer(bake, task, own, tmp_path):
         baked = bake(task=task, platform="local", model_path=str(model))
     project = shutil.copytree(baked, tmp_path / "project")
     source = (project / "app.py").read_text("utf-8")
-    wrong = "fn=lambda *row: {name: 1 - p for name, p in answer(*row).items()},"
+    wrong = "fn=guard(lambda *row: {n: 1 - p for n, p in answer.__wrapped__(*row).items()}),"
     assert "fn=answer," in source
     (project / "app.py").write_text(source.replace("fn=answer,", wrong), "utf-8")
     run = own_tests(project)

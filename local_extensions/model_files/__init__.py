@@ -248,7 +248,7 @@ def _unknown(path: Path, packed: bool = False) -> str:
     claimed = [format.title for format in FORMATS.values() if path.suffix in format.endings]
     if path.suffix and claimed:
         return (
-            f"{path.name} is no {' or '.join(claimed)}, whatever its ending says: it is "
+            f"{path.name} is not a valid {' or '.join(claimed)}, despite its ending: it is "
             "damaged or another kind of file. Export the model again."
         )
     return (

@@ -95,7 +95,7 @@ def unreachable(path: Path, error: OSError) -> str:
         return f"{path} cannot be read ({error.strerror}): give another path."
     if path.is_symlink():
         target = os.readlink(path)
-        return f"{path} is a symbolic link to {target}, which does not exist: mend it."
+        return f"{path} is a symbolic link to {target}, which does not exist: fix the link."
     if not path.parent.is_dir():
         return f"{path} does not exist: there is no folder {path.parent}."
     from difflib import get_close_matches

@@ -10,14 +10,15 @@ TEMPLATE = "ml-ui-template"
 
 
 def text(recorded: dict[str, Any]) -> str:
-    """Return the JSON text of a record, with the packages' sizes in one line."""
-    sizes = recorded["sizes"]
-    short = recorded | {"sizes": sizes | {"packages": {}}}
-    packages = f'"packages": {json.dumps(sizes["packages"])}'
-    whole = json.dumps(short, indent=2, ensure_ascii=False)
-    whole = whole.replace('"packages": {}', packages)
+    """Return the JSON text of a record: one part in each line, and one answer."""
+    lines = {
+        name: json.dumps(part, ensure_ascii=False) for name, part in recorded.items()
+    }
+    answers = json.dumps(recorded["answers"], indent=4, ensure_ascii=False)
+    lines["answers"] = f"{answers[:-1]}  }}"  # the answers are for people as well
+    inside = ",\n".join(f'  "{name}": {line}' for name, line in lines.items())
     # A path may hold bytes that are not text; as an escape, JSON holds them too.
-    return whole.encode("utf-8", "backslashreplace").decode()
+    return f"{{\n{inside}\n}}".encode("utf-8", "backslashreplace").decode()
 
 
 def address(template: str) -> str:

@@ -23,6 +23,7 @@ from model import {% block model %}load, predict{% endblock %}
 {% endif %}
 
 
+@guard
 {% block answer %}
 {% endblock %}
 

@@ -7,11 +7,8 @@ def _labelled(scores: np.ndarray) -> dict[str, float]:
     elif not _are_probabilities(scores):
         scores = np.exp(scores - scores.max())
         scores /= scores.sum()
-    if LABELS.exists():
-        names = _read_labels()
-    else:
-        numbers = [f"class {n}" for n in range(scores.size)]
-        names = getattr(load(), "labels", numbers) or numbers
+    names = _read_labels() if LABELS.exists() else load().labels
+    names = names or [f"class {n}" for n in range(scores.size)]
     if len(names) != scores.size:
         raise ValueError(f"{len(names)} labels for a model of {scores.size} classes")
     return {name: float(score) for name, score in zip(names, scores, strict=True)}

@@ -21,8 +21,10 @@ def predict(*row: float | str) -> dict[str, float] | float | str:
         )
     has_text = any(isinstance(value, str) for value in row)
     output = np.atleast_1d(model(np.array([row], object if has_text else float))[0])
-    classes = output.size > 1 and _are_probabilities(output)
-    if LABELS.exists() or getattr(model, "labels", classes):
+    labels = model.labels
+    if labels is None:
+        labels = output.size > 1 and _are_probabilities(output)
+    if LABELS.exists() or labels:
         return _labelled(output)
     return float(output[0]) if output.size == 1 else ", ".join(map(str, output))
 {% endblock %}
