@@ -20,6 +20,7 @@ from .answers import (
     g11_slugs_that_fit_nowhere,
     g12_long_titles,
     g13_unknown_answers,
+    g26_jinja_on_the_command_line,
 )
 from .desk import ours, plain
 from .folders import (
@@ -29,8 +30,15 @@ from .folders import (
     g17_disk_full,
     g18_read_only,
     g19_no_network,
+    g27_no_inodes,
 )
-from .models import g20_unusable_models, g21_models_at_the_limit
+from .models import (
+    g20_unusable_models,
+    g21_models_at_the_limit,
+    g25_labels,
+    g28_weights_in_several_files,
+    g29_unmeasured_format,
+)
 from .output import g22_secrets, g23_combinations, g24_same_answers
 
 PLAIN, OURS = plain, ours
@@ -80,4 +88,13 @@ ROWS = [
     Row("G23", "every combination of choices", "parses, and linters are content",
         g23_combinations),
     Row("G24", "the same answers twice", "the same project, byte for byte", g24_same_answers),
+    Row("G25", "a labels.txt that is a link, a FIFO, endless, huge",
+        "refused with the reason, nothing published", g25_labels),
+    Row("G26", "Jinja, or a name of cookiecutter's own, on the command line",
+        "refused in one line, never run", g26_jinja_on_the_command_line),
+    Row("G27", "no more inodes", "refused in one line, nothing left", g27_no_inodes),
+    Row("G28", "weights in several files, each too large for GitHub",
+        "each in Git LFS, or refused", g28_weights_in_several_files),
+    Row("G29", "a format of model without measured memory", "not known, exit status 2",
+        g29_unmeasured_format),
 ]  # fmt: skip

@@ -140,3 +140,17 @@ def g13_unknown_answers(target: Target) -> Seen:
         kind = f"refused with the names that are known ({run.ending})" if named else run.ending
         outcomes[f"{question}=no-such-thing"] = kind if run.status else "ignored in silence"
     return summary(outcomes, "refused")
+
+
+def g26_jinja_on_the_command_line(target: Target) -> Seen:
+    """Give Jinja as KEY=VALUE, which cookiecutter renders, and names of its own variables."""
+    outcomes = {}
+    cases = [(target.texts[1], value) for value in JINJA]
+    cases += [(name, "x") for name in ("__start", "_extensions", "_is_new")]
+    cases += [(target.texts[1], "{% for n in range(9999999) %}{% endfor %}")]
+    for name, value in cases:
+        desk = Desk(target)
+        run = desk.generate(before=["timeout", "20"], **(marks(target) | {name: value}))
+        seen = "hangs" if run.status == 124 else outcome(desk, run, {})
+        outcomes[f"{name}={short(value)}"] = seen
+    return summary(outcomes, REFUSED)

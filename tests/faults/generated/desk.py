@@ -39,6 +39,7 @@ class Target:
         slug: the question for the project's folder.
         texts: the questions that take any sentence, the title first.
         limited: answers under which a model's file may have 100 MiB and no more.
+        pictures: answers for a model that classifies pictures.
         starts: answers for a project with a Procfile.
         combinations: answers for every combination that is offered.
     """
@@ -48,6 +49,7 @@ class Target:
     slug: str
     texts: tuple[str, ...]
     limited: Answers = field(default_factory=dict, hash=False)
+    pictures: Answers = field(default_factory=dict, hash=False)
     starts: Answers = field(default_factory=dict, hash=False)
     combinations: tuple[Answers, ...] = field(default=({},), hash=False)
 
@@ -167,6 +169,7 @@ def ours() -> Iterator[Target]:
             "project_slug",
             ("project_name", "description"),
             limited={"platform": "heroku", "ci": "true", "task": "tabular"},
+            pictures={"task": "image-classification"},
             starts={"platform": "heroku"},
             combinations=tuple(_ours()),
         )

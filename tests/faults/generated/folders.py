@@ -10,7 +10,7 @@ from functools import wraps
 from pathlib import Path
 
 from .. import Seen
-from .desk import EXACT, REFUSED, Desk, Target, done, files, marks, outcome, summary, write
+from .desk import EXACT, REFUSED, Desk, Target, done, files, marks, outcome, summary, tree, write
 
 
 def edited(target: Target) -> Desk:
@@ -154,3 +154,14 @@ def g19_no_network(target: Target) -> Seen:
     given = marks(target)
     run = desk.generate(before=["unshare", "-n"], **given)
     return summary({"no network": outcome(desk, run, given)}, EXACT)
+
+
+@unshared("-m")
+def g27_no_inodes(target: Target) -> Seen:
+    """Generate where no more files can be made, as under a quota, though there is room."""
+    disk = "mount -t tmpfs -o size=64m,nr_inodes={} none ."
+    paths = len(tree(done(target).project))
+    rooms = {"files for a third": paths // 3, "files for all but one": paths - 1}
+    return summary(
+        {case: mounted(target, disk.format(room)) for case, room in rooms.items()}, REFUSED
+    )
