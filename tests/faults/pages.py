@@ -179,7 +179,7 @@ if "WATCH" in os.environ:  # log what Gradio keeps of uploads
         from gradio.routes import file_upload_statuses as kept
 
         while True:
-            print("uploads kept:", len(kept._statuses) + len(kept._signals), flush=True)
+            print("uploads kept:", max(len(kept._statuses), len(kept._signals)), flush=True)
             time.sleep(0.2)
 
     threading.Thread(target=watch, daemon=True).start()

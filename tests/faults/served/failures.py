@@ -99,7 +99,7 @@ def r29_async_generator(target: Target) -> Seen:
 
 
 def r30_stream_at_stop(target: Target) -> Seen:
-    """SIGTERM while a stream or an async function runs: its caller gets the answer."""
+    """SIGTERM while a stream or an async function runs, or hangs."""
     seen = []
     for page in ("generator", "async", "async generator"):
         with target.start(page) as app, ThreadPoolExecutor() as pool:
@@ -109,6 +109,13 @@ def r30_stream_at_stop(target: Target) -> Seen:
             answer = call.result()
         good = answer.ok and status in ENDED
         seen.append(Seen(f"{page}: {answer}, {ended(status)}", good))
+        hang = "hang" if page == "generator" else "block"
+        hangs = target.start(page, SHUTDOWN_GRACE="2", PREDICT_TIMEOUT="300")
+        with hangs as app, ThreadPoolExecutor() as pool:
+            pool.submit(app.call, hang, 12)
+            app.has_called(hang)
+            status = app.stop()
+        seen.append(Seen(f"that {hang}s: {ended(status)}", status in ENDED))
     return both(*seen)
 
 
