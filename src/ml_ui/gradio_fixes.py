@@ -1,60 +1,480 @@
-"""Remember what visitors wait for, and forget what nobody has come for."""
+"""Fixes of Gradio and uvicorn: every use of a private name, and a check that it holds.
+
+A fix is here because the documented API offers no way. Each has a section in
+docs/upstream.md of ml-ui-template, and goes when that is resolved. `verify` logs a warning
+for each fix that is not in force with the installed versions.
+"""
 
 import asyncio
+import functools
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import gradio as gr
+import uvicorn.config
+from gradio.queueing import Event, Queue
+from gradio.routes import App, ORJSONResponse, file_upload_statuses
 from gradio.server_messages import EstimationMessage
 from gradio.utils import LRUCache
+from PIL import Image, UnidentifiedImageError
+from starlette.requests import Request
+from starlette.types import ASGIApp
 
-REMEMBERED = 2000  # sessions
-NAME = 64  # characters of a session's; Gradio's have 36 at most
-UNREAD = 500  # messages of a session; no more estimates then, and four times it in all
+from .serving import metrics, process, protocol
+from .serving.middleware import API, CALL_ROUTES, CLOSED_ROUTES
+from .serving.runner import Call, Failure, current_call, failed, is_guarded
+
+logger = logging.getLogger(__name__)
+
+TESTED = "6.29 to 6.31"  # of Gradio
+
+KNOWN_ROUTES = (
+    "/login",
+    *CALL_ROUTES,
+    *CLOSED_ROUTES,
+    *(API + name for name in ("upload", "stream/", "cancel", "reset", "run-history/")),
+)
+# What visitors can do something about, found before the app's function is called.
+INPUT_ERRORS: dict[type[BaseException], str] = {
+    FileNotFoundError: "The file has been deleted meanwhile: choose it again.",
+    UnidentifiedImageError: "This is not a picture that can be read.",
+    Image.DecompressionBombError: "This picture is too large.",
+}
 
 
-class Messages(asyncio.Queue):
-    """The messages of a session; one that never reads them does not fill the memory."""
+# The page -------------------------------------------------------------------
 
-    def _put(self, item: object) -> None:
-        if isinstance(item, EstimationMessage) and self.qsize() >= UNREAD:
+
+def is_prepared(demo: gr.Blocks, folder: str) -> bool:
+    """Return whether a page keeps its temporary files in this folder."""
+    return bool(folder == demo.GRADIO_CACHE)
+
+
+def unguarded(demo: gr.Blocks) -> list[str]:
+    """Return the names of the page's functions that lack `guard`.
+
+    Functions of Gradio's own, such as those that clear a chat, run in Gradio's threads.
+    """
+    found = {}
+    for event in demo.fns.values():
+        for function in (event.fn, event.validator):
+            own = _function_of_app(function)
+            if own is not None and not is_guarded(own):
+                found[getattr(own, "__qualname__", repr(own))] = own
+    return [f"{name} ({getattr(f, '__module__', '?')})" for name, f in found.items()]
+
+
+def _function_of_app(function: Any) -> Any:
+    """Return the app's own function behind that of an event; None if it is Gradio's."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, gr.ChatInterface):
+        return _function_of_app(owner.fn)
+    if owner is not None and type(owner).__module__.startswith("gradio."):
+        return None
+    module = getattr(function, "__module__", None) or ""
+    is_gradio = module.startswith(("gradio.", "gradio_client."))
+    return None if function is None or is_gradio else function
+
+
+# The queue -------------------------------------------------------------------------------
+
+
+class QueueState:
+    """The calls and sessions of a page's queue."""
+
+    def __init__(self, demo: gr.Blocks) -> None:
+        self._demo = demo
+
+    @property
+    def _queue(self) -> Queue:  # `demo.queue()` makes a new one
+        return self._demo._queue
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the queue has ended, so that no call will be answered."""
+        return bool(self._queue.stopped)
+
+    def has_function(self, api_name: str) -> bool:
+        """Return whether the page offers a function of this API name."""
+        return any(
+            event.api_name == api_name and event.api_visibility != "private"
+            for event in self._demo.fns.values()
+        )
+
+    def has_call(self, event_id: str) -> bool:
+        """Return whether a call has yet to be answered."""
+        calls = self._queue.pending_event_ids_session
+        return event_id in calls.get(event_id, ()) or any(
+            event_id in events for events in calls.values()
+        )
+
+    def has_session(self, session_hash: str) -> bool:
+        """Return whether messages for a session are kept."""
+        return session_hash in self._queue.pending_messages_per_session
+
+    def waiting(self) -> float:
+        """Return for how many seconds the oldest call has been waiting or running."""
+        calls = self._queue.event_ids_to_events.values()
+        return max((seconds_since_queued(call) for call in calls), default=0.0)
+
+    def event(self, event_id: str | None) -> Event | None:
+        """Return the event of a call that is not answered yet."""
+        return self._queue.event_ids_to_events.get(event_id) if event_id else None
+
+
+def seconds_since_queued(event: Event | None) -> float:
+    """Return for how many seconds a call has been there; 0 if that is not known."""
+    queued_at = getattr(event, "enqueue_time", None)
+    return 0.0 if queued_at is None else time.monotonic() - queued_at
+
+
+# Sessions --------------------------------------------------------------------------------
+
+MAX_SESSIONS = 2000
+MAX_SESSION_NAME = 64  # characters; Gradio's have 36 at most
+MAX_UNREAD = 500  # messages of a session; no estimates above, and four times it in all
+
+
+class Messages(asyncio.Queue[Any]):
+    """Message queue of a session, bounded: a client that never reads fills no memory."""
+
+    def _put(self, item: Any) -> None:
+        if isinstance(item, EstimationMessage) and self.qsize() >= MAX_UNREAD:
             return
-        if self.qsize() >= 4 * UNREAD:
+        if self.qsize() >= 4 * MAX_UNREAD:
             self.get_nowait()
         super()._put(item)
 
 
-class Sessions(LRUCache):
-    """The messages that wait for each session, the latest used last.
+class Sessions(LRUCache):  # type: ignore[type-arg]
+    """Bound the memory of Gradio's per-session message queues, the latest used last.
 
-    Gradio 6.31 forgets the oldest session even while its call waits, and its queue ends
-    for good at the next message to it; and it never forgets which calls a session made.
+    Gradio forgets the oldest session even while its call waits, and its queue ends for
+    good at the next message to it; and it never forgets which calls a session made.
     """
 
     def __init__(self, demo: gr.Blocks) -> None:
-        super().__init__(REMEMBERED)
+        super().__init__(MAX_SESSIONS)
         self._calls = demo._queue.pending_event_ids_session
         self._waiting = demo._queue.event_ids_to_events
 
-    def __getitem__(self, session: str) -> asyncio.Queue:
-        """Return a session's messages; whoever waits reads them every few seconds."""
+    def __getitem__(self, session: str) -> Messages:
+        """Return a session's messages; a client that waits reads them every few seconds."""
         if session not in self:
             self[session] = Messages()
         self.move_to_end(session)
-        return super().__getitem__(session)
+        messages: Messages = super().__getitem__(session)
+        return messages
 
-    def __setitem__(self, session: str, messages: asyncio.Queue) -> None:
-        """Begin a session, with messages of our kind: Gradio's have no end.
+    def __setitem__(self, session: str, messages: object) -> None:
+        """Add a session, with a bounded queue whatever is given.
 
         Raises:
-            ValueError: its name is too long to be remembered.
+            ValueError: its name is too long.
         """
-        if len(session) > NAME:
+        if len(session) > MAX_SESSION_NAME:
             raise ValueError("the name of the session is too long")
         super().__setitem__(session, Messages())
 
-    def popitem(self, last: bool = True) -> tuple[str, asyncio.Queue]:
-        """Forget the oldest session that waits for nothing, and its calls."""
+    def popitem(self, last: bool = True) -> tuple[str, Messages]:
+        """Remove the oldest session that waits for nothing, and its calls."""
         waiting = {event.session_hash for event in self._waiting.values()}
         session = next((one for one in self if one not in waiting), next(iter(self)))
-        messages = self.pop(session)
+        messages: Messages = self.pop(session)
         self._calls.pop(session, None)
         return session, messages
+
+
+# Calls -----------------------------------------------------------------------------------
+
+
+class Calls:
+    """Answer each call with its output, or an error with a reference; record metrics.
+
+    Gradio answers an error of its own, such as a file that is no picture, with null, and
+    prints its trace; it writes NaN into JSON, which browsers cannot parse.
+    """
+
+    def __init__(self, demo: gr.Blocks, queue: QueueState) -> None:
+        self._process: Callable[..., Awaitable[dict[str, Any]]] = demo.process_api
+        self._queue = queue
+        self._began: WeakKeyDictionary[Event, float] = WeakKeyDictionary()
+
+    async def __call__(
+        self, block_fn: Any, *args: Any, **kwargs: Any
+    ) -> dict[str, Any]:
+        """Process a call, or the next step of a stream; takes what `process_api` takes."""
+        event = self._queue.event(kwargs.get("event_id"))
+        now = time.monotonic()
+        began = self._began.setdefault(event, now) if event else now
+        call = Call()
+        token = current_call.set(call)
+        outcome: str | None = "failed"
+        try:
+            output = await self._process(block_fn, *args, **kwargs)
+            output["data"] = finite(output["data"])
+            outcome = None if output.get("is_generating") else "ok"
+        except Failure as error:
+            error.print_exception = False  # the log has it
+            raise
+        except gr.Error as error:
+            outcome = "refused"
+            error.print_exception = False
+            raise
+        except asyncio.CancelledError:
+            outcome = "cancelled"
+            raise
+        except Exception as error:
+            if call.returned:
+                what = "The answer of the model is not what the page shows"
+                raise failed(what, error) from error
+            outcome = "refused"
+            cause = error.__cause__
+            if cause and (message := INPUT_ERRORS.get(type(cause))):
+                raise gr.Error(message, print_exception=False) from None
+            raise failed("The input is not what the app takes", error) from error
+        else:
+            return output
+        finally:
+            current_call.reset(token)
+            call.finish()
+            name = getattr(block_fn, "api_name", None)
+            if name and outcome:
+                wait = began - getattr(event, "enqueue_time", began)
+                metrics.record_prediction(name, outcome, wait, time.monotonic() - began)
+
+
+def finite(value: Any) -> Any:
+    """Return a value for JSON with null for each NaN and infinity, which JSON lacks."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return [finite(item) for item in value]
+    return value
+
+
+# Uploads ---------------------------------------------------------------------------------
+
+
+class UploadRecords:
+    """Forget what Gradio keeps of uploads and files: it does so until a page has asked."""
+
+    def __init__(self, demo: gr.Blocks) -> None:
+        self._demo = demo
+        self._known: set[str] = set()
+
+    def forget(self, deleted: set[str]) -> None:
+        """Forget deleted files, and the uploads that were there the last time too."""
+        for files in self._demo.temp_file_sets:
+            files -= deleted
+        for upload in self._known:
+            file_upload_statuses.stop_tracking(upload)
+            file_upload_statuses._signals.pop(upload, None)
+        self._known = {*file_upload_statuses._statuses, *file_upload_statuses._signals}
+
+
+# The app and its server ------------------------------------------------------------------
+
+
+class GuardedApp(App):
+    """Gradio's app, with middleware around all of its own.
+
+    What `app_kwargs` could add stands inside of Gradio's CORS middleware.
+    """
+
+    def __init__(self, wrap: Callable[[ASGIApp], ASGIApp], **options: Any) -> None:
+        self._wrap = wrap
+        self.guarded = False
+        super().__init__(**{"default_response_class": ORJSONResponse} | options)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return Starlette's stack inside of our middleware."""
+        self.guarded = True
+        return self._wrap(super().build_middleware_stack())
+
+
+def signed_in_user(request: Request) -> str:
+    """Return the name of the Hub's user that has signed in.
+
+    Raises:
+        HTTPException: 401, nobody has, or too long ago.
+    """
+    from gradio.oauth import require_oauth_token
+
+    require_oauth_token(request)
+    name: str = request.session["oauth_info"]["userinfo"]["preferred_username"]
+    return name
+
+
+def release(demo: gr.Blocks, app: App, loop: asyncio.AbstractEventLoop | None) -> None:
+    """Let the server end: it would wait for the heartbeat of each open page."""
+    if loop and demo.is_running:  # else the server is not up yet
+        loop.call_soon_threadsafe(app.stop_event.set)
+        demo.server.config.timeout_graceful_shutdown = 1
+
+
+# The registry ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fix:
+    """A fix of what Gradio or uvicorn does.
+
+    Attributes:
+        name: its section in docs/upstream.md.
+        guards: what is not guarded without it, in a few words.
+        apply: puts it in place; called before the page is launched.
+        in_force: returns whether it is, once the page is launched; it may raise.
+    """
+
+    name: str
+    guards: str
+    apply: Callable[[gr.Blocks, QueueState], None]
+    in_force: Callable[[gr.Blocks, App], bool]
+
+
+def _sessions(demo: gr.Blocks, queue: QueueState) -> None:
+    demo._queue.pending_messages_per_session = Sessions(demo)
+
+
+def _calls(demo: gr.Blocks, queue: QueueState) -> None:
+    demo.process_api = Calls(demo, queue)  # type: ignore[method-assign]
+
+
+def _protocol(demo: gr.Blocks, queue: QueueState) -> None:
+    # Gradio passes no setting on to uvicorn.
+    name = f"{protocol.__name__}:{protocol.LimitedProtocol.__name__}"
+    uvicorn.config.HTTP_PROTOCOLS["auto"] = name
+    room = process.raise_open_file_limit()
+    protocol.LimitedProtocol.max_connections = max(16, int(protocol.SHARE * room))
+
+
+def _monitoring(demo: gr.Blocks, queue: QueueState) -> None:
+    demo.enable_monitoring = False  # `launch` does so too, once it serves
+
+
+def _nothing(demo: gr.Blocks, queue: QueueState) -> None:
+    """What is applied where it is used."""
+
+
+FIXES = [
+    Fix(
+        "sessions",
+        "memory of sessions whose messages are not read",
+        _sessions,
+        lambda demo, app: isinstance(
+            demo._queue.pending_messages_per_session, Sessions
+        ),
+    ),
+    Fix(
+        "calls",
+        "references of errors, and /metrics",
+        _calls,
+        lambda demo, app: isinstance(demo.process_api, Calls),
+    ),
+    Fix(
+        "protocol",
+        "slow clients, long headers, too many connections",
+        _protocol,
+        lambda demo, app: (
+            demo.server.config.http_protocol_class is protocol.LimitedProtocol
+        ),
+    ),
+    Fix(
+        "upload-records",
+        "memory of uploads and their files",
+        _nothing,
+        lambda demo, app: (
+            {"_statuses", "_signals"} <= vars(file_upload_statuses).keys()
+            and isinstance(demo.temp_file_sets, list)
+        ),
+    ),
+    Fix(
+        "middleware",
+        "hosts, origins, limits of requests, closed routes, the log",
+        _nothing,
+        lambda demo, app: isinstance(app, GuardedApp) and app.guarded,
+    ),
+    Fix(
+        "routes",
+        "limits of routes that Gradio has and this version of ml_ui does not know",
+        _nothing,
+        lambda demo, app: not unknown_routes(app),
+    ),
+    Fix(
+        "queue",
+        "the health probe, graceful shutdown",
+        _nothing,
+        lambda demo, app: (
+            isinstance(demo._queue.stopped, bool)
+            and isinstance(demo._queue.event_ids_to_events, dict)
+            and isinstance(demo._queue.pending_event_ids_session, dict)
+        ),
+    ),
+    Fix(
+        "stop-event",
+        "the end of open pages at a shutdown",
+        _nothing,
+        lambda demo, app: isinstance(app.stop_event, asyncio.Event),
+    ),
+    Fix(
+        "monitoring", "Gradio's page of analytics", _monitoring, lambda demo, app: True
+    ),
+]
+
+
+def apply(demo: gr.Blocks, queue: QueueState) -> None:
+    """Apply all fixes to a page that is about to be launched."""
+    for fix in FIXES:
+        try:
+            fix.apply(demo, queue)
+        except (AttributeError, LookupError, TypeError) as error:
+            logger.warning(
+                "Guard not in force: %s (%s): %s", fix.name, fix.guards, error
+            )
+
+
+def verify(demo: gr.Blocks, app: App) -> None:
+    """Log a warning for each fix that is not in force on a page that is launched."""
+    for fix, reason in not_in_force(demo, app):
+        logger.warning(
+            "Guard not in force: %s (%s): %s Gradio %s is installed, %s are tested: see "
+            "requirements.in.",
+            fix.name,
+            fix.guards,
+            reason,
+            gr.__version__,
+            TESTED,
+        )
+
+
+def not_in_force(demo: gr.Blocks, app: App) -> Iterator[tuple[Fix, str]]:
+    """Yield the fixes that are not in force, each with the reason."""
+    for fix in FIXES:
+        try:
+            if not fix.in_force(demo, app):
+                yield fix, "it was replaced."
+        except Exception as error:  # noqa: BLE001, whatever a new version changes
+            yield fix, f"{type(error).__name__}: {error}."
+
+
+def unknown_routes(app: App) -> set[str]:
+    """Return the routes that take more than GET and are not known: they have no limit."""
+    return {
+        path
+        for path, methods in app.openapi()["paths"].items()
+        if methods.keys() - {"get", "head", "options"}
+        and not path.startswith(KNOWN_ROUTES)
+    }

@@ -6,49 +6,56 @@ from pathlib import Path
 
 import gradio as gr
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-MEGAPIXELS = 25  # more are refused: each takes several bytes of memory
+# More is refused: decoding takes up to 340 MB, which the number of workers counts on.
+MEGAPIXELS = 25
+# libwebp takes twice the memory of other decoders: 534 MB for 25 megapixels with alpha.
+MEGAPIXELS_OF = {"WEBP": 15}
 SIDE = 65_500  # pixels, as in a JPEG; each row takes memory too
 SCANS = 500  # of a JPEG, which has ten; a decoder looks at every pixel for each
 # Not TIFF: its tiles may be far larger than the picture.
-READ = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
 # JPEG takes a fiftieth of the time of WebP, Gradio's default.
-WRITTEN, OPTIONS = "JPEG", {"quality": 90}
+FORMAT, OPTIONS = "JPEG", {"quality": 90}
 
 
-def read(path: str | None) -> np.ndarray:
-    """Return the pixels of a picture, the way up that its camera was held.
+def read(path: str | None) -> NDArray[np.uint8]:
+    """Return the pixels of a picture, rotated as its EXIF orientation says.
 
     Args:
-        path: a file that a visitor has sent, or None for none.
+        path: an uploaded file, or None for none.
 
     Returns:
-        RGB, shape (height, width, 3), uint8, 0 to 255.
+        RGB, shape (height, width, 3), uint8, 0 to 255; white where it is transparent.
 
     Raises:
-        gr.Error: tells the visitor what is wrong with the file.
+        gr.Error: what is wrong with the file, for the visitor.
     """
     if path is None:
         raise gr.Error("Choose a picture first.")
     try:
-        with Image.open(path, formats=READ) as picture:
+        with Image.open(path, formats=FORMATS) as picture:
             width, height = picture.size
-            large = width * height > MEGAPIXELS * 1e6 or max(width, height) > SIDE
+            most = MEGAPIXELS_OF.get(picture.format or "", MEGAPIXELS)
+            large = width * height > most * 1e6 or max(width, height) > SIDE
             if not large and _scans(path, picture.format) <= SCANS:
                 ImageOps.exif_transpose(picture, in_place=True)
                 return np.asarray(_opaque(picture))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        formats = ", ".join(READ)
+        formats = ", ".join(FORMATS)
         raise gr.Error(f"This is not a picture in one of {formats}.") from None
     if large:
-        limits = f"{MEGAPIXELS} megapixels and sides of {SIDE} are taken"
-        raise gr.Error(f"The picture has {width} x {height} pixels; up to {limits}.")
-    raise gr.Error("This picture is stored in too many parts: save it anew.")
+        raise gr.Error(
+            f"The picture has {width} x {height} pixels: at most {most} megapixels and "
+            f"sides of {SIDE} are accepted."
+        )
+    raise gr.Error("This picture is stored in too many parts: save it again.")
 
 
 def _scans(path: str, kind: str | None) -> int:
-    """Return how many scans a JPEG has, those that a thumbnail in it may have included."""
+    """Return the number of scans of a JPEG, those of an embedded thumbnail included."""
     is_jpeg = kind in ("JPEG", "MPO")
     return Path(path).read_bytes().count(b"\xff\xda") if is_jpeg else 1
 
@@ -67,16 +74,16 @@ def _opaque(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def write(pixels: np.ndarray) -> str:
-    """Return a new file with a picture; it is deleted after a while.
+def write(pixels: NDArray[np.uint8]) -> str:
+    """Return the path of a new picture file; it is deleted after ten minutes.
 
     Args:
         pixels: RGB, shape (height, width, 3), or grey, shape (height, width);
             uint8, 0 to 255.
     """
-    # Its name is its own: of two same answers in one file, one could be cut off.
+    # A name of its own: of two equal answers in one file, one could be cut off.
     folder = Path(os.environ["GRADIO_TEMP_DIR"], secrets.token_hex(16))
     folder.mkdir(parents=True)
-    path = folder / f"result.{WRITTEN.lower()}"
-    Image.fromarray(pixels).save(path, WRITTEN, **OPTIONS)
+    path = folder / f"result.{FORMAT.lower()}"
+    Image.fromarray(pixels).save(path, FORMAT, **OPTIONS)
     return str(path)

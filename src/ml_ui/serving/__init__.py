@@ -1,103 +1,210 @@
-"""Serve a page of Gradio to strangers: bounded, observable, and in order.
-
-What can be set is in settings.py; it comes from the environment.
-"""
+"""Serve a Gradio app: settings from the environment, guards, probes, graceful shutdown."""
 
 import argparse
+import asyncio
 import contextlib
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import gradio as gr
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from ..gradio_fixes import Sessions
-from . import auth, environment, logs, metrics, middleware, protocol, uploads
+from . import environment
+
+environment.prepare()  # before a page is built: Gradio reads the environment then
+
+from .. import gradio_fixes
+from . import auth, logs, metrics, process, uploads
 from .health import Health
-from .runner import Predictions
+from .middleware import EXCEPTION_HANDLERS, GuardMiddleware, Traffic
+from .runner import guard, runner
 from .settings import MB, Settings
-from .shutdown import Shutdown
+from .shutdown import EXIT, Shutdown
 
-__all__ = ["launch"]
+__all__ = ["guard", "launch"]
 
-environment.prepare()
+# Options of gr.Blocks.launch that are not the app's to set, and what sets them.
+RESERVED = {
+    "server_name": "set GRADIO_SERVER_NAME",
+    "server_port": "set PORT",
+    "max_file_size": "set MAX_UPLOAD_MB",
+    "auth_dependency": "set APP_USERNAME and APP_PASSWORD, or hf_oauth on a Space",
+    "ssr_mode": "Node would bypass the guards",
+    "node_server_name": "Node would bypass the guards",
+    "node_port": "Node would bypass the guards",
+    "num_workers": "its processes would bypass the guards",
+    "prevent_thread_lock": "launch() serves until the app is stopped",
+    "enable_monitoring": "set METRICS=1 for metrics",
+    "state_session_capacity": "it is bounded",
+    "run_history": "it is kept nowhere",
+    "_app": "it is the guarded app",
+}
 
 
-def launch(demo: gr.Blocks, load: Callable[[], object]) -> None:
-    """Serve the page until SIGTERM or Ctrl-C; `load` runs in the background."""
+def launch(demo: gr.Blocks, load: Callable[[], object], **options: Any) -> None:
+    """Serve a page until SIGTERM or Ctrl-C.
+
+    Args:
+        demo: the page. Each of its functions is decorated with `guard`.
+        load: loads the model, in the background; it may be async. `/readyz` answers 503
+            until it returns.
+        options: those of `gr.Blocks.launch`, such as `theme`, `css` or `favicon_path`.
+
+    Raises:
+        TypeError: an option is set by the environment instead, or a function is not
+            guarded.
+        RuntimeError: the page was built before `launch` was imported.
+        SystemExit: a setting is invalid, or the port is taken.
+    """
+    for name in options.keys() & RESERVED.keys():
+        raise TypeError(f"launch() takes no {name}: {RESERVED[name]}")
+    if names := gradio_fixes.unguarded(demo):
+        raise TypeError(
+            f"not guarded: {', '.join(names)}. Decorate each with @guard (from ml_ui): "
+            "otherwise a call of it that hangs or exits stops the app."
+        )
+    if not gradio_fixes.is_prepared(demo, str(uploads.FOLDER)):
+        raise RuntimeError(
+            "the page was built before ml_ui could prepare it: write `from ml_ui import "
+            "launch` above the page"
+        )
     parser = argparse.ArgumentParser(description="Serve the app.")
     parser.add_argument(
         "--share",
         action="store_true",
-        help="also give a temporary public link (it lasts a week at best)",
+        help="also create a temporary public link, valid for up to a week",
     )
-    args = parser.parse_args()
+    share = parser.parse_args().share
     try:
         settings = Settings.from_environment()
     except ValueError as error:
         sys.exit(f"The app cannot be served: {error}")
-    logs.start()
-    predictions = Predictions(settings.workers, settings.predict_timeout)
-    predictions.guard(demo)
-    health = Health(demo, load, predictions)
-    gate = middleware.Doors(demo, settings)
-    shutdown = Shutdown(demo, gate, health, predictions)
-    signal.signal(signal.SIGTERM, shutdown)
-    if settings.hub_login:
-        with demo:
-            gr.LoginButton(size="sm")  # to sign out, and to have Gradio ask the Hub
-    demo.queue(
-        max_size=settings.queue_size,
-        default_concurrency_limit=settings.workers,
-        api_open=False,  # /run would go past the queue
+    logs.configure()
+    Server(demo, load, settings).serve(
+        **options | {"share": share or options.get("share", False)}
     )
-    demo._queue.pending_messages_per_session = Sessions(demo)
-    routes = [Route("/healthz", health.healthz), Route("/readyz", health.readyz)]
-    if settings.metrics:
-        metrics.queued.set_function(lambda: len(demo._queue))
-        metrics.running.set_function(lambda: predictions.running)
-        metrics.stuck.set_function(lambda: predictions.stuck)
-        routes.append(Route("/metrics", metrics.show))
 
-    @contextlib.asynccontextmanager
-    async def lifespan(app: gr.routes.App) -> AsyncIterator[None]:
-        gate.around(app)
-        async with uploads.swept(demo):
-            yield
 
-    protocol.prepare()
-    demo.enable_monitoring = False  # `launch` does so too, once it serves
-    try:
-        demo.launch(
-            prevent_thread_lock=True,
-            server_port=settings.port,
-            share=args.share,
-            auth=auth.by_password(settings),
-            auth_dependency=auth.by_hub if settings.hub_login else None,
-            enable_monitoring=False,
-            run_history=False,
-            state_session_capacity=500,
-            max_file_size=settings.max_upload_mb * MB,
-            app_kwargs={
-                "routes": routes,
-                "lifespan": lifespan,
-                "exception_handlers": middleware.ERRORS,
-                # An upload is a little more than its file.
-                "max_body_size": settings.max_upload_mb * MB + MB,
-            },
+class Server:
+    """The server of a page: what is around Gradio's own."""
+
+    def __init__(
+        self, demo: gr.Blocks, load: Callable[[], object], settings: Settings
+    ) -> None:
+        self.demo = demo
+        self.settings = settings
+        self.queue = gradio_fixes.QueueState(demo)
+        self.traffic = Traffic()
+        self.files = uploads.TemporaryFiles(settings.max_upload_mb)
+        self.health = Health(load, runner(), lambda: self.queue.stopped)
+        self.shutdown = Shutdown(
+            settings.shutdown_grace,
+            self.health,
+            self.traffic,
+            lambda: runner().running - runner().stuck + len(self.queue),
+            lambda: gradio_fixes.release(demo, self.app, self._loop),
         )
-        # uvicorn's 5 s end many a connection just as its client, or a proxy, uses it again.
-        demo.server.config.timeout_keep_alive = 75
-        demo.block_thread()
-    except OSError as error:
-        if error.errno:  # the system's; Gradio's own is about the port
-            raise
-        name = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
-        taken = f"Port {settings.port} of {name} is taken or cannot be had"
-        sys.exit(f"{taken}: set PORT or GRADIO_SERVER_NAME to another.")
-    except KeyboardInterrupt:
-        pass  # before Gradio was up
-    if predictions.running:
-        shutdown.end(0)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.app: gradio_fixes.GuardedApp
+
+    def serve(self, **options: Any) -> None:
+        """Launch the page and serve it until the process is told to stop."""
+        demo, settings = self.demo, self.settings
+        signal.signal(signal.SIGTERM, self.shutdown)
+        self.health.start()
+        if settings.hub_login:
+            with demo:
+                gr.LoginButton(size="sm")  # to sign out, and for Gradio to ask the Hub
+        demo.queue(
+            max_size=settings.queue_size,
+            default_concurrency_limit=settings.workers,
+            api_open=False,  # /run would bypass the queue
+        )
+        gradio_fixes.apply(demo, self.queue)
+        app_options = options.pop("app_kwargs", None) or {}
+        lifespan = app_options.pop("lifespan", None)
+        self.app = gradio_fixes.GuardedApp(self._wrap, **self._app_options(app_options))
+        if settings.app_username:
+            options["auth"] = (settings.app_username, settings.app_password)
+        if settings.hub_login:
+            options["auth_dependency"] = gradio_fixes.signed_in_user
+        try:
+            demo.launch(
+                **options,
+                prevent_thread_lock=True,
+                server_port=settings.port,
+                enable_monitoring=False,
+                run_history=False,
+                ssr_mode=False,
+                state_session_capacity=500,
+                max_file_size=settings.max_upload_mb * MB,
+                app_kwargs={"lifespan": self._lifespan(lifespan)},
+                _app=self.app,
+            )
+            # uvicorn closes a connection after 5 s, often just when a proxy reuses it.
+            demo.server.config.timeout_keep_alive = 75
+            gradio_fixes.verify(demo, self.app)
+            demo.block_thread()
+        except OSError as error:
+            if error.errno:  # the system's; Gradio's own is about the port
+                raise
+            name = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
+            sys.exit(
+                f"Port {settings.port} of {name} is taken or not permitted: set PORT or "
+                "GRADIO_SERVER_NAME to another."
+            )
+        except KeyboardInterrupt:
+            pass  # before Gradio was up
+        if runner().running or process.children():
+            process.exit_now(0)
+        process.exit_soon(
+            0, EXIT
+        )  # threads of the app's could keep Python from its end
+
+    def _wrap(self, app: ASGIApp) -> ASGIApp:
+        return GuardMiddleware(
+            app, self.settings, self.queue, self.traffic, self.files.has_room
+        )
+
+    def _app_options(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the options of the FastAPI app, those of `app_kwargs` included."""
+        routes = [
+            Route("/healthz", self.health.healthz),
+            Route("/readyz", self.health.readyz),
+        ]
+        if self.settings.metrics:
+            metrics.queued.set_function(lambda: len(self.queue))
+            metrics.running.set_function(lambda: runner().running)
+            metrics.stuck.set_function(lambda: runner().stuck)
+            routes.append(Route("/metrics", metrics.metrics))
+        return (
+            {
+                # An upload is a little more than its file.
+                "max_body_size": (self.settings.max_upload_mb + 1) * MB,
+            }
+            | given
+            | {
+                "routes": [*routes, *given.get("routes", ())],
+                "exception_handlers": EXCEPTION_HANDLERS
+                | {401: auth.unauthorized(str(self.demo.title))}
+                | given.get("exception_handlers", {}),
+            }
+        )
+
+    def _lifespan(self, given: Any) -> Any:
+        """Return a lifespan within which old files are deleted."""
+        records = gradio_fixes.UploadRecords(self.demo)
+
+        @contextlib.asynccontextmanager
+        async def lifespan(app: gr.routes.App) -> AsyncIterator[Any]:
+            self._loop = asyncio.get_running_loop()
+            async with contextlib.AsyncExitStack() as stack:
+                sweep = self.files.swept(self.queue.waiting, records.forget)
+                await stack.enter_async_context(sweep)
+                yield await stack.enter_async_context(given(app)) if given else None
+
+        return lifespan

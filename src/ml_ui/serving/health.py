@@ -1,94 +1,86 @@
-"""Load the model, and tell whether the app lives and is ready."""
+"""Liveness and readiness probes, and the loading of the model."""
 
-import contextlib
-import ctypes
 import gc
+import inspect
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable
 
-import gradio as gr
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from . import metrics
-from .runner import Predictions
+from . import metrics, process
+from .runner import PredictionRunner, submit
 
 logger = logging.getLogger(__name__)
 
 
 class Health:
-    """Load the model in the background, and answer those who ask how it goes."""
+    """Probes of an app: it is live while it can work, and ready once its model is loaded.
+
+    Args:
+        load: loads the model; it is called in a thread, or awaited if it is async.
+        runner: the workers, which may all hang.
+        queue_stopped: returns whether Gradio's queue has ended.
+    """
 
     def __init__(
-        self, demo: gr.Blocks, load: Callable[[], object], predictions: Predictions
+        self,
+        load: Callable[[], object],
+        runner: PredictionRunner,
+        queue_stopped: Callable[[], bool],
     ) -> None:
-        self._demo = demo
         self._load = load
-        self._predictions = predictions
+        self._runner = runner
+        self._queue_stopped = queue_stopped
         self._state = {"status": "loading"}
+
+    def start(self) -> None:
+        """Load the model in the background."""
         threading.Thread(target=self._run, name="load", daemon=True).start()
 
     def _run(self) -> None:
         start = time.monotonic()
-        return_freed_memory()
+        process.return_freed_memory()
         try:
-            self._load()
+            loaded = self._load()
+            if inspect.iscoroutine(loaded):
+                submit(loaded).result()
         except BaseException as error:  # sys.exit would end only this thread
-            logger.error("The model could not be loaded", exc_info=error)
-            reason = f"{type(error).__name__}: {error}"
-            self._state = {"status": "failed", "reason": reason}
+            reference = secrets.token_hex(4)
+            logger.error(
+                "Loading the model failed, reference %s", reference, exc_info=error
+            )
+            # Without its text, which may hold a password or a path.
+            self._state = {"status": "failed", "reference": reference}
         else:
             self._state = {"status": "ready"}
             metrics.loaded.set(time.monotonic() - start)
-        reuse_freed_memory()
+        process.reuse_freed_memory()
         gc.collect()
         gc.freeze()  # what is there now stays: no collection looks through it again
 
     @property
     def loading(self) -> bool:
-        """Whether the model is not there yet."""
+        """Whether the model is still being loaded."""
         return self._state["status"] == "loading"
 
     def stop(self) -> None:
-        """Be ready for no more calls."""
+        """Become unready: the app takes no more calls."""
         self._state = {"status": "stopping"}
 
     async def healthz(self, request: Request) -> JSONResponse:
-        """Answer 200 while the app can work; 503 once it has to be restarted."""
-        if self._predictions.exhausted:
-            stuck = self._predictions.stuck
+        """Liveness probe: 200, or 503 if the app has to be restarted."""
+        if self._runner.exhausted:
+            stuck = self._runner.stuck
             return JSONResponse({"status": "stuck", "predictions": stuck}, 503)
-        if self._demo._queue.stopped:
+        if self._queue_stopped():
             return JSONResponse({"status": "the queue has ended"}, 503)
         return JSONResponse({"status": "ok"})
 
     async def readyz(self, request: Request) -> JSONResponse:
-        """Answer 200 once the model is loaded, before that 503, with the reason."""
+        """Readiness probe: 200 once the model is loaded, else 503 with the status."""
         state = self._state  # replaced as a whole by the thread that loads
         return JSONResponse(state, 200 if state["status"] == "ready" else 503)
-
-
-def return_freed_memory() -> None:
-    """Have glibc return large blocks when they are freed.
-
-    By default it comes to keep them: twice the weights, once a model is loaded.
-    """
-    _set_malloc(mmap_threshold=128 * 1024)
-
-
-def reuse_freed_memory() -> None:
-    """Have glibc keep what a request needs for the next.
-
-    A picture's arrays, taken from the kernel each time, cost more than the picture; an
-    arena for each thread would keep them as often as there are threads.
-    """
-    _set_malloc(mmap_threshold=8 << 20, trim_threshold=16 << 20, arena_max=2)
-
-
-def _set_malloc(**options: int) -> None:
-    numbers = {"trim_threshold": -1, "mmap_threshold": -3, "arena_max": -8}  # malloc.h
-    with contextlib.suppress(AttributeError, OSError, TypeError):  # not glibc
-        for name, value in options.items():
-            ctypes.CDLL(None).mallopt(numbers[name], value)

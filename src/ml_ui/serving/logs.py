@@ -1,4 +1,4 @@
-"""Log to the terminal for a person, or as lines of JSON for a platform."""
+"""Logging: text on a terminal, JSON lines elsewhere."""
 
 import json
 import logging
@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 
 
-class Lines(logging.Formatter):
+class JSONFormatter(logging.Formatter):
     """A line of JSON for each record; `extra={"fields": {...}}` adds to it."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -23,10 +23,10 @@ class Lines(logging.Formatter):
         return json.dumps(line)
 
 
-def start() -> None:
+def configure() -> None:
     """Log warnings to a terminal; to anything else also a line for each request."""
     handler = logging.StreamHandler(sys.stderr)
     if not sys.stderr.isatty():
-        handler.setFormatter(Lines())
-        logging.getLogger("server").setLevel(logging.INFO)
+        handler.setFormatter(JSONFormatter())
+        logging.getLogger("ml_ui").setLevel(logging.INFO)
     logging.getLogger().addHandler(handler)

@@ -1,49 +1,122 @@
-"""Run predictions so that none can take the app with it."""
+"""Run predictions in workers with a time limit, so that one cannot stop the app."""
 
 import asyncio
+import concurrent.futures
+import contextlib
 import functools
 import inspect
 import logging
-import os
 import secrets
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 import anyio
 import gradio as gr
-from PIL import Image
 
-from . import metrics, uploads
+from . import process
+from .settings import Settings
 
 logger = logging.getLogger(__name__)
 
 RESTART_AFTER = 30  # seconds: time for a health check to see why
-# What a visitor can do something about, found before the app's own function is asked.
-MISTAKES = {
-    FileNotFoundError: "The file has been deleted meanwhile: choose it again.",
-    Image.UnidentifiedImageError: "This is not a picture that can be read.",
-    Image.DecompressionBombError: "This picture is too large.",
-}
+END = object()  # of a generator
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Failure(gr.Error):
-    """What the app could not do; other errors are the visitor's mistakes."""
+    """An error of the app; any other gr.Error is a visitor's mistake."""
 
 
-class Predictions:
-    """The workers: how many there are, how many run, how many hang.
+@dataclass
+class Call:
+    """State of the call that a task is answering."""
 
-    A prediction that outlasts its time cannot be killed, since it is a thread; its
-    caller is told, its worker is replaced, and it counts as stuck until it returns.
+    returned: bool = False  # the app's function: an error now is one of its output
+    answered: bool = False
+    slots: list[Callable[[], None]] = field(default_factory=list)
+
+    def hold(self, release: Callable[[], None]) -> None:
+        """Keep a worker slot until the output is written, which may cost as much."""
+        if self.answered:
+            release()
+        else:
+            self.slots.append(release)
+
+    def finish(self) -> None:
+        """Release what the call holds."""
+        self.answered = True
+        while self.slots:
+            self.slots.pop()()
+
+
+current_call: ContextVar[Call | None] = ContextVar("current_call", default=None)
+in_worker: ContextVar[bool] = ContextVar("in_worker", default=False)
+
+
+def guard(function: Function) -> Function:
+    """Decorate a function of the app: it runs in a worker, with a time limit.
+
+    A plain function becomes a coroutine function, a generator an async generator; both
+    kinds of async function run in an event loop of their own, where a call that blocks
+    does not stop the app. A generator occupies its worker until its last value, with
+    PREDICT_TIMEOUT for each step and STREAM_TIMEOUT for the whole. The original is at
+    `__wrapped__`.
+
+    Raises:
+        TypeError: `function` is not a function or another callable.
+    """
+    if not callable(function):
+        raise TypeError(f"guard() takes a function, not {function!r}")
+    target = inspect.unwrap(function)
+    if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
+
+        @functools.wraps(function)
+        async def stream(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+            async with runner().worker() as worker:
+                values = function(*args, **kwargs)  # which runs nothing yet
+                try:
+                    while (value := await worker.next(values)) is not END:
+                        yield value
+                except (GeneratorExit, asyncio.CancelledError):  # the visitor has left
+                    worker.close(values)
+                    raise
+
+        wrapper: Callable[..., Any] = stream
+    else:
+
+        @functools.wraps(function)
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            async with runner().worker() as worker:
+                return await worker.run(function, *args, **kwargs)
+
+        wrapper = call
+    wrapper.__guarded__ = True  # type: ignore[attr-defined]
+    return cast(Function, wrapper)
+
+
+def is_guarded(function: object) -> bool:
+    """Return whether a function is decorated with `guard`."""
+    return bool(getattr(function, "__guarded__", False))
+
+
+class PredictionRunner:
+    """A pool of workers: their number, and the predictions that run or hang.
+
+    A prediction that outlasts its time cannot be killed, since it is a thread; its caller
+    gets an error, its worker is replaced, and it counts as stuck until it returns.
     """
 
-    def __init__(self, workers: int, timeout: float) -> None:
-        self.timeout = timeout
+    def __init__(self, settings: Settings) -> None:
+        self.timeout = settings.predict_timeout
+        self.stream_timeout = settings.stream_timeout
+        workers = settings.workers
         self._limit = max(2, workers)
         self._slots = asyncio.Semaphore(workers)
-        # Of their own: Gradio needs the threads that all share, for files and logins.
+        # Separate from Gradio's threads, which serve files and logins.
         self._threads = anyio.CapacityLimiter(2 * workers + 2)
         self._lock = threading.Lock()
         self._running: set[object] = set()
@@ -51,70 +124,95 @@ class Predictions:
 
     @property
     def running(self) -> int:
-        """How many predictions run or hang."""
+        """Number of predictions that run or hang."""
         return len(self._running)
 
     @property
     def stuck(self) -> int:
-        """How many predictions hang."""
+        """Number of predictions past their time limit."""
         return len(self._stuck)
 
     @property
     def exhausted(self) -> bool:
-        """Whether so many hang that only a new process helps."""
+        """Whether so many predictions hang that only a new process helps."""
         return self.stuck >= self._limit
 
-    def guard(self, demo: gr.Blocks) -> None:
-        """Have all of the page's functions run here."""
-        for event in demo.fns.values():
-            if event.fn and not _runs_in_the_loop(event.fn):
-                event.fn = self._guarded(event.fn)
-        demo.process_api = self._answered(demo, demo.process_api)
+    @contextlib.asynccontextmanager
+    async def worker(self) -> AsyncIterator["Worker"]:
+        """Acquire a worker for one call, be it of one step or many.
 
-    def _guarded(self, function: Callable) -> Callable:
-        """Return a coroutine function that runs a function in a thread, for a time."""
-
-        @functools.wraps(function)
-        async def call(*values: Any) -> Any:
-            if self.exhausted:
-                raise Failure("The app has to restart. Try again in a minute.")
-            await self._slots.acquire()
-            # Shielded: who cancels a call that runs must not get its worker twice.
-            return await asyncio.shield(asyncio.ensure_future(run(values)))
-
-        async def run(values: tuple) -> Any:
-            job = object()
-            try:
-                with anyio.move_on_after(self.timeout):
-                    return await anyio.to_thread.run_sync(
-                        functools.partial(self._run, job, function, values),
-                        abandon_on_cancel=True,
-                        limiter=self._threads,
-                    )
-            finally:
-                self._slots.release()
-            with self._lock:
-                self._stuck |= {job} & self._running
-            logger.error("A prediction did not end within %s s", self.timeout)
-            if self.exhausted:
-                asyncio.get_running_loop().call_later(RESTART_AFTER, self._give_up)
-            raise Failure(f"This took longer than {self.timeout} s, and was given up.")
-
-        return call
-
-    def _give_up(self) -> None:
-        """End the process, which every platform starts again, if it is of no use."""
+        Raises:
+            Failure: all workers hang.
+        """
+        if in_worker.get():
+            raise RuntimeError(
+                "a guarded function called another one, which could wait for its own "
+                "worker: call the other one's __wrapped__"
+            )
         if self.exhausted:
-            logger.critical("All workers hang: the app ends, to be started again")
-            uploads.delete_all()
-            os._exit(1)
-
-    def _run(self, job: object, function: Callable, values: tuple) -> Any:
-        self._running.add(job)
+            raise Failure("The app has to restart. Try again in a minute.")
+        await self._slots.acquire()
+        worker = Worker(self)
         try:
-            return function(*values)
-        except gr.Error:  # for the visitor
-            raise
+            yield worker
+        finally:
+            worker.release()
+
+    async def step(
+        self, start: Callable[[object], Awaitable[Any]], limit: float
+    ) -> Any:
+        """Run one step of a prediction; `start` begins it and returns its result.
+
+        Raises:
+            Failure: the step failed, or took longer than `limit` seconds.
+        """
+        job = object()
+        with anyio.move_on_after(limit):
+            return await start(job)
+        with self._lock:
+            self._stuck |= {job} & self._running
+        logger.error("A prediction did not end within %.1f s", limit)
+        if self.exhausted:
+            asyncio.get_running_loop().call_later(RESTART_AFTER, self._give_up)
+        raise Failure(f"This took longer than {limit:.0f} s and was stopped.")
+
+    async def in_thread(self, function: Callable[[], Any], job: object) -> Any:
+        """Run a function in a thread."""
+
+        def run() -> Any:
+            with self._job(job):
+                return function()
+
+        return await anyio.to_thread.run_sync(
+            run, abandon_on_cancel=True, limiter=self._threads
+        )
+
+    async def in_loop(
+        self, function: Callable[[], Coroutine[Any, Any, Any]], job: object
+    ) -> Any:
+        """Run a coroutine in the event loop of async functions."""
+
+        async def run() -> Any:
+            with self._job(job):
+                return await function()
+
+        # The job begins now: in a loop that is blocked it could not be seen as stuck.
+        self._running.add(job)
+        return await asyncio.wrap_future(submit(run()))
+
+    def release_slot(self) -> None:
+        """Return a worker to the pool."""
+        self._slots.release()
+
+    @contextlib.contextmanager
+    def _job(self, job: object) -> Iterator[None]:
+        """Count a prediction as running; log what it raises."""
+        self._running.add(job)
+        in_worker.set(True)  # in the context of this step alone
+        try:
+            yield
+        except (gr.Error, StopAsyncIteration, asyncio.CancelledError):
+            raise  # for the visitor; of a generator's end; of its caller
         except BaseException as error:  # sys.exit would end the event loop
             raise failed("The prediction failed", error) from error
         finally:
@@ -122,51 +220,121 @@ class Predictions:
                 self._running.discard(job)
                 self._stuck.discard(job)
 
-    def _answered(self, demo: gr.Blocks, process: Callable) -> Callable:
-        """Return a coroutine function that answers a call, and counts how it went."""
+    def _give_up(self) -> None:
+        """Exit, for the platform to start the app again, if all workers still hang."""
+        if self.exhausted:
+            logger.critical("All workers hang: the app exits, to be started again")
+            process.exit_now(1)
 
-        @functools.wraps(process)
-        async def answer(block_fn: Any, *args: Any, **kwargs: Any) -> dict:
-            start = time.monotonic()
-            outcome = "failed"
-            try:
-                output = await process(block_fn, *args, **kwargs)
-                outcome = "ok"
-            except gr.Error as error:
-                outcome = "failed" if isinstance(error, Failure) else "refused"
-                error.print_exception = False  # the log has what it needs
-                raise
-            except Exception as error:
-                outcome = "refused"
-                if mistake := MISTAKES.get(type(error.__cause__)):
-                    raise gr.Error(mistake, print_exception=False) from None
-                raise failed("The input is not what the app takes", error) from error
-            else:
-                return output
-            finally:
-                name = getattr(block_fn, "api_name", None)
-                if name:
-                    event = demo._queue.event_ids_to_events.get(kwargs.get("event_id"))
-                    wait = start - event.enqueue_time if event else 0.0
-                    metrics.prediction(name, outcome, wait, time.monotonic() - start)
 
-        return answer
+class Worker:
+    """A worker slot, held for one call."""
+
+    def __init__(self, pool: PredictionRunner) -> None:
+        self._pool = pool
+        self._step: asyncio.Future[Any] | None = None
+        self._deadline = time.monotonic() + pool.stream_timeout
+
+    async def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a function, plain or async, within PREDICT_TIMEOUT."""
+        bound = functools.partial(function, *args, **kwargs)
+        is_async = inspect.iscoroutinefunction(inspect.unwrap(function))
+        return await self._run(bound, is_async, self._pool.timeout)
+
+    async def next(self, values: Any) -> Any:
+        """Return the next value of a generator, plain or async; END after the last.
+
+        Raises:
+            Failure: the step, or the generator as a whole, took too long.
+        """
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise Failure(
+                f"This took longer than {self._pool.stream_timeout} s in all."
+            )
+        if hasattr(values, "__anext__"):
+            step: Callable[[], Any] = functools.partial(_anext, values)
+        else:
+            step = functools.partial(next, values, END)
+        return await self._run(
+            step, hasattr(values, "__anext__"), min(self._pool.timeout, left)
+        )
+
+    async def _run(
+        self, function: Callable[[], Any], is_async: bool, limit: float
+    ) -> Any:
+        pool = self._pool
+        start = functools.partial(
+            pool.in_loop if is_async else pool.in_thread, function
+        )
+        step = self._step = asyncio.ensure_future(pool.step(start, limit))
+        # A caller that goes away while the step runs must not free its worker.
+        result = await asyncio.shield(step)
+        if call := current_call.get():
+            call.returned = True
+        return result
+
+    def close(self, values: Any) -> None:
+        """Close a generator that is not used up, once its last step is done."""
+        last_step = self._step
+
+        async def close() -> None:
+            with contextlib.suppress(asyncio.CancelledError, gr.Error):
+                if last_step:
+                    await asyncio.wait([last_step])
+                if hasattr(values, "aclose"):
+                    start = functools.partial(self._pool.in_loop, values.aclose)
+                else:
+                    start = functools.partial(self._pool.in_thread, values.close)
+                await self._pool.step(start, self._pool.timeout)
+
+        self._step = asyncio.ensure_future(close())
+
+    def release(self) -> None:
+        """Return the slot to the pool, once the last step and the answer are done."""
+        call = current_call.get()
+        if self._step and not self._step.done():
+            self._step.add_done_callback(lambda _: self._pool.release_slot())
+        elif call:
+            call.hold(self._pool.release_slot)
+        else:
+            self._pool.release_slot()
+
+
+async def _anext(values: Any) -> Any:
+    return await anext(values, END)
 
 
 def failed(what: str, error: BaseException) -> Failure:
-    """Log an error under a reference, and return what its caller may know of it."""
+    """Log an error under a reference; return the error for its caller, without details."""
     reference = secrets.token_hex(4)
     logger.error("%s, reference %s", what, reference, exc_info=error)
     return Failure(f"{what} (reference {reference}).", print_exception=False)
 
 
-def _runs_in_the_loop(function: Callable) -> bool:
-    """Tell a coroutine or a generator, which is not one call in one thread."""
-    return any(
-        test(function)
-        for test in (
-            inspect.iscoroutinefunction,
-            inspect.isgeneratorfunction,
-            inspect.isasyncgenfunction,
-        )
-    )
+@functools.cache
+def runner() -> PredictionRunner:
+    """Return the runner of this process, with the settings of its environment."""
+    return PredictionRunner(Settings.from_environment())
+
+
+def submit(coroutine: Coroutine[Any, Any, Any]) -> concurrent.futures.Future[Any]:
+    """Run a coroutine in the event loop of async functions, from any thread."""
+
+    async def run() -> Any:
+        try:
+            return await coroutine
+        except (SystemExit, KeyboardInterrupt) as error:  # either would end the loop
+            raise RuntimeError(f"{type(error).__name__}: {error}") from error
+
+    return asyncio.run_coroutine_threadsafe(run(), _async_loop())
+
+
+@functools.cache
+def _async_loop() -> asyncio.AbstractEventLoop:
+    """Return the loop that async functions share: their clients outlive a call."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(
+        target=loop.run_forever, name="async functions", daemon=True
+    ).start()
+    return loop

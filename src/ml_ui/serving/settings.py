@@ -1,34 +1,39 @@
-"""What the environment says about how to serve."""
+"""Settings of the server, from environment variables."""
 
 import os
 import re
 from dataclasses import Field, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 MB = 1_000_000
-# What a value, or each of several, has to look like, and an example.
+# A pattern that a value, or each of several, must match, and an example.
 FORMS = {
     "allowed_hosts": ("[^/:]+|[0-9a-f:]+", "app.example.com, a name alone"),
     "allowed_origins": (r"\*|[a-z][a-z0-9+.-]*://[^/]+", "https://example.com"),
     "max_upload_mb": ("0*[1-9].*", "20, and at least 1"),
     "predict_timeout": ("0*[1-9].*", "60, and at least 1"),
+    "stream_timeout": ("0*[1-9].*", "600, and at least 1"),
     "queue_size": ("0*[1-9].*", "100, and at least 1"),
 }
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to serve; each field is an environment variable of its name, in capitals."""
+    """Settings; each field is an environment variable of its name, in capitals."""
 
     port: int = 7860
     web_concurrency: int = 0  # predictions at once; 0: by the cores and the memory
-    queue_size: int = 100  # calls that may wait; the next one is told 503
-    predict_timeout: int = 60  # seconds, then the caller is told that it failed
-    shutdown_grace: int = 8  # seconds for the calls that run; Docker waits 10
+    queue_size: int = 100  # queued predictions; above that, 503
+    predict_timeout: int = 60  # seconds of a prediction, or of each step of a stream
+    stream_timeout: int = 600  # seconds of a stream in all
+    shutdown_grace: int = 8  # seconds for the predictions that run; Docker waits 10
     max_upload_mb: int = 20  # of a file
-    rate_limit: int = 0  # calls a minute and client; 0: as many as it likes
-    allowed_hosts: tuple[str, ...] = ()  # names of this app; *.example.com too
-    allowed_origins: tuple[str, ...] = ()  # pages elsewhere that may call it
+    rate_limit: int = 0  # calls per minute and client; 0: no limit
+    allowed_hosts: tuple[str, ...] = ()  # host names; *.example.com too
+    allowed_origins: tuple[
+        str, ...
+    ] = ()  # origins of other sites that may call the app
     app_username: str = ""  # a login, if both are set
     app_password: str = ""
     oauth_client_id: str = ""  # of a Space with `hf_oauth: true`
@@ -36,12 +41,13 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> "Settings":
-        """Read the settings; GRADIO_SERVER_PORT goes before PORT.
+        """Read the settings; GRADIO_SERVER_PORT takes precedence over PORT.
 
         Raises:
-            ValueError: names every variable that cannot be understood.
+            ValueError: every variable that is invalid, with its value.
         """
-        found, problems = {}, []
+        found: dict[str, Any] = {}
+        problems: list[str] = []
         for field in fields(cls):
             name = field.name.upper()
             if name == "PORT" and os.environ.get("GRADIO_SERVER_PORT"):
@@ -69,15 +75,16 @@ class Settings:
 
     @property
     def workers(self) -> int:
-        """How many predictions run at once: two a core, as far as the memory reaches.
+        """Number of predictions at once: two per core, if the memory suffices.
 
-        The app takes 250 MB without them, and each 350 MB with a picture of 25 megapixels.
+        The app takes 250 MB without them, and each 350 MB: the costliest picture that
+        `pictures` accepts, measured for each format (tests/test_pictures.py).
         """
         fitting = min(2 * cores(), (memory() - 250 * MB) // (350 * MB))
         return self.web_concurrency or max(1, fitting)
 
 
-def _read(field: Field, text: str) -> object:
+def _read(field: Field[Any], text: str) -> object:
     """Return a text as a value of the same type as the field's default.
 
     Raises:
@@ -99,7 +106,7 @@ def _read(field: Field, text: str) -> object:
 
 
 def cores() -> int:
-    """Return how many cores this process may use, a container's quota included."""
+    """Return the number of cores that this process may use, by its container's quota."""
     if hasattr(os, "sched_getaffinity"):
         available = len(os.sched_getaffinity(0))
     else:
@@ -111,7 +118,7 @@ def cores() -> int:
 
 
 def memory() -> int:
-    """Return how many bytes this process may use: its container's, or the machine's."""
+    """Return the bytes of memory of the container, or of the machine."""
     limits = [_cgroup("memory.max"), _cgroup("memory/memory.limit_in_bytes")]
     if hasattr(os, "sysconf"):
         limits.append(str(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")))

@@ -1,50 +1,55 @@
-"""Stop in order: answer those who were let in, then end."""
+"""Graceful shutdown: refuse new calls, finish running ones, exit."""
 
-import os
 import time
+from collections.abc import Callable
 from types import FrameType
 
-import gradio as gr
-
-from . import uploads
+from . import process
 from .health import Health
-from .middleware import Doors
-from .runner import Predictions
+from .middleware import Traffic
 
-QUIET = 1.0  # seconds without a request: time to fetch an answer once it is told
+QUIET = 1.0  # seconds without a request: time to fetch an answer that is announced
+EXIT = 2.0  # seconds that the app's own threads and exit handlers have
 
 
 class Shutdown:
-    """What a signal starts: Gradio's own way cuts off every call that runs."""
+    """A signal handler: Gradio's own way cuts off every call that runs.
+
+    Args:
+        grace: seconds for the calls that run.
+        health: becomes unready.
+        traffic: new calls are refused, answers in progress are waited for.
+        pending: returns the number of predictions that run or wait.
+        release: lets the server end.
+    """
 
     def __init__(
-        self, demo: gr.Blocks, gate: Doors, health: Health, predictions: Predictions
+        self,
+        grace: float,
+        health: Health,
+        traffic: Traffic,
+        pending: Callable[[], int],
+        release: Callable[[], None],
     ) -> None:
-        self._demo = demo
-        self._gate = gate
+        self._grace = grace
         self._health = health
-        self._predictions = predictions
-        self._grace = gate.settings.shutdown_grace
+        self._traffic = traffic
+        self._pending = pending
+        self._release = release
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         """Wait for the calls that run, and interrupt the main thread."""
         if self._health.loading:  # nothing to lose, and nothing that can be stopped
-            self.end(128 + signum)
-        if not self._gate.closed:  # the second signal does not wait
-            self._gate.closed = True
+            process.exit_now(128 + signum)
+        if not self._traffic.draining:  # the second signal does not wait
+            self._traffic.draining = True
             self._health.stop()
             deadline = time.monotonic() + self._grace
             while self._busy() and time.monotonic() < deadline:
                 time.sleep(0.05)
-        if self._demo.is_running:  # else the server is not up yet
-            self._gate.release()
+        self._release()
         raise KeyboardInterrupt
 
     def _busy(self) -> bool:
-        waiting = self._predictions.running or len(self._demo._queue) or self._gate.open
-        return bool(waiting) or time.monotonic() - self._gate.last < QUIET
-
-    def end(self, status: int) -> None:
-        """End now, without the threads that Python would wait for."""
-        uploads.delete_all()
-        os._exit(status)
+        quiet_for = time.monotonic() - self._traffic.last_response_at
+        return bool(self._pending() or self._traffic.in_flight) or quiet_for < QUIET

@@ -1,20 +1,23 @@
-"""Keep what visitors send, and what is made of it, for a while only."""
+"""Temporary files: what visitors upload and what is made of it, deleted after a while."""
 
 import asyncio
 import contextlib
+import logging
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-import gradio as gr
-from gradio.queueing import Queue
-from gradio.routes import file_upload_statuses as uploads
+from .settings import MB
 
-KEPT = 10 * 60  # seconds; a tenth of it while the disk is nearly full
-SWEPT = 60  # seconds between two looks
+logger = logging.getLogger(__name__)
+
+KEPT = 10 * 60  # seconds; a tenth of it while space is short
+INTERVAL = 60  # seconds between two sweeps
+FREE = 0.1  # of the disk, to be left free
+UPLOADS = 50  # of the largest size, all together: 1 GB by default
 
 # Gradio reads this when a page is built. Our folder is deleted when Python ends; it is
 # within what the owner has set, where there may be other files.
@@ -25,39 +28,92 @@ os.environ["GRADIO_TEMP_DIR"] = _ours.name
 FOLDER = Path(_ours.name)
 
 
-@contextlib.asynccontextmanager
-async def swept(demo: gr.Blocks) -> AsyncIterator[None]:
-    """Delete files once they are old, those of an upload that broke off too."""
-    # The page's own, such as its examples, are there before the first visitor.
-    own = set(os.listdir(FOLDER))
-    task = asyncio.create_task(_sweep(demo, own))
-    try:
-        yield
-    finally:
-        task.cancel()
-
-
-def delete_all() -> None:
-    """Delete our folder, where Python is not left to do that when it ends."""
-    _ours.cleanup()
-
-
-def delete_old(own: set[str], waiting: float) -> set[str]:
-    """Delete what was last used too long ago, but for the page's own; return the files.
-
-    What a call needs that has been `waiting` so many seconds is kept for longer.
+class TemporaryFiles:
+    """The folder of temporary files, with a cap on its size and a sweep of what is old.
 
     Gradio has a folder for each file, and broken uploads lie beside these folders.
     """
-    disk = shutil.disk_usage(FOLDER)
-    kept = KEPT if disk.free > disk.total / 10 else KEPT / 10
-    oldest, deleted = time.time() - kept - waiting, set()
-    with os.scandir(FOLDER) as entries:  # one by one: there may be very many
-        for entry in entries:
-            with contextlib.suppress(OSError):  # gone, or in use again
-                if entry.name not in own and entry.stat().st_ctime < oldest:
-                    deleted |= _delete(Path(entry))
-    return deleted
+
+    def __init__(self, max_upload_mb: int) -> None:
+        self._cap = UPLOADS * max_upload_mb * MB
+        self._size = 0  # bytes at the last sweep, and of uploads since
+        self._own: set[str] = set()  # such as the page's examples, which stay
+
+    def has_room(self, size: int) -> bool:
+        """Return whether an upload of so many bytes may come in, and count it."""
+        if self._short(size):
+            return False
+        self._size += size
+        return True
+
+    def _short(self, size: int = 0) -> bool:
+        disk = shutil.disk_usage(FOLDER)
+        return self._size + size > self._cap or disk.free - size < FREE * disk.total
+
+    def sweep(self, waiting: float) -> set[str]:
+        """Delete the files that were last used too long ago; return their paths.
+
+        Args:
+            waiting: seconds for which the oldest call has been waiting: what it needs is
+                kept for as much longer.
+        """
+        kept = KEPT / 10 if self._short() else KEPT
+        oldest, deleted, size = time.time() - kept - waiting, set[str](), 0
+        with os.scandir(FOLDER) as entries:  # one by one: there may be very many
+            for entry in entries:
+                with contextlib.suppress(OSError):  # gone, or in use again
+                    if entry.name in self._own or entry.stat().st_ctime >= oldest:
+                        size += _size(entry.path)
+                    else:
+                        deleted |= _delete(Path(entry))
+        self._size = size
+        return deleted
+
+    @contextlib.asynccontextmanager
+    async def swept(
+        self, waiting: Callable[[], float], forget: Callable[[set[str]], None]
+    ) -> AsyncIterator[None]:
+        """Sweep at intervals while the app is served.
+
+        Args:
+            waiting: returns for how many seconds the oldest call has been waiting.
+            forget: called after each sweep with the paths of the deleted files.
+        """
+        self._own = set(os.listdir(FOLDER))
+        task = asyncio.create_task(self._sweep_at_intervals(waiting, forget))
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _sweep_at_intervals(
+        self, waiting: Callable[[], float], forget: Callable[[set[str]], None]
+    ) -> None:
+        while True:
+            await asyncio.sleep(INTERVAL)
+            deleted: set[str] = set()
+            # Each by itself: deleting goes on whatever becomes of Gradio's bookkeeping.
+            try:
+                deleted = await asyncio.to_thread(self.sweep, waiting())
+            except Exception:
+                logger.exception("Old files could not be deleted")
+            try:
+                forget(deleted)
+            except Exception:
+                logger.exception("Gradio's records of old files could not be deleted")
+
+
+def delete_all() -> None:
+    """Delete the folder, where Python does not live to delete it."""
+    _ours.cleanup()
+
+
+def _size(path: str) -> int:
+    """Return the bytes of a file, or of the files in a folder."""
+    if not os.path.isdir(path):
+        return os.stat(path).st_size
+    with os.scandir(path) as entries:
+        return sum(entry.stat().st_size for entry in entries if entry.is_file())
 
 
 def _delete(path: Path) -> set[str]:
@@ -67,32 +123,3 @@ def _delete(path: Path) -> set[str]:
     files = {str(file) for file in path.iterdir()}
     shutil.rmtree(path)
     return files
-
-
-def forget_uploads(known: set[str]) -> set[str]:
-    """Forget how far the uploads that were known are; return the ids of the others.
-
-    Gradio keeps that until a page has asked; one that goes on begins anew.
-    """
-    for upload in known:
-        uploads.stop_tracking(upload)
-        uploads._signals.pop(upload, None)
-    return {*uploads._statuses, *uploads._signals}
-
-
-async def _sweep(demo: gr.Blocks, own: set[str]) -> None:
-    known: set[str] = set()
-    while True:
-        await asyncio.sleep(SWEPT)
-        known = forget_uploads(known)
-        deleted = set()
-        with contextlib.suppress(OSError):  # the folder itself may come back
-            deleted = await asyncio.to_thread(delete_old, own, _waiting(demo._queue))
-        for known in demo.temp_file_sets:  # Gradio would keep the names for ever
-            known -= deleted
-
-
-def _waiting(queue: Queue) -> float:
-    """Return for how many seconds the oldest of the calls waits, or runs."""
-    now, calls = time.monotonic(), queue.event_ids_to_events.values()
-    return max((now - call.enqueue_time for call in calls), default=0.0)

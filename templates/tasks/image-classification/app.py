@@ -8,7 +8,7 @@ import gradio as gr
 import spaces
 {% endif %}
 
-from ml_ui import launch, pictures
+from ml_ui import guard, launch, pictures
 from model import load, predict
 
 EXAMPLES = sorted(map(str, Path(__file__).parent.glob("examples/*")))
@@ -18,6 +18,7 @@ EXAMPLES = sorted(map(str, Path(__file__).parent.glob("examples/*")))
 
 {% endif %}
 
+@guard
 def answer(image: str | None) -> dict[str, float]:
     """Return the probability of each label for the picture in a file."""
     return predict(pictures.read(image))

@@ -8,7 +8,7 @@ import gradio as gr
 import spaces
 {% endif %}
 
-from ml_ui import launch, pictures
+from ml_ui import guard, launch, pictures
 from model import load, predict
 
 EXAMPLES = sorted(map(str, Path(__file__).parent.glob("examples/*")))
@@ -18,6 +18,7 @@ EXAMPLES = sorted(map(str, Path(__file__).parent.glob("examples/*")))
 
 {% endif %}
 
+@guard
 def answer(image: str | None) -> str:
     """Turn the picture in a file into another, in another file."""
     return pictures.write(predict(pictures.read(image)))

@@ -9,7 +9,7 @@ import gradio as gr
 import spaces
 {% endif %}
 
-from ml_ui import launch
+from ml_ui import guard, launch
 from model import FEATURES, load, predict
 
 
@@ -29,6 +29,7 @@ def is_finite(value: object) -> bool:
 
 
 {% endif %}
+@guard
 def answer(*row: float | str | None) -> dict[str, float] | float | str:
     """Tell the answer for a row, or which fields are empty or no numbers."""
     given = dict(zip(FEATURES, row, strict=True))

@@ -6,7 +6,7 @@ import gradio as gr
 import spaces
 {% endif %}
 
-from ml_ui import launch
+from ml_ui import guard, launch
 from model import load, predict
 
 LONGEST = 5000  # characters
@@ -16,6 +16,7 @@ LONGEST = 5000  # characters
 
 {% endif %}
 
+@guard
 def answer(text: str) -> dict[str, float]:
     """Tell the likeliest labels of a text, or what is wrong with it."""
     if not isinstance(text, str) or not text.strip():
