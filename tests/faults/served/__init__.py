@@ -59,6 +59,7 @@ from .surroundings import (
     r24_offline,
     r25_files,
     r26_connections,
+    r44_probes,
 )
 
 PLAIN = functools.partial(target, Plain)
@@ -127,6 +128,8 @@ ROWS = [
     Row("R42", "400 connections, 240 files may be open", "health 200, under 200 kB of log",
         r42_open_files),
     Row("R43", "a function without the guard", "a line names it, does not start", r43_unguarded),
+    Row("R44", "who answers the probes and the page", "the app: 503 while it loads, its headers",
+        r44_probes),
 ]  # fmt: skip
 # The rows that any server of models can be held to.
 PEER_ROWS = [

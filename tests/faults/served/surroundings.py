@@ -186,3 +186,17 @@ def r26_connections(target: Target) -> Seen:
     # A second is the ideal, and of a machine without other work.
     seen = f"health {healthy.status or 'no answer'} in {seconds:.2f} s; next: {after}"
     return Seen(seen, healthy.ok and after.ok and seconds < 3)
+
+
+def r44_probes(target: Target) -> Seen:
+    """What answers a probe, and a page, is the app: nothing stands in front of it."""
+    with target.start("loading", ready=False) as app:
+        until(lambda: app.status(0) is not None or app.health().ok, 60)
+        loading = app.ask("GET", target.ready, timeout=5)
+    with target.start() as app:
+        health, ready, page = (app.ask("GET", path) for path in (target.health, target.ready, "/"))
+    is_json = all("json" in answer.headers.get("content-type", "") for answer in (health, ready))
+    marked = page.headers.get("x-content-type-options") == "nosniff"
+    seen = f"ready: {loading.status or 'no answer'} while it loads, {ready.status} then; "
+    seen += f"{'JSON' if is_json else 'a page'}; {'' if marked else 'no '}headers of ours"
+    return Seen(seen, loading.status == 503 and health.ok and ready.ok and is_json and marked)

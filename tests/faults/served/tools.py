@@ -81,7 +81,7 @@ READ_ONLY = (
 
 
 # Few files may be open: half as many at first, which an app may raise to the limit.
-FEW_FILES = ("sh", "-c", 'ulimit -Hn 240 && ulimit -Sn 120 && exec "$@"', "sh")
+FEW_FILES = ("prlimit", "--nofile=120:240")
 
 
 def small_disk(megabytes: int) -> tuple[str, ...]:
