@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 import gradio as gr
@@ -82,7 +83,8 @@ def write(pixels: NDArray[np.uint8]) -> str:
             uint8, 0 to 255.
     """
     # A name of its own: of two equal answers in one file, one could be cut off.
-    folder = Path(os.environ["GRADIO_TEMP_DIR"], secrets.token_hex(16))
+    within = os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()
+    folder = Path(within, secrets.token_hex(16))
     folder.mkdir(parents=True)
     path = folder / f"result.{FORMAT.lower()}"
     Image.fromarray(pixels).save(path, FORMAT, **OPTIONS)

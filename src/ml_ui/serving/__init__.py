@@ -111,51 +111,53 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.app: gradio_fixes.GuardedApp
 
-    def serve(self, **options: Any) -> None:
-        """Launch the page and serve it until the process is told to stop."""
+    def prepare(self, **options: Any) -> dict[str, Any]:
+        """Make the app, and return the options of `gr.Blocks.launch` that serve it."""
         demo, settings = self.demo, self.settings
-        signal.signal(signal.SIGTERM, self.shutdown)
-        self.health.start()
         if settings.hub_login:
             with demo:
                 gr.LoginButton(size="sm")  # to sign out, and for Gradio to ask the Hub
+            options["auth_dependency"] = gradio_fixes.signed_in_user
+        if settings.app_username:
+            options["auth"] = (settings.app_username, settings.app_password)
         demo.queue(
             max_size=settings.queue_size,
             default_concurrency_limit=settings.workers,
             api_open=False,  # /run would bypass the queue
         )
         gradio_fixes.apply(demo, self.queue)
-        app_options = options.pop("app_kwargs", None) or {}
-        lifespan = app_options.pop("lifespan", None)
-        self.app = gradio_fixes.GuardedApp(self._wrap, **self._app_options(app_options))
-        if settings.app_username:
-            options["auth"] = (settings.app_username, settings.app_password)
-        if settings.hub_login:
-            options["auth_dependency"] = gradio_fixes.signed_in_user
+        given = options.pop("app_kwargs", None) or {}
+        lifespan = self._lifespan(given.pop("lifespan", None))
+        self.app = gradio_fixes.GuardedApp(self._wrap, **self._app_options(given))
+        return options | {
+            "prevent_thread_lock": True,
+            "server_port": settings.port,
+            "enable_monitoring": False,
+            "run_history": False,
+            "ssr_mode": False,
+            "state_session_capacity": 500,
+            "max_file_size": settings.max_upload_mb * MB,
+            "app_kwargs": {"lifespan": lifespan},
+            "_app": self.app,
+        }
+
+    def serve(self, **options: Any) -> None:
+        """Launch the page and serve it until the process is stopped."""
+        signal.signal(signal.SIGTERM, self.shutdown)
+        self.health.start()
         try:
-            demo.launch(
-                **options,
-                prevent_thread_lock=True,
-                server_port=settings.port,
-                enable_monitoring=False,
-                run_history=False,
-                ssr_mode=False,
-                state_session_capacity=500,
-                max_file_size=settings.max_upload_mb * MB,
-                app_kwargs={"lifespan": self._lifespan(lifespan)},
-                _app=self.app,
-            )
+            self.demo.launch(**self.prepare(**options))
             # uvicorn closes a connection after 5 s, often just when a proxy reuses it.
-            demo.server.config.timeout_keep_alive = 75
-            gradio_fixes.verify(demo, self.app)
-            demo.block_thread()
+            self.demo.server.config.timeout_keep_alive = 75
+            gradio_fixes.verify(self.demo, self.app)
+            self.demo.block_thread()
         except OSError as error:
             if error.errno:  # the system's; Gradio's own is about the port
                 raise
             name = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
             sys.exit(
-                f"Port {settings.port} of {name} is taken or not permitted: set PORT or "
-                "GRADIO_SERVER_NAME to another."
+                f"Port {self.settings.port} of {name} is taken or not permitted: set PORT "
+                "or GRADIO_SERVER_NAME to another."
             )
         except KeyboardInterrupt:
             pass  # before Gradio was up
