@@ -2,7 +2,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := build/demo
 
-.PHONY: demo test test-fast lock runtimes demos prompts bench boot faults canary verify-footprint
+.PHONY: demo test test-fast typecheck wheel lock runtimes demos prompts bench boot faults \
+	canary verify-footprint
 
 demo: $(VENV)/installed  ## generate the default project and serve it
 	rm -rf $(DEMO)
@@ -11,14 +12,20 @@ demo: $(VENV)/installed  ## generate the default project and serve it
 	$(DEMO)/venv/bin/pip install --quiet -r $(DEMO)/project/*/requirements.txt
 	cd $(DEMO)/project/* && ../../venv/bin/python app.py
 
-test: $(VENV)/installed  ## everything
-	$(BIN)/pytest
+test: typecheck  ## everything, with the coverage of the package
+	$(BIN)/pytest --cov
 
 test-fast: $(VENV)/installed  ## what needs no install, build, server or browser
 	$(BIN)/pytest -m "not slow"
 
-lock: $(VENV)/installed  ## refresh the locked requirements and their sizes
-	$(BIN)/uv run scripts/lock.py
+typecheck: $(VENV)/installed  ## mypy, strict for the package
+	$(BIN)/mypy
+
+wheel: $(VENV)/installed  ## build the package ml-ui
+	$(BIN)/hatchling build -t wheel
+
+lock: $(VENV)/installed  ## refresh the locked requirements and sizes, of ONLY=... or all
+	$(BIN)/uv run scripts/lock.py $(if $(ONLY),--only $(ONLY))
 	$(BIN)/python -m scripts.prompts
 
 runtimes: $(VENV)/installed  ## measure what each format of model takes in memory

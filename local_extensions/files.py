@@ -35,9 +35,8 @@ def optional_files(answers: Answers) -> dict[str, str]:
 
 def copies(answers: Answers) -> dict[str, str]:
     """Return what comes along as it is: from where, to where in the project."""
-    chosen, lock = model(answers), str(TEMPLATES / hosting(answers)["lock"])
+    chosen = model(answers)
     return {
-        f"{lock}.txt": "requirements.txt",
         str(PACKAGE): "ml_ui",
         str(TEMPLATES / "requirements" / "dev.txt"): "requirements-dev.txt",
         **{source: f"model/{name}" for source, name in chosen.get("files", {}).items()},
@@ -100,5 +99,5 @@ def project_facts(answers: Answers) -> dict[str, str | None]:
         "framework": answers["__framework"],
         "format": chosen["format"],
         "dtype": chosen["dtype"],
-        "lock": hosting(answers)["lock"].rpartition("/")[2],
+        "lock": hosting(answers)["lock"],
     }

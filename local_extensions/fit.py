@@ -12,7 +12,7 @@ from .catalog import LARGE_FILE, TEMPLATES, Answers
 from .files import copies, optional_files, project_facts
 from .model import model
 
-TEXTS = 16_000  # bytes of the files that are rendered, within 5,000, without the licence
+TEXTS = 16_000  # bytes of the rendered files within 5,000, without the licence and the lock
 PACKED = 0.334  # what git leaves of a project's texts, in all combinations within 0.004
 
 
@@ -42,9 +42,10 @@ def size(answers: Answers) -> int:
 @cache
 def _weigh(*given: Any) -> Any:
     answers = dict(zip(ANSWERS, given, strict=True))
-    optional = optional_files(answers)
+    home, optional = host.hosting(answers), optional_files(answers)
     uses_lfs = ".gitattributes" in optional
-    weights, packed, loaded, sources, pictures, files = 0, 0.0, 0.0, TEXTS, 0, []
+    weights, packed, loaded, pictures, files = 0, 0.0, 0.0, 0, []
+    sources = TEXTS + len(home["locked"])
     if licence := optional.get("LICENSE"):
         sources += (TEMPLATES / licence).stat().st_size
     for source, target in copies(answers).items():
@@ -65,7 +66,7 @@ def _weigh(*given: Any) -> Any:
         weights=weights,
         sources=sources,
         stored=round(PACKED * (sources - pictures)) + pictures,
-        packages=host.hosting(answers)["packages"],
+        packages=home["packages"],
         files=tuple(files),
         gzip=packed / weights if weights else 1.0,
         unpacked=loaded / weights if weights else 1.0,

@@ -1,12 +1,12 @@
 """Where the project will live: its platform, tier and locked packages."""
 
-import json
 from functools import cache
 from typing import Any
 
 from ml_ui.sizing import limits
 
-from .catalog import CATALOG, FRAMEWORKS, PLATFORMS, TEMPLATES, Answers
+from . import locks
+from .catalog import CATALOG, FRAMEWORKS, PLATFORMS, Answers
 
 
 def hardware(platform: str) -> dict[str, Any]:
@@ -23,16 +23,17 @@ def hosting(answers: Answers) -> dict[str, Any]:
 @cache
 def _hosting(platform: str, tier_name: str, framework: str, python: str) -> dict[str, Any]:
     tier = hardware(platform)[tier_name]
-    lock = f"requirements/{framework}-{tier['class']}"
-    own = FRAMEWORKS[framework]["requirements"][tier["class"]]
-    sizes = json.loads((TEMPLATES / f"{lock}.json").read_text("utf-8"))
+    own = FRAMEWORKS[framework]["requirements"]
+    base, extras = locks.split(own, tier["class"])
+    sizes = locks.sizes(framework, base, extras)
     return {
         "platform": PLATFORMS[platform],
         "tier": tier,
         "where": limits.where(platform, tier_name),
         "python": tier.get("python", {}).get(python, python),
-        "requirements": [*CATALOG["requirements"], *own],
-        "lock": lock,
+        "requirements": [*CATALOG["requirements"], *own[tier["class"]]],
+        "lock": f"{framework}-{tier['class']}",
+        "locked": locks.requirements(framework, base, extras),
         "sizes": sizes,
         "packages": sizes["packages"],
     }

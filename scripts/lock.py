@@ -2,23 +2,28 @@
 # requires-python = ">=3.11"
 # dependencies = ["packaging>=26.3", "remotezip", "uv"]
 # ///
-"""Lock the packages of every framework and hardware class in catalog.json.
+"""Lock the requirements of every framework and hardware class, and of the extras beside them.
 
-Writes `<framework>-<class>.txt`, the locked requirements, and `<framework>-<class>.json`,
-what they weigh, into templates/requirements/, and `dev.txt` for the tests of a project.
-From these and LIGHTER comes tools/fit/packages.json, which every project has: the sums of
-the sets, and the packages that could be replaced by a lighter build.
+Writes `<framework>-<class>.txt`, the lock file, and `<framework>-<class>.json`, the sizes of
+its packages, into templates/requirements/; into extras/ the same for what an extra adds; and
+`dev.txt` for the tests of a project. local_extensions/locks.py merges them for a project.
+
+From the sizes and LIGHTER comes sizing/packages.json in the package ml_ui: the sums of each
+set, and the packages that could be replaced by a lighter build.
 """
 
 import argparse
 import datetime
 import json
+import re
+import shutil
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,15 +33,28 @@ from zipfile import ZipFile
 
 import requests
 from packaging.pylock import PackageWheel, Pylock, PylockSelectError
+from packaging.requirements import Requirement
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.version import Version
 from remotezip import RemoteZip
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGET = ROOT / "templates" / "requirements"
-PACKAGES = ROOT / "{{cookiecutter.project_slug}}" / "tools" / "fit" / "packages.json"
+sys.path.append(str(ROOT / "local_extensions"))  # the package itself needs cookiecutter
+import locks
+from locks import Pins
+
+TARGET = locks.LOCKS
+PACKAGES = ROOT / "src" / "ml_ui" / "sizing" / "packages.json"
+CATALOG = json.loads((ROOT / "catalog.json").read_text("utf-8"))
 QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
 PYTHONS = QUESTIONS["python_version"]  # sizes are taken on the first that has every wheel
+FRAMEWORKS = {  # their requirements by hardware class
+    **{name: facts["requirements"] for name, facts in CATALOG["frameworks"].items()},
+    **{
+        path.parent.name: json.loads(path.read_text("utf-8"))["requirements"]
+        for path in sorted(ROOT.glob("templates/frameworks/*/framework.json"))
+    },
+}
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 
 # What the builder of Hugging Face Spaces installs together with requirements.txt
@@ -147,22 +165,39 @@ def write_lines(path: Path, lines: list[str]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines))
 
 
-def newest(folder: Path, package: str, *arguments: str) -> str:
-    """Return the newest version of a package that uv finds, without a local part."""
-    write_lines(folder / "newest.in", [package])
-    lines = uv_compile(folder, "newest.in", "--no-annotate", *arguments).splitlines()
-    pins = dict(line.split(";")[0].strip().split("==") for line in lines)
-    return Version(pins[package]).public
+def newest(folder: Path, package: str, requirements: list[str], *arguments: str) -> str:
+    """Return the newest version of a package that requirements allow, without a local part."""
+    write_lines(folder / "newest.in", requirements)
+    pins = uv_compile(folder, "newest.in", "--no-annotate", *arguments).splitlines()
+    return next(version(pin) for pin in pins if Requirement(pin).name == package)
 
 
-def lock(folder: Path, packages: list[str], company: list[str], *source: str) -> str:
-    """Lock packages in versions that can be installed in the company of others."""
+def version(pin: str) -> str:
+    """Return the version in a pin, without a local part."""
+    return Version(str(Requirement(pin).specifier).removeprefix("==")).public
+
+
+def lock(
+    folder: Path, packages: list[str], company: list[str], base: Pins, kept: Pins, *source: str
+) -> str:
+    """Lock packages in versions that can be installed in the company of others.
+
+    Args:
+        folder: an empty one, to work in.
+        packages: the requirements.
+        company: those of the others.
+        base: pins to which they are added.
+        kept: pins that stay where they can: uv keeps the versions in its output file.
+        source: options of uv.
+    """
     write_lines(folder / "requirements.in", packages)
     write_lines(folder / "company.in", company)
-    output = ("-o", "requirements.txt", *source)
-    uv_compile(folder, "requirements.in", "company.in", *output)
-    # uv keeps the versions that it finds in the output file, and drops the company.
-    return uv_compile(folder, "requirements.in", *output)
+    write_lines(folder / "base.txt", list(base))
+    write_lines(folder / "requirements.txt", list(kept))
+    options = ("-c", "base.txt", "-o", "requirements.txt", *source)
+    uv_compile(folder, "requirements.in", "company.in", *options)
+    text = uv_compile(folder, "requirements.in", *options)  # as before, less the company
+    return re.sub("-c base.txt, |, -c base.txt", "", text)
 
 
 def wheels_of(folder: Path, text: str, *source: str) -> Pylock:
@@ -182,7 +217,7 @@ def select(wheels: Pylock, platform: Platform, python: str) -> Iterator[Row]:
 
 
 def supports(wheels: Pylock, platform: Platform) -> bool:
-    """Tell whether there is a wheel of everything for a platform, on every Python."""
+    """Return whether there is a wheel of everything for a platform, on every Python."""
     try:
         for python in PYTHONS:
             list(select(wheels, platform, python))
@@ -229,7 +264,7 @@ def weigh(wheel: PackageWheel) -> dict[str, int]:
 
 
 def remote_size(url: str) -> int:
-    """Return the size of a file whose index does not tell it."""
+    """Return the size of a file whose index leaves it out."""
     response = requests.head(url, allow_redirects=True, timeout=60)
     response.raise_for_status()
     return int(response.headers["Content-Length"])
@@ -262,64 +297,175 @@ def header(platforms: list[str], index: str) -> str:
     return text + (index and f"{index}\n")
 
 
-def lock_all(work: Path, links: str | None) -> tuple[dict[str, str], dict[str, tuple]]:
-    """Lock and check every set; return the files, and for each set what choose() says."""
-    catalog = json.loads((ROOT / "catalog.json").read_text())
-    torch_source = ["--index", TORCH_INDEX, "--index-strategy", "unsafe-best-match"]
-    only_torch = ["--default-index", TORCH_INDEX]
-    if links:
-        torch_source = ["--find-links", str(Path(links).resolve())]
-        only_torch = ["--no-index", *torch_source]
-    gradio = newest(work, "gradio")
-    torch = f"torch=={newest(work, 'torch', '--no-deps', *only_torch)}"
-    company = [line.format(gradio) for line in SPACES]
+@dataclass(frozen=True)
+class Locked:
+    """A lock file, and the wheels in it that Linux x86-64 installs on a version of Python."""
 
-    files, chosen, constraints = {}, {}, []
-    for framework, data in catalog["frameworks"].items():
-        for hardware, packages in data["requirements"].items():
-            name = f"{framework}-{hardware}"
-            folder = work / name
-            folder.mkdir()
-            index, source, pin = "", [], torch  # one version of torch for every class
-            if "torch" in packages and hardware == "cpu":
-                index, source = f"--extra-index-url {TORCH_INDEX}", torch_source
-                pin = f"{torch}+cpu"
-            wanted = [pin if package == "torch" else package for package in packages]
-            text = lock(folder, [*catalog["requirements"], *wanted], company, *source)
-            chosen[name] = choose(wheels_of(folder, text, *source))
-            # Where a CPU build exists pip prefers it, for a local version ranks higher;
-            # macOS has none, so the local part must not be asked for.
-            text = text.replace(pin, torch.ljust(len(pin)))
-            wheels = wheels_of(folder, text)
-            fit = [title for title, p in PLATFORMS.items() if supports(wheels, p)]
-            print(f"{name}: {', '.join(fit)}", file=sys.stderr)
-            if LINUX not in fit:
-                sys.exit(f"{name}: a wheel for {LINUX} is missing")
-            files[f"{name}.txt"] = header(fit, index) + text
-            constraints += ["-c", str(folder / "locked.txt")]
-    write_lines(work / "dev.in", ["pytest"])
-    files["dev.txt"] = uv_compile(work, "dev.in", "--no-annotate", *constraints)
-    return files, chosen
+    text: str
+    python: str
+    rows: list[Row]
 
-
-def write_locks(work: Path, links: str | None) -> None:
-    """Lock every set, weigh it, and write the files."""
-    files, chosen = lock_all(work, links)
-    weights = weigh_all(row for _, rows in chosen.values() for row in rows)
-    for name, (python, rows) in chosen.items():
-        sizes = {
-            "python": python,
+    def sizes(self, weights: dict[str, dict]) -> str:
+        """Return the JSON with the sizes of the packages."""
+        facts = {
+            "python": self.python,
             "platform": LINUX.lower(),
             "as_of": datetime.date.today().isoformat(),
-            "packages": with_sizes(rows, weights),
+            "packages": with_sizes(self.rows, weights),
         }
-        files[f"{name}.json"] = json.dumps(sizes, indent=2) + "\n"
+        return json.dumps(facts, indent=2) + "\n"
 
-    TARGET.mkdir(parents=True, exist_ok=True)
-    for old in TARGET.iterdir():
-        old.unlink()
-    for file, text in files.items():
-        (TARGET / file).write_text(text)
+
+@dataclass(frozen=True)
+class Locker:
+    """Locks sets of packages that have one version of Gradio and of PyTorch.
+
+    kept: the pins of the sets that are not locked again. Others follow them.
+    """
+
+    work: Path
+    links: str | None
+    kept: Pins
+
+    @cached_property
+    def company(self) -> list[str]:
+        """What a Space installs together with a set."""
+        requirements = CATALOG["requirements"]
+        return [line.format(self._version("gradio", requirements)) for line in SPACES]
+
+    @cached_property
+    def torch_source(self) -> list[str]:
+        """The options of uv for PyTorch's CPU wheels."""
+        if self.links:
+            return ["--find-links", str(Path(self.links).resolve())]
+        return ["--index", TORCH_INDEX, "--index-strategy", "unsafe-best-match"]
+
+    @cached_property
+    def torch(self) -> str:
+        """The pin of PyTorch, one for every hardware class."""
+        source = ["--default-index", TORCH_INDEX]
+        if self.links:
+            source = ["--no-index", *self.torch_source]
+        return f"torch=={self._version('torch', ['torch'], '--no-deps', *source)}"
+
+    def _version(self, package: str, requirements: list[str], *source: str) -> str:
+        kept = (version(pin) for pin in self.kept if Requirement(pin).name == package)
+        return next(kept, None) or newest(self.work, package, requirements, *source)
+
+    def lock(self, name: str, packages: list[str], base: str, beside: str = "") -> Locked:
+        """Lock packages in one set with what every project requires.
+
+        Args:
+            name: what to call it in messages.
+            packages: the requirements.
+            base: the framework and hardware class that they are for.
+            beside: the lock file of that base, if they are to be added to it.
+        """
+        folder = self.work / name
+        folder.mkdir()
+        index, source, pin = "", [], ""
+        if "torch" in packages:
+            pin = self.torch
+            if base.endswith("-cpu"):
+                index, source = f"--extra-index-url {TORCH_INDEX}", self.torch_source
+                pin = f"{self.torch}+cpu"
+        wanted = [pin if package == "torch" else package for package in packages]
+        wanted = [*CATALOG["requirements"], *wanted]
+        text = lock(folder, wanted, self.company, locks.parse(beside), self.kept, *source)
+        python, rows = choose(wheels_of(folder, text, *source))
+        if source:
+            # Where a CPU build exists pip prefers it, for a local version ranks higher;
+            # macOS has none, so the local part must not be asked for.
+            text = text.replace(pin, self.torch.ljust(len(pin)))
+        wheels = wheels_of(folder, text)
+        fit = [title for title, p in PLATFORMS.items() if supports(wheels, p)]
+        print(f"{name}: {', '.join(fit)}", file=sys.stderr)
+        if LINUX not in fit:
+            sys.exit(f"{name}: a wheel for {LINUX} is missing")
+        return Locked(header(fit, index) + text, python, rows)
+
+    def lock_extra(self, extra: str, packages: list[str], base: str, text: str) -> Locked:
+        """Lock an extra beside a base, its packages and lock file; return what it adds."""
+        full = self.lock(f"{extra}.{base}", [*packages, extra], base, text)
+        pins = locks.parse(text)
+        more = {pin: via - pins.get(pin, set()) for pin, via in locks.parse(full.text).items()}
+        added = locks.render({pin: via for pin, via in more.items() if via})
+        if locks.merge(text, added) != full.text:
+            sys.exit(
+                f"{extra} beside {base} needs other markers or platforms, and an extra can only "
+                "add packages. Take it out of EXTRAS in local_extensions/locks.py: what requires "
+                "it is then locked as a set of its own."
+            )
+        names = {Requirement(pin).name for pin in pins}
+        rows = [row for row in full.rows if row[0] not in names]
+        return Locked(added, full.python, rows)
+
+
+def plan() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Return the requirements of each base, and the bases that each extra is for."""
+    bases: dict[str, list[str]] = {}
+    extras: dict[str, list[str]] = {}
+    for framework, requirements in FRAMEWORKS.items():
+        for hardware, packages in requirements.items():
+            base, more = locks.split(requirements, hardware)
+            name = f"{framework}-{base}"
+            bases[name] = [package for package in packages if package not in more]
+            for extra in more:
+                extras.setdefault(extra, []).append(name)
+    return bases, extras
+
+
+def lock_all(work: Path, links: str | None, only: str | None) -> dict[str, Locked | None]:
+    """Lock every set, or those of one name; return them, and None for what has to go."""
+    bases, extras = plan()
+    frameworks = {name: name.rpartition("-")[0] for name in bases}
+    again = [name for name in bases if only in (None, name, frameworks[name])]
+    if not again and only not in extras:
+        names = sorted({*frameworks.values(), *bases, *extras})
+        sys.exit(f"ONLY={only} is not among {', '.join(names)}.")
+    old = {path: path.read_text("utf-8") for path in TARGET.rglob("*.txt")} if only else {}
+    stay = [path for path in old if {*again, only}.isdisjoint(path.stem.split("."))]
+    locker = Locker(work, links, locks.parse("".join(old[path] for path in stay)))
+
+    new: dict[str, Locked | None] = {}
+    for base in again:
+        new[base] = locker.lock(base, bases[base], base)
+    for extra, beside in extras.items():
+        texts = {
+            base: new[base].text if base in new else old[TARGET / f"{base}.txt"]
+            for base in beside
+            if base in again or extra == only
+        }
+        own = {b: locker.lock_extra(extra, bases[b], b, text) for b, text in texts.items()}
+        name = f"extras/{extra}"
+        if only in (None, extra):
+            new[name] = max(own.values(), key=lambda added: len(added.text))
+        shared = new[name].text if name in new else old.get(TARGET / f"{name}.txt", "")
+        for base, added in own.items():
+            same = locks.merge(texts[base], shared) == locks.merge(texts[base], added.text)
+            new[f"{name}.{base}"] = None if same else added
+    return new
+
+
+def write_locks(work: Path, links: str | None, only: str | None) -> None:
+    """Lock the sets, weigh them, and write the files."""
+    new = lock_all(work, links, only)
+    weights = weigh_all(row for locked in new.values() if locked for row in locked.rows)
+    files = {}
+    for name, locked in new.items():
+        files[f"{name}.txt"] = locked and locked.text
+        files[f"{name}.json"] = locked and locked.sizes(weights)
+    if not only:
+        write_lines(work / "dev.in", ["pytest"])
+        constraints = [f"--constraint={path}" for path in sorted(work.glob("*/locked.txt"))]
+        files["dev.txt"] = uv_compile(work, "dev.in", "--no-annotate", *constraints)
+        shutil.rmtree(TARGET, ignore_errors=True)
+    (TARGET / "extras").mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        if text:
+            (TARGET / name).write_text(text)
+        else:
+            (TARGET / name).unlink(missing_ok=True)
 
 
 def total(packages: dict[str, dict]) -> dict[str, int]:
@@ -328,39 +474,53 @@ def total(packages: dict[str, dict]) -> dict[str, int]:
     return {part: sum(row[part] for row in rows) for part in ("wheel", "installed", "bytecode")}
 
 
-def lighter(work: Path, sets: dict[str, dict]) -> dict[str, dict]:
-    """Return the lighter builds with their sizes: as they are locked, or the newest."""
-    sizes = {}
+def lighter(work: Path, sets: dict[str, dict], known: dict[str, dict]) -> dict[str, dict]:
+    """Return the lighter builds with their sizes: as locked, as known, or the newest."""
+    sizes = dict(known)
     for name, locked in sets.items():
         if name.endswith("-cpu"):
             sizes |= locked["packages"]
     missing = sorted({use for use, _ in LIGHTER.values()} - sizes.keys())
-    # Without the marker uv would take versions that the oldest Python has, too.
-    text = "".join(f"{use} ; python_version >= '{PYTHONS[0]}'\n" for use in missing)
-    _, rows = choose(wheels_of(work, text))
-    sizes |= with_sizes(rows, weigh_all(rows))
+    if missing:
+        # Without the marker uv would take versions that the oldest Python has, too.
+        text = "".join(f"{use} ; python_version >= '{PYTHONS[0]}'\n" for use in missing)
+        _, rows = choose(wheels_of(work, text))
+        sizes |= with_sizes(rows, weigh_all(rows))
     return {
         name: {"drop": drop, "packages": {use: sizes[use]}} for name, (use, drop) in LIGHTER.items()
     }
 
 
-def write_packages(work: Path) -> None:
-    """Write what every project is told about packages."""
-    sets = {path.stem: json.loads(path.read_text()) for path in sorted(TARGET.glob("*.json"))}
+def write_packages(work: Path, only: str | None) -> None:
+    """Write what the package ml_ui knows about sizes; after one set, keep the other builds."""
+    sets = {
+        f"{framework}-{hardware}": locks.sizes(framework, *locks.split(requirements, hardware))
+        for framework, requirements in FRAMEWORKS.items()
+        for hardware in requirements
+    }
+    known: dict[str, dict] = {}
+    if only:
+        for build in json.loads(PACKAGES.read_text("utf-8"))["lighter"].values():
+            known |= build["packages"]
     facts = {
         "as_of": min(locked["as_of"] for locked in sets.values()),
         "python": PYTHONS[0],
         "platform": LINUX.lower(),
         "bytecode_per_source": BYTECODE_PER_SOURCE,
-        "sets": {name: total(locked["packages"]) for name, locked in sets.items()},
-        "lighter": lighter(work, sets),
+        "sets": {name: total(locked["packages"]) for name, locked in sorted(sets.items())},
+        "lighter": lighter(work, sets, known),
     }
     PACKAGES.write_text(json.dumps(facts, indent=2) + "\n")
 
 
 def main() -> None:
-    """Lock every set and write what it weighs."""
+    """Lock the sets and write their sizes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--only",
+        metavar="NAME",
+        help="a framework, a base (framework and hardware class) or an extra; others stay",
+    )
     parser.add_argument(
         "--find-links",
         metavar="DIR",
@@ -374,8 +534,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with TemporaryDirectory() as temporary:
         if not arguments.sizes_only:
-            write_locks(Path(temporary), arguments.find_links)
-        write_packages(Path(temporary))
+            write_locks(Path(temporary), arguments.find_links, arguments.only)
+        write_packages(Path(temporary), arguments.only)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,72 @@
-"""The locked sets and their sizes agree with each other and with the catalog."""
+"""The lock files and their sizes agree with each other and with what the frameworks require."""
 
 import json
 import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from datetime import date
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
+from local_extensions import locks
+
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "templates" / "requirements"
-TOOLS = ROOT / "{{cookiecutter.project_slug}}" / "tools"
-PACKAGES = json.loads((TOOLS / "fit" / "packages.json").read_text())
+PACKAGES = json.loads((ROOT / "src" / "ml_ui" / "sizing" / "packages.json").read_text())
 PYTHONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))["python_version"]
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 CATALOG = json.loads((ROOT / "catalog.json").read_text())
-SETS = {
-    f"{framework}-{hardware}": packages
-    for framework, data in CATALOG["frameworks"].items()
-    for hardware, packages in data["requirements"].items()
+FRAMEWORKS = {name: facts["requirements"] for name, facts in CATALOG["frameworks"].items()} | {
+    path.parent.name: json.loads(path.read_text())["requirements"]
+    for path in ROOT.glob("templates/frameworks/*/framework.json")
 }
+BASES = {  # the requirements of each
+    f"{framework}-{hardware}": packages
+    for framework, requirements in FRAMEWORKS.items()
+    for hardware, packages in requirements.items()
+    if hardware != "zero"
+}
+ON_ZERO = {  # the base of each set for ZeroGPU, to which the package spaces is added
+    "python": "cpu", "onnx": "cpu", "scikit-learn": "cpu", "pytorch": "gpu", "keras": "cpu",
+    "xgboost": "cpu",
+}  # fmt: skip
+SETS = BASES | {f"{framework}-zero": FRAMEWORKS[framework]["zero"] for framework in ON_ZERO}
+
+# What uv writes: for httpx, for httpx and requests, and the difference.
+ALONE = """\
+# Locked.
+anyio==4.16.0             # via httpx
+certifi==2026.10.19.post1  # via httpcore, httpx
+h11==0.16.0               # via httpcore
+httpcore==1.0.9           # via httpx
+httpx==0.28.1             # via -r requirements.in
+idna==3.20                # via anyio, httpx
+typing-extensions==4.16.0 ; python_full_version < '3.15'  # via anyio
+"""
+TOGETHER = """\
+# Locked.
+anyio==4.16.0             # via httpx
+certifi==2026.10.19.post1  # via httpcore, httpx, requests
+charset-normalizer==3.5.3  # via requests
+h11==0.16.0               # via httpcore
+httpcore==1.0.9           # via httpx
+httpx==0.28.1             # via -r requirements.in
+idna==3.20                # via anyio, httpx, requests
+requests==2.34.2          # via -r requirements.in
+typing-extensions==4.16.0 ; python_full_version < '3.15'  # via anyio
+urllib3==2.8.0            # via requests
+"""
+ADDED = """\
+certifi==2026.10.19.post1  # via requests
+charset-normalizer==3.5.3  # via requests
+idna==3.20                # via requests
+requests==2.34.2          # via -r requirements.in
+urllib3==2.8.0            # via requests
+"""
 
 
 def environment(python):
@@ -35,10 +83,18 @@ def environment(python):
     }
 
 
+def parts(name):
+    """The base of a set, and its extras."""
+    framework, _, hardware = name.rpartition("-")
+    return (
+        (framework, ON_ZERO[framework], ["spaces"]) if hardware == "zero" else (framework, hardware)
+    )
+
+
 def locked(name):
-    """The requirements in a locked file."""
-    lines = (FOLDER / f"{name}.txt").read_text().splitlines()
-    lines = [line.split("#")[0].strip() for line in lines if line[:2] != "--"]
+    """The requirements in a lock file, or in several, merged."""
+    text = (FOLDER / "dev.txt").read_text() if name == "dev" else locks.requirements(*parts(name))
+    lines = [line.split("#")[0].strip() for line in text.splitlines() if line[:2] != "--"]
     return [Requirement(line) for line in lines if line]
 
 
@@ -53,13 +109,65 @@ def installed(name, python):
 
 
 def sizes(name):
-    """The sizes that go with a locked file."""
-    return json.loads((FOLDER / f"{name}.json").read_text())
+    """The sizes that go with a lock file."""
+    return locks.sizes(*parts(name))
 
 
 def test_files():
-    expected = {f"{name}{suffix}" for name in SETS for suffix in (".txt", ".json")}
-    assert {path.name for path in FOLDER.iterdir()} == expected | {"dev.txt"}
+    """One full set for each base; of an extra what it adds, once or for a base."""
+    files = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.*")}
+    own = {f"extras/spaces.{framework}-{base}" for framework, base in ON_ZERO.items()}
+    required = {f"{name}{end}" for name in (*BASES, "extras/spaces") for end in (".txt", ".json")}
+    optional = {f"{name}{end}" for name in own for end in (".txt", ".json")}
+    assert required | {"dev.txt"} <= files <= required | {"dev.txt"} | optional
+
+
+def test_merge_is_what_uv_writes_for_both():
+    assert locks.merge(ALONE, ADDED) == TOGETHER
+    assert locks.merge(TOGETHER, ADDED) == TOGETHER
+    assert locks.merge(ALONE) == ALONE
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_base_alone_is_its_file(name):
+    assert locks.requirements(*parts(name)).encode() == (FOLDER / f"{name}.txt").read_bytes()
+    assert sizes(name) == json.loads((FOLDER / f"{name}.json").read_text())
+
+
+def test_own_file_of_an_extra_comes_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "LOCKS", tmp_path)
+    (tmp_path / "extras").mkdir()
+    for name, text in {
+        "a-cpu": ALONE,
+        "b-cpu": ALONE,
+        "extras/x": ADDED,
+        "extras/x.b-cpu": "",
+    }.items():
+        (tmp_path / f"{name}.txt").write_text(text)
+    assert locks.requirements("a", "cpu", ["x"]) == TOGETHER
+    assert locks.requirements("b", "cpu", ["x"]) == ALONE
+
+
+def test_sizes_are_as_old_as_the_oldest(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "LOCKS", tmp_path)
+    (tmp_path / "extras").mkdir()
+    for name, day, package in (("a-cpu", 24, "anyio"), ("extras/x", 23, "requests")):
+        facts = {"python": "3.12", "as_of": f"2026-11-{day}", "packages": {package: {"wheel": day}}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(facts))
+    packages = {"anyio": {"wheel": 24}, "requests": {"wheel": 23}}
+    merged = {"python": "3.12", "as_of": "2026-11-23", "packages": packages}
+    assert locks.sizes("a", "cpu", ["x"]) == merged
+
+
+@pytest.mark.parametrize(("framework", "base"), ON_ZERO.items())
+def test_split(framework, base):
+    assert locks.split(FRAMEWORKS[framework], "zero") == (base, ["spaces"])
+    assert locks.split(FRAMEWORKS[framework], "cpu") == ("cpu", [])
+
+
+def test_class_of_its_own_has_a_set_of_its_own():
+    requirements = {"cpu": ["torch"], "zero": ["torchvision", "spaces"]}
+    assert locks.split(requirements, "zero") == ("zero", ["spaces"])
 
 
 @pytest.mark.parametrize("name", [*SETS, "dev"])
@@ -73,11 +181,11 @@ def test_every_version_is_pinned(name):
 
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
-def test_holds_what_the_catalog_asks_for(name, python):
-    asked = map(Requirement, [*CATALOG["requirements"], *SETS[name]])
-    env = environment(python)
-    needed = {r.name for r in asked if r.marker is None or r.marker.evaluate(env)}
-    assert needed <= installed(name, python).keys()
+def test_holds_what_is_required(name, python):
+    env, versions = environment(python), installed(name, python)
+    for required in map(Requirement, [*CATALOG["requirements"], *SETS[name]]):
+        if required.marker is None or required.marker.evaluate(env):
+            assert required.specifier.contains(versions[required.name])
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -94,6 +202,12 @@ def test_sizes(name):
         assert row["installed"] > 0, package
         assert row["bytecode"] >= 0, package
     assert sum(row["bytecode"] for row in data["packages"].values()) > 0
+
+
+def test_bounds_are_those_of_the_package():
+    """A project lists what ml_ui needs besides what comes with Gradio."""
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert set(CATALOG["requirements"]) <= set(package["dependencies"])
 
 
 def test_one_version_of_gradio_and_of_torch():
@@ -130,7 +244,7 @@ def total(packages):
 
 def test_sums_in_every_project():
     assert PACKAGES["sets"] == {name: total(sizes(name)["packages"]) for name in SETS}
-    assert {sizes(name)["as_of"] for name in SETS} == {PACKAGES["as_of"]}
+    assert min(sizes(name)["as_of"] for name in SETS) == PACKAGES["as_of"]
     assert {sizes(name)["platform"] for name in SETS} == {PACKAGES["platform"]}
     assert PACKAGES["python"] == PYTHONS[0]
     assert PACKAGES["bytecode_per_source"].keys() == set(PYTHONS)
@@ -163,8 +277,47 @@ def test_no_host_in_every_project():
     assert "://" not in json.dumps(PACKAGES)
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.iterdir()), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.*")), ids=lambda p: p.name)
 def test_no_host_but_the_index_of_pytorch(path):
     text = path.read_text()
     assert "://" not in text.replace(TORCH_INDEX, "")
     assert (f"\n--extra-index-url {TORCH_INDEX}\n" in text) == (path.name == "pytorch-cpu.txt")
+
+
+def lock(folder, name):
+    """Lock the sets of one name in a copy of the repository."""
+    names = ("catalog.json", "cookiecutter.json", "local_extensions/locks.py", "scripts/lock.py")
+    for path in (*map(ROOT.joinpath, names), *ROOT.glob("templates/frameworks/*/framework.json")):
+        copy = folder / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+    for path in (FOLDER, ROOT / "src" / "ml_ui" / "sizing"):
+        shutil.copytree(path, folder / path.relative_to(ROOT))
+    target = folder / FOLDER.relative_to(ROOT)
+    for path in target.glob("xgboost*"):
+        path.unlink()
+    command = [sys.executable, "-m", "uv", "run", "--quiet", "scripts/lock.py", "--only", name]
+    return target, subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_one_set_is_locked_and_the_others_stay(tmp_path):
+    target, run = lock(tmp_path, "xgboost")
+    assert run.returncode == 0, run.stderr
+    for path in FOLDER.rglob("*.*"):
+        if "xgboost" not in path.name:
+            assert (target / path.relative_to(FOLDER)).read_bytes() == path.read_bytes()
+    assert json.loads((target / "xgboost-cpu.json").read_text())["as_of"] == str(date.today())
+    old, new = (
+        {line.split("  # via")[0].strip() for path in paths for line in path.open() if "==" in line}
+        for paths in (FOLDER.glob("[!x]*-*.txt"), [target / "xgboost-cpu.txt"])
+    )
+    assert {pin.partition("==")[0] for pin in new - old} == {"xgboost", "xgboost-cpu"}
+
+
+@pytest.mark.slow
+def test_unknown_set(tmp_path):
+    target, run = lock(tmp_path, "xgbost")
+    assert run.returncode == 1
+    assert run.stderr.startswith("ONLY=xgbost is not among keras, keras-cpu, keras-gpu, onnx,")
+    assert not list(target.glob("xgboost*"))

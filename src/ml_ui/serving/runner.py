@@ -159,12 +159,15 @@ class PredictionRunner:
             worker.release()
 
     async def step(
-        self, start: Callable[[object], Awaitable[Any]], limit: float
+        self,
+        start: Callable[[object], Awaitable[Any]],
+        limit: float,
+        message: str = "",
     ) -> Any:
         """Run one step of a prediction; `start` begins it and returns its result.
 
         Raises:
-            Failure: the step failed, or took longer than `limit` seconds.
+            Failure: the step failed, or took longer than `limit` seconds: `message`.
         """
         job = object()
         with anyio.move_on_after(limit):
@@ -174,7 +177,7 @@ class PredictionRunner:
         logger.error("A prediction did not end within %.1f s", limit)
         if self.exhausted:
             asyncio.get_running_loop().call_later(RESTART_AFTER, self._give_up)
-        raise Failure(f"This took longer than {limit:.0f} s and was stopped.")
+        raise Failure(message or f"This took longer than {limit} s and was stopped.")
 
     async def in_thread(self, function: Callable[[], Any], job: object) -> Any:
         """Run a function in a thread."""
@@ -247,27 +250,31 @@ class Worker:
         Raises:
             Failure: the step, or the generator as a whole, took too long.
         """
-        left = self._deadline - time.monotonic()
+        pool, left = self._pool, self._deadline - time.monotonic()
+        message = f"This took longer than {pool.stream_timeout} s in all."
         if left <= 0:
-            raise Failure(
-                f"This took longer than {self._pool.stream_timeout} s in all."
-            )
+            raise Failure(message)
         if hasattr(values, "__anext__"):
             step: Callable[[], Any] = functools.partial(_anext, values)
         else:
             step = functools.partial(next, values, END)
-        return await self._run(
-            step, hasattr(values, "__anext__"), min(self._pool.timeout, left)
-        )
+        is_async = hasattr(values, "__anext__")
+        if left < pool.timeout:
+            return await self._run(step, is_async, left, message)
+        return await self._run(step, is_async, pool.timeout)
 
     async def _run(
-        self, function: Callable[[], Any], is_async: bool, limit: float
+        self,
+        function: Callable[[], Any],
+        is_async: bool,
+        limit: float,
+        message: str = "",
     ) -> Any:
         pool = self._pool
         start = functools.partial(
             pool.in_loop if is_async else pool.in_thread, function
         )
-        step = self._step = asyncio.ensure_future(pool.step(start, limit))
+        step = self._step = asyncio.ensure_future(pool.step(start, limit, message))
         # A caller that goes away while the step runs must not free its worker.
         result = await asyncio.shield(step)
         if call := current_call.get():

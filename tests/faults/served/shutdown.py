@@ -1,9 +1,9 @@
 """R18 to R20, R39: SIGTERM."""
 
 import json
-import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from .. import Seen, both
 from ..apps import API, App, until
@@ -92,10 +92,19 @@ def r39_threads_and_children(target: Target) -> Seen:
             called = app.call(what)
             children = app.children()
             status = app.stop()
-            left = sum(os.path.exists(f"/proc/{pid}") for pid in children)
+            left = sum(map(_runs, children))
             with socket.socket() as client:
                 free = client.connect_ex(("127.0.0.1", app.port)) != 0
         text = f"{what}: {ended(status)}, {left} children left, port {'free' if free else 'taken'}"
         good = called.ok and status in ENDED and not left and free
         seen.append(Seen(text, good))
     return both(*seen)
+
+
+def _runs(pid: int) -> bool:
+    """Return whether a process runs; one that nobody has waited for is there, and ended."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"

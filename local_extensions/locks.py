@@ -1,0 +1,83 @@
+"""Locked requirements and their sizes: a base for each framework and hardware class, and extras.
+
+`requirements/<framework>-<hardware>` is a base. `requirements/extras/<name>` has only the pins
+that an extra adds to a base, `requirements/extras/<name>.<framework>-<hardware>` those that it
+adds to this base, where they differ. Both are written by scripts/lock.py, which imports this
+module as well; hence the standard library alone.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+LOCKS = Path(__file__).resolve().parent.parent / "templates" / "requirements"
+EXTRAS = {"spaces"}  # the requirements that are locked as extras
+
+Pins = dict[str, set[str]]  # a pinned requirement with its marker: what requires it
+
+
+def split(requirements: Mapping[str, list[str]], hardware: str) -> tuple[str, list[str]]:
+    """Split the requirements of a hardware class into the class of its base, and extras.
+
+    Args:
+        requirements: those of a framework, by hardware class.
+        hardware: the class.
+    """
+    extras = [each for each in requirements[hardware] if each in EXTRAS]
+    rest = [each for each in requirements[hardware] if each not in EXTRAS]
+    same = [name for name, packages in requirements.items() if packages == rest]
+    # The last, since PyTorch's are the same for CPU and GPU, and ZeroGPU has a GPU.
+    return (same[-1] if extras and same else hardware), extras
+
+
+def requirements(framework: str, hardware: str, extras: Iterable[str] = ()) -> str:
+    """Return the requirements.txt of a base and extras: their pins, sorted by name."""
+    return merge(*(path.read_text("utf-8") for path in _files(framework, hardware, extras, "txt")))
+
+
+def sizes(framework: str, hardware: str, extras: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the sizes of the packages of a base and extras, as of the oldest of them."""
+    paths = _files(framework, hardware, extras, "json")
+    base, *more = (json.loads(path.read_text("utf-8")) for path in paths)
+    for added in more:
+        base["as_of"] = min(base["as_of"], added["as_of"])
+        base["packages"] |= added["packages"]
+    return base
+
+
+def _files(framework: str, hardware: str, extras: Iterable[str], suffix: str) -> Iterator[Path]:
+    base = f"{framework}-{hardware}"
+    yield LOCKS / f"{base}.{suffix}"
+    for extra in extras:
+        own = LOCKS / "extras" / f"{extra}.{base}.{suffix}"
+        yield own if own.exists() else LOCKS / "extras" / f"{extra}.{suffix}"
+
+
+def merge(base: str, *extras: str) -> str:
+    """Merge the lock file of a base with those of extras."""
+    pins = parse(base)
+    for extra in extras:
+        for pin, sources in parse(extra).items():
+            pins.setdefault(pin, set()).update(sources)
+    header = [line for line in base.splitlines() if line.startswith(("#", "--"))]
+    return "".join(f"{line}\n" for line in header) + render(pins)
+
+
+def parse(text: str) -> Pins:
+    """Return the pins of a lock file, without its header."""
+    pins = {}
+    for line in text.splitlines():
+        if not line.startswith(("#", "--")):
+            pin, _, sources = line.partition(" # via ")
+            pins[pin.rstrip()] = set(sources.split(", "))
+    return pins
+
+
+def render(pins: Pins) -> str:
+    """Return the lines of a lock file for these pins, as uv writes them."""
+    lines = []
+    for pin in sorted(pins, key=lambda pin: pin.partition("==")[0]):
+        sources = sorted(pins[pin], key=lambda source: (source.startswith("-r"), source))
+        lines.append(f"{pin:24}  # via {', '.join(sources)}\n")
+    return "".join(lines)
