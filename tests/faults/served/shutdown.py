@@ -1,6 +1,7 @@
 """R18 to R20, R39: SIGTERM."""
 
 import json
+import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
