@@ -4,7 +4,6 @@ import importlib
 import io
 import json
 import os
-import pty
 import random
 import shutil
 import subprocess
@@ -478,6 +477,7 @@ def test_nobody_reads_on(project):
 
 def test_bars_are_for_a_terminal(project):
     """Blocks and colours there, nothing of the kind in a pipe or with NO_COLOR."""
+    pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
     add_weights(project, 450_000_000)
     assert not {"█", "\x1b"} & set(run(project).stdout)
     for variables, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):

@@ -253,6 +253,7 @@ def test_readme_says_what_is_true_there(bake, answers, said, unsaid):
     assert [text for text in unsaid if text in readme] == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no /bin/bash")
 @pytest.mark.parametrize(
     ("config", "said"),
     [
