@@ -10,9 +10,10 @@ from conftest import ROOT
 from footprints import PACKAGES, find, of
 
 from local_extensions.model_files import FORMATS
-from ml_ui.sizing import footprint, limits, report
+from ml_ui.sizing import footprint, limits, report, requirements
 from ml_ui.sizing.project import weigh
 
+LOCKS = ROOT / "templates" / "requirements"
 PLATFORMS = limits.PLATFORMS
 TIERS = [(name, tier) for name, facts in PLATFORMS.items() for tier in facts["hardware"]]
 FIGURES = {"base", "held", "loading", "serving", "request", "boot"}
@@ -26,20 +27,21 @@ def test_each_format_has_an_entry():
 
 
 def test_each_lock_has_an_entry():
-    folder = ROOT / "templates" / "requirements"
-    locks = {path.stem for path in folder.glob("*-*.txt")}
-    assert locks == {path.stem for path in folder.glob("*-*.json")}
+    locks = {path.stem for path in LOCKS.glob("*-*.txt")}
     assert locks <= footprint.PACKAGES["sets"].keys()
 
 
-@pytest.mark.parametrize("lock", sorted(footprint.PACKAGES["sets"]))
-def test_each_package_of_a_lock_has_its_sizes(lock):
-    path = ROOT / "templates" / "requirements" / f"{lock}.json"
-    packages = json.loads(path.read_text("utf-8"))["packages"]
-    for name, sizes in packages.items():
+@pytest.mark.parametrize("path", sorted(LOCKS.glob("*-*.txt")), ids=lambda path: path.stem)
+def test_each_package_of_a_lock_has_its_sizes(path):
+    recorded = json.loads(path.with_suffix(".json").read_text("utf-8"))["packages"]
+    pythons = footprint.PACKAGES["bytecode_per_source"]
+    weighed = {}
+    for python in pythons:
+        weighed |= requirements.weigh(path.read_text("utf-8"), python, recorded)[1]
+    assert weighed == recorded
+    for name, sizes in weighed.items():
         assert sizes.keys() >= footprint.Sizes.__annotations__.keys(), name
-    assert of(packages=packages).uses_gpu == (lock in {"keras-gpu", "onnx-gpu", "pytorch-gpu",
-                                                       "pytorch-zero"})  # fmt: skip
+    assert of(packages=weighed).uses_gpu is path.stem.endswith("-gpu")
 
 
 @pytest.mark.parametrize("measured", [{}, {"ubj": None}])
