@@ -18,10 +18,11 @@ import signal
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 ANSWERS = json.loads(r""" {{ cookiecutter | tojson }} """)
-COPIES = json.loads(r""" {{ cookiecutter | copies | tojson }} """)
-MARK = "# {{ cookiecutter | vendored }}"
+COPIES = json.loads(r""" {{ (cookiecutter | project).copies | tojson }} """)
+VENDORED = "{{ vendored }}"
 IS_NEW = ANSWERS.get("_is_new", False)  # cookiecutter made the folder in this run
-TOLD = json.loads(r""" {{ cookiecutter | told | tojson }} """)
+KEEP = ANSWERS.get("_skip_if_file_exists", False)  # as cookiecutter was asked to
+SUMMARY = json.loads(r""" {{ (cookiecutter | project).summary | tojson }} """)
 
 
 def unpack(bundle: str) -> None:
@@ -29,7 +30,7 @@ def unpack(bundle: str) -> None:
     with open(bundle, encoding="utf-8") as file:
         files = json.load(file)
     for path, text in files.items():
-        if text.strip():
+        if text.strip() and not (KEEP and os.path.exists(path)):
             make_room(path)
             with open(path, "w", encoding="utf-8", newline="") as file:  # as rendered
                 file.write(text)
@@ -50,7 +51,7 @@ def copy(source: str, target: str) -> None:
     if os.path.isdir(source):
         ignore = shutil.ignore_patterns("__pycache__")
         shutil.copytree(source, target, dirs_exist_ok=True, ignore=ignore)
-    else:
+    elif not (KEEP and os.path.exists(target)):
         shutil.copyfile(source, target)
 
 
@@ -60,7 +61,7 @@ def make_room(path: str) -> None:
 
 
 def next_steps(readme: str) -> str:
-    """Return the README's commands that run the project, and those that deploy it."""
+    """Return the README's commands to run and to deploy the project."""
     block = r"^## (?:Run|Deploy).*?^```sh\n(.*?)^```"
     run, *_, deploy = re.findall(block, readme, re.DOTALL | re.MULTILINE)
     here = f"cd {ANSWERS['project_slug']}\n{run}"
@@ -68,16 +69,16 @@ def next_steps(readme: str) -> str:
 
 
 def main() -> None:
-    """Finish the project in the current folder, which the questions have found to fit."""
-    unpack("_optional.json")
+    """Finish the project in the current folder, once the answers are known to work."""
+    unpack("_chosen_files.json")
     for source, target in COPIES.items():
         copy(source, target)
-    mark("ml_ui/__init__.py", MARK)
+    mark("ml_ui/__init__.py", VENDORED)
     with open("README.md", encoding="utf-8") as file:
-        told = f"\n{TOLD}\n\n{next_steps(file.read())}"
+        text = f"\n{SUMMARY}\n\n{next_steps(file.read())}"
     try:
-        print(told, flush=True)
-    except BrokenPipeError:  # nobody reads on: no reason to give up the project
+        print(text, flush=True)
+    except BrokenPipeError:  # the reader has gone: no reason to give up the project
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -89,10 +90,10 @@ def stop(number: int, _frame: object) -> None:
 
 
 def take_back() -> None:
-    """Remove an unfinished project, unless its folder may hold what is the user's."""
+    """Remove an unfinished project, unless its folder may hold the user's own files."""
     if IS_NEW:
         project = os.getcwd()
-        os.chdir(os.pardir)  # Windows removes no folder that somebody stands in
+        os.chdir(os.pardir)  # Windows does not remove a process's current folder
         shutil.rmtree(project, ignore_errors=True)
 
 
@@ -105,5 +106,7 @@ if __name__ == "__main__":
     except SystemExit:  # by a signal; cookiecutter, which got it too, removes nothing
         take_back()
         raise
+    except OSError as error:  # cookiecutter, if it made the folder, removes it
+        sys.exit(f"{error}. The project is not finished: make room for it, or give another folder.")
     finally:
         os.remove(__file__)

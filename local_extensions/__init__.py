@@ -13,9 +13,9 @@ from jinja2.ext import Extension
 # Generation and the generated project share one copy of the sizing.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
-from . import catalog, files, fit, host, model, questions, quoting
-
-FOLDER = "{{cookiecutter.project_slug}}"
+from . import catalog, questions, quoting, record
+from .answers import Answers
+from .project import project
 
 
 class CompiledTemplates(FileSystemBytecodeCache):
@@ -31,33 +31,25 @@ class CompiledTemplates(FileSystemBytecodeCache):
 
 
 class ProjectExtension(Extension):
-    """Adds the filters below and the catalogue of what is offered."""
+    """Adds the filters and globals below."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
+        questions.refuse_jinja()
         environment.bytecode_cache = CompiledTemplates()
         environment.globals |= {
-            "catalog": catalog.CATALOG,
-            "large_file": catalog.LARGE_FILE,
+            "platforms": catalog.PLATFORMS,
+            "vendored": record.VENDORED,
             "year": date.today().year,
         }
         environment.filters |= {
-            "start": questions.start,
+            "project": lambda context: project(Answers.of(context)),
+            "project_folder": questions.project_folder,
+            "check_call": questions.check_call,
             "choose_model": questions.choose_model,
             "choose_framework": questions.choose_framework,
             "show_hardware": questions.show_hardware,
             "check": questions.check,
-            "folder": questions.folder,
-            "model": model.model,
-            "hardware": host.hardware,
-            "optional_files": files.optional_files,
-            "copies": files.copies,
-            "vendored": files.vendored,
-            "told": fit.told,
-            "hosting": host.hosting,
-            "fit": fit.fit,
-            "record": files.record,
-            "cost": fit.cost,
             "slug": quoting.slug,
             "py": quoting.py,
             "py_block": quoting.py_block,
@@ -71,4 +63,4 @@ class ProjectExtension(Extension):
         That is after the questions, before anything is made, and at a replay, which asks
         none. A filter in the folder's own name would not do: Windows allows no bar there.
         """
-        return "{{ cookiecutter | folder }}" if source == FOLDER else source
+        return "{{ cookiecutter | project_folder }}" if source == catalog.SKELETON.name else source

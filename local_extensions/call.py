@@ -2,20 +2,27 @@
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import click
+from click.exceptions import ClickException, Exit
 from cookiecutter import cli
 from cookiecutter.config import get_user_config
+from jinja2.lexer import string_re
 
 from ml_ui.sizing import limits
 
 from .catalog import ROOT
+from .model_files.common import one_line
 
 REPLAY = 100_000  # bytes, ten times what the answers take
+LITERAL = re.compile(rf"\{{\{{ {string_re.pattern} \}}\}}", string_re.flags)
 
 
 def arguments() -> dict[str, Any]:
@@ -24,33 +31,94 @@ def arguments() -> dict[str, Any]:
     return context.params if context and context.command is cli.main else {}
 
 
-def unknown() -> Iterator[str]:
-    """Tell which of the answers on the command line no question asks for.
+def jinja() -> Iterator[str]:
+    """Yield errors for answers that cookiecutter would render as Jinja, and so run.
 
-    Cookiecutter itself drops them in silence.
+    They come from the command line and from default_context in cookiecutter's settings,
+    where a text that is nothing but a quoted literal may stay: so does an update of a project
+    pass its answers. Typed answers and those of a replay are not rendered.
+    """
+    if not (given := arguments()):
+        return
+    settings = get_user_config(given["config_file"], given["default_config"])
+    default = settings["default_context"] or {}
+    default = {k: v for k, v in default.items() if not LITERAL.fullmatch(str(v))}
+    places = {
+        "": given["extra_context"] or {},
+        " in cookiecutter's default_context": {k: default[k] for k in default if k in questions()},
+    }
+    for place, values in places.items():
+        for name, value in ((one_line(k[:60]), str(v)) for k, v in values.items()):
+            if name.startswith("_"):
+                yield f"{name!r}{place}: names that begin with _ are the template's. Leave it out."
+            elif mark := next((mark for mark in ("{{", "{%", "{#") if mark in value), None):
+                yield (
+                    f"{name}: {value[:60]!r}{place} holds {mark}, which cookiecutter would run as "
+                    "Jinja. Leave it out, or type this answer when you are asked."
+                )
+
+
+@cache
+def questions() -> dict[str, Any]:
+    """Return what cookiecutter.json asks, its private variables included."""
+    return json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
+
+
+def unknown() -> Iterator[str]:
+    """Yield errors for answers on the command line without a question.
+
+    Cookiecutter itself ignores them silently.
     """
     if not (given := arguments().get("extra_context")):
         return
-    asked = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
-    questions = [question for question in asked if question[0] != "_"]
-    for name in filter(lambda name: name not in asked, given):
-        import difflib  # not needed by those who spell well
+    public = [question for question in questions() if question[0] != "_"]
+    for name in filter(lambda name: name not in public, given):
+        import difflib  # slow to import, and for misspellings alone
 
-        near = difflib.get_close_matches(name, questions, 1)
-        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(questions)}."
+        near = difflib.get_close_matches(name, public, 1)
+        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(public)}."
         yield f"{name[:60]!r}: there is no such question. {hint}"
 
 
+def clean_up_after_failure(project: Path) -> None:
+    """Register the cleanup of a new project, if this is cookiecutter's command line.
+
+    Cookiecutter removes an unfinished project if the hook or a template fails, but not if
+    its own writing does, as where the disk, the inodes or a quota run out.
+    """
+    if (given := arguments()) and not given["keep_project_on_failure"]:
+        click.get_current_context().call_on_close(partial(_clean_up, project))
+
+
+def _clean_up(project: Path) -> None:
+    error = sys.exc_info()[1]
+    if error is None or isinstance(error, Exit):  # how click ends a command that went well
+        return
+    shutil.rmtree(project, ignore_errors=True)
+    if isinstance(error, OSError):
+        raise ClickException(
+            f"{error.__cause__ or error}. Nothing is left of {project}: make room for bytes and "
+            "files, or choose another folder with -o."
+        ) from error
+
+
 def no_replay() -> Iterator[str]:
-    """Tell why cookiecutter could not keep the answers, which it does before all else."""
+    """Yield errors if cookiecutter cannot write its replay file, which it does first of all."""
     if given := arguments():
         settings = get_user_config(given["config_file"], given["default_config"])
-        for problem in unwritable(Path(settings["replay_dir"]), REPLAY):
+        for problem in unwritable(Path(settings["replay_dir"]), REPLAY, 2):
             yield f"replay_dir: {problem} Cookiecutter keeps the answers there: set another."
 
 
-def unwritable(folder: Path, size: int) -> Iterator[str]:
-    """Tell why files of some size cannot be written to a folder, which may not be there yet."""
+def linked(project: Path, written: Iterable[Path]) -> Iterator[str]:
+    """Yield the symbolic links in a project that files would be written through, elsewhere."""
+    for path in sorted(project / name for name in written):
+        if path != project and path.is_symlink():
+            yield f"{path} is a link to {os.readlink(path)}, which is not overwritten. Remove it."
+
+
+def unwritable(folder: Path, size: int, files: int) -> Iterator[str]:
+    """Yield errors if files of this size in total cannot be written to a folder, new or not."""
     there = next((path for path in (folder, *folder.parents) if os.path.exists(path)), folder)
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         yield f"{there} is no folder that can be written to."
@@ -58,3 +126,6 @@ def unwritable(folder: Path, size: int) -> Iterator[str]:
     disk = shutil.disk_usage(there)
     if disk.free < size and disk.total:  # some file systems do not tell
         yield f"{there} has {limits.size(disk.free)} free, and {limits.size(size)} are needed."
+    inodes = os.statvfs(there) if hasattr(os, "statvfs") else None  # not on Windows
+    if inodes and inodes.f_files and inodes.f_favail < files:
+        yield f"{there} has room for {inodes.f_favail} more files, and {files} are needed."

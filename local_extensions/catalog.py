@@ -1,18 +1,130 @@
-"""What is offered, and the facts about the platforms: data that the rest looks up."""
+"""Catalogue of what is offered: the entries beside the templates that they describe.
+
+A folder in templates/inputs/ or outputs/ with kind.json is a kind, one in tasks/ with
+task.json a task, one in frameworks/ with framework.json a framework.
+"""
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ml_ui.sizing.limits import GITHUB, PLATFORMS
 
+from .model_files import FORMATS
+
 __all__ = ["PLATFORMS"]
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES, DEMOS = ROOT / "templates", ROOT / "demos"
+SKELETON = ROOT / "{{cookiecutter.project_slug}}"  # the files that every project has
 PACKAGE = ROOT / "src" / "ml_ui"  # vendored into each project
-
-CATALOG = json.loads((ROOT / "catalog.json").read_text("utf-8"))
-TASKS, FRAMEWORKS = CATALOG["tasks"], CATALOG["frameworks"]
 LARGE_FILE = next(limit["bytes"] for limit in GITHUB["limits"] if limit["kind"] == "warn")
 
-Answers = dict[str, Any]  # what cookiecutter has asked so far, by the question's name
+
+@dataclass(frozen=True)
+class Input:
+    """A kind of input of a model, and of the page."""
+
+    name: str
+    title: str  # "a picture"
+    component: str  # Gradio's, as app.py has it
+    call: str  # parts/_call-<call>.md shows how to call the app
+    module: str | None = None  # of ml_ui, which reads it
+    many: bool = False  # an example has more than one value
+    examples: str | None = None  # the demo whose examples suit any model
+
+
+@dataclass(frozen=True)
+class Output:
+    """A kind of output of a model, and of the page."""
+
+    name: str
+    title: str
+    component: str
+    module: str | None = None  # of ml_ui, which writes it
+    classes: bool = False  # the model has classes, whose names are the answer
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model does: a pair of kinds, and a demo model."""
+
+    name: str
+    title: str
+    emoji: str  # of its Space
+    input: Input
+    output: Output
+    demo: str  # the demo model's file, without its ending
+    framework: str  # the demo's default
+    size: Sequence[int | None] = ()  # height and width of a picture, if the model does not tell
+    function: Mapping[str, str] | None = None  # title and description of function.py
+
+    @property
+    def does(self) -> str:
+        """Say what goes in and what comes out."""
+        return f"{self.input.title} in, {self.output.title} out"
+
+    @property
+    def ml_ui(self) -> list[str]:
+        """Return the names that its app.py imports from ml_ui."""
+        return sorted({"guard", "launch", self.input.module, self.output.module} - {None})
+
+
+@dataclass(frozen=True)
+class Framework:
+    """What runs a model: a library, or Python alone."""
+
+    name: str
+    title: str
+    requirements: Mapping[str, Sequence[str]]  # by class of hardware
+    # Of FORMATS, the demos' first: the template of runtime.py (and architecture.py), the kinds
+    # of input that it "runs", and whether its weights may be float16 ("halvable").
+    formats: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    function: bool = False  # it runs a function in model.py, without a model file
+    gpu: Sequence[str] = ()  # classes of hardware on whose GPU it runs
+    exports: Sequence[str] = ()  # formats that its models can be converted to
+    channels_last: bool = False
+    pixels: Sequence[Mapping[str, Any]] = ()  # by the network's name: how pixels are scaled
+
+    def demo(self, task: Task) -> Path | None:
+        """Return the path of a task's demo model, if it has one; None for a function."""
+        first = next(iter(self.formats), None)
+        return first and DEMOS / task.name / f"{task.demo}{FORMATS[first].endings[0]}"
+
+    def runs(self, task: Task) -> bool:
+        """Return whether the task is offered: a format takes its input, and there is a demo."""
+        if self.function:
+            return task.function is not None
+        takes = {kind for format in self.formats.values() for kind in format["runs"]}
+        demo = self.demo(task)
+        return task.input.name in takes and demo is not None and demo.is_file()
+
+    @cached_property
+    def tasks(self) -> list[str]:
+        """Names of the tasks that are offered with it."""
+        return [name for name, task in TASKS.items() if self.runs(task)]
+
+
+def entries(entry: str) -> dict[str, dict[str, Any]]:
+    """Read templates/<entry>, a pattern, by the name of each folder."""
+    paths = sorted(TEMPLATES.glob(entry))
+    return {p.parent.name: {"name": p.parent.name, **_read(p)} for p in paths}
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
+
+
+INPUTS = {name: Input(**facts) for name, facts in entries("inputs/*/kind.json").items()}
+OUTPUTS = {name: Output(**facts) for name, facts in entries("outputs/*/kind.json").items()}
+TASKS = {
+    name: Task(**facts | {"input": INPUTS[facts["input"]], "output": OUTPUTS[facts["output"]]})
+    for name, facts in entries("tasks/*/task.json").items()
+}
+FRAMEWORKS = {
+    name: Framework(**facts) for name, facts in entries("frameworks/*/framework.json").items()
+}
+OFFERED = [(task, framework.name) for framework in FRAMEWORKS.values() for task in framework.tasks]
+COMMON = _read(TEMPLATES / "common.json")  # what every project requires

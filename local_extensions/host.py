@@ -1,39 +1,53 @@
 """Where the project will live: its platform, tier and locked packages."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from ml_ui.sizing import limits
 
 from . import locks
-from .catalog import CATALOG, FRAMEWORKS, PLATFORMS, Answers
+from .catalog import COMMON, FRAMEWORKS, PLATFORMS
 
 
-def hardware(platform: str) -> dict[str, Any]:
-    """Return the tiers of a platform, the default first."""
-    return PLATFORMS[platform]["hardware"]
+@dataclass(frozen=True)
+class Host:
+    """A tier of a platform, with the packages that the project has there."""
 
+    tier: Mapping[str, Any]  # of the platform's hardware
+    where: str  # platform, tier and price, in words
+    python: str  # the exact version, where the platform has but one
+    requirements: list[str]  # as in requirements.in
+    lock: str  # the name of the locked set
+    locked: str  # text of requirements.txt
+    sizes: Mapping[str, Any]  # of the locked packages
 
-def hosting(answers: Answers) -> dict[str, Any]:
-    """Describe where the project will live: its platform, tier and locked packages."""
-    names = ("platform", "hardware", "__framework", "python_version")
-    return _hosting(*(answers[name] for name in names))
+    @property
+    def packages(self) -> Mapping[str, Any]:
+        """Sizes of the locked packages, by name."""
+        return self.sizes["packages"]
 
 
 @cache
-def _hosting(platform: str, tier_name: str, framework: str, python: str) -> dict[str, Any]:
-    tier = hardware(platform)[tier_name]
-    own = FRAMEWORKS[framework]["requirements"]
+def host(framework: str, platform: str, hardware: str, python: str) -> Host:
+    """Return where a project of these answers lives."""
+    tier = PLATFORMS[platform]["hardware"][hardware]
+    own = FRAMEWORKS[framework].requirements
     base, extras = locks.split(own, tier["class"])
-    sizes = locks.sizes(framework, base, extras)
-    return {
-        "platform": PLATFORMS[platform],
-        "tier": tier,
-        "where": limits.where(platform, tier_name),
-        "python": tier.get("python", {}).get(python, python),
-        "requirements": [*CATALOG["requirements"], *own[tier["class"]]],
-        "lock": f"{framework}-{tier['class']}",
-        "locked": locks.requirements(framework, base, extras),
-        "sizes": sizes,
-        "packages": sizes["packages"],
-    }
+    return Host(
+        tier=tier,
+        where=limits.where(platform, hardware),
+        python=tier.get("python", {}).get(python, python),
+        requirements=[*COMMON["requirements"], *own[tier["class"]]],
+        lock=f"{framework}-{tier['class']}",
+        locked=locks.requirements(framework, base, extras),
+        sizes=locks.sizes(framework, base, extras),
+    )
+
+
+def useful_tiers(platform: str, framework: str) -> dict[str, Any]:
+    """Return the tiers of a platform that the framework has packages for, the default first."""
+    classes = FRAMEWORKS[framework].requirements
+    tiers = PLATFORMS[platform]["hardware"]
+    return {name: tier for name, tier in tiers.items() if tier["class"] in classes}

@@ -1,8 +1,7 @@
-"""Refuse at the question what cannot work.
+"""Validation of the answers: refuse at the question what cannot work.
 
 Cookiecutter renders the private variables of cookiecutter.json in their place among
-the questions, where the user stands. A refusal there ends it with one message, before
-anything is created.
+the questions. A refusal there ends it with one message, before anything is created.
 """
 
 import os
@@ -20,9 +19,14 @@ from cookiecutter.exceptions import FailedHookException
 
 from ml_ui.sizing import limits
 
-from . import call, fit, host, model_files, quoting
-from .catalog import FRAMEWORKS, TASKS, Answers
-from .model import inspect, takes
+from . import call, host, manifest, model_files, quoting, sizing
+from .answers import Answers
+from .catalog import FRAMEWORKS, OFFERED, PLATFORMS, TASKS
+from .kinds import takes
+from .model import inspect, read_labels
+from .project import Project, project
+
+Context = dict[str, Any]  # cookiecutter's: what it has asked so far, by the question's name
 
 # Bytes that are kept free beside the files: for the ends of their blocks, for folders.
 MARGIN = 1_000_000
@@ -33,15 +37,23 @@ class Refused(FailedHookException):
     """Answers that cannot work; cookiecutter prints the text and exits 1."""
 
 
-def start(answers: Answers) -> str:
+def refuse_jinja() -> None:
+    """Refuse Jinja in the arguments of a command line, before cookiecutter renders anything.
+
+    Called where the extension is loaded: `__check_call=x` would take the place of that check.
+    """
+    _refuse(call.jinja())
+
+
+def check_call(context: Context) -> str:
     """Refuse a call that cannot work, before the first question and before anything is written."""
     _refuse(call.no_replay())
-    return check(answers, "arguments")
+    return check(context, "arguments")
 
 
-def choose_model(answers: Answers) -> str:
+def choose_model(context: Context) -> str:
     """Return the absolute path of the model, or nothing for the demo model."""
-    given = answers["model_path"].strip()
+    given = context["model_path"].strip()
     if not given:
         return ""
     path = Path(os.path.expanduser(given)).absolute()
@@ -59,21 +71,22 @@ def choose_model(answers: Answers) -> str:
 
 
 def _own_model(path: Path) -> Iterator[str]:
+    part = "model_path"
     try:
         found = inspect(path)
-        labels = path.with_name("labels.txt").read_text("utf-8-sig").rstrip().splitlines()
+        part = "labels.txt"
+        labels = read_labels(path)
     except model_files.Unusable as error:
-        yield f"model_path: {error}"
+        yield f"{part}: {error}"
         return
-    except FileNotFoundError:
+    # One output is the probability of the second of two classes.
+    classes = len(found.labels) or {1: 2}.get(found.n_outputs, found.n_outputs)
+    if labels is None:
         labels = found.labels
-    except (OSError, ValueError):
-        yield "labels.txt: the file beside the model is no text in UTF-8. Save it as such."
-        return
-    if found.labels and len(found.labels) != len(labels):
+    elif classes and classes != len(labels):
         yield (
             f"labels.txt: the file beside the model names {len(labels)} classes, and the "
-            f"model itself {len(found.labels)}. Mend it, or move it elsewhere."
+            f"model itself {classes}. Correct it, or move it elsewhere."
         )
     if twice := [name[:60] for name, count in Counter(labels).items() if count > 1]:
         yield (
@@ -83,7 +96,7 @@ def _own_model(path: Path) -> Iterator[str]:
 
 
 def _interactive() -> bool:
-    """Tell whether somebody reads what is printed between the questions."""
+    """Return whether a person at a terminal answers the questions."""
     return sys.stdin.isatty() and "--no-input" not in sys.argv
 
 
@@ -96,35 +109,35 @@ def _refuse(problems: Iterable[str]) -> None:
         raise Refused(text)
 
 
-def choose_framework(answers: Answers) -> str:
+def choose_framework(context: Context) -> str:
     """Return the framework that runs the model; refuse one that cannot."""
-    chosen = answers["framework"]
-    if answers["__model"]:
-        found = inspect(Path(answers["__model"]))
-        own = next(name for name, facts in FRAMEWORKS.items() if found.format in facts["formats"])
+    chosen, answers = context["framework"], Answers.of(context)
+    if answers.model_path:
+        found = inspect(answers.model_path)
+        own = next(name for name, facts in FRAMEWORKS.items() if found.format in facts.formats)
         if chosen not in ("auto", own):
             raise Refused(
-                f"framework: {found.path.name} is a model for {FRAMEWORKS[own]['title']}, not "
-                f"for {FRAMEWORKS[chosen]['title']}. Answer auto or {own}."
+                f"framework: {found.path.name} is a model for {FRAMEWORKS[own].title}, not "
+                f"for {FRAMEWORKS[chosen].title}. Answer auto or {own}."
             )
         chosen = own
     elif chosen == "auto":
-        chosen = TASKS[answers["task"]]["framework"]
-    tasks = FRAMEWORKS[chosen]["tasks"]
-    if answers["task"] not in tasks:
-        others = [name for name, facts in FRAMEWORKS.items() if answers["task"] in facts["tasks"]]
+        chosen = TASKS[answers.task].framework
+    if (answers.task, chosen) not in OFFERED:
+        others = [name for task, name in OFFERED if task == answers.task]
         raise Refused(
-            f"framework: {answers['task']} is not offered with {chosen}. This task has "
-            f"{', '.join(others)}; this framework has {', '.join(tasks)}."
+            f"framework: {answers.task} is not offered with {chosen}. This task has "
+            f"{', '.join(others)}; this framework has {', '.join(FRAMEWORKS[chosen].tasks)}."
         )
     return chosen
 
 
-def show_hardware(answers: Answers) -> str:
+def show_hardware(context: Context) -> str:
     """Show the tiers of the chosen platform, with what they cost and what to know."""
     if not _interactive():
         return ""
-    for name, tier in _useful(answers).items():
+    answers = Answers.of(context)
+    for name, tier in host.useful_tiers(answers.platform, answers.framework).items():
         cost = "" if tier["price_usd"] is None else limits.price(tier)
         room = limits.size(tier["ram_bytes"]) if tier["ram_bytes"] else ""
         _tell(f"{name:17} {cost:>13} {room:>7}  {tier['title']}"[:70])
@@ -132,55 +145,61 @@ def show_hardware(answers: Answers) -> str:
     return ""
 
 
-def _useful(answers: Answers) -> dict[str, Any]:
-    """Return the tiers of the chosen platform that the framework has packages for."""
-    classes = FRAMEWORKS[answers["__framework"]]["requirements"]
-    tiers = host.hardware(answers["platform"])
-    return {name: tier for name, tier in tiers.items() if tier["class"] in classes}
-
-
-def check(answers: Answers, question: str) -> str:
+def check(context: Context, question: str) -> str:
     """Refuse an answer right behind its question, before the next one is asked."""
     if _interactive():
-        _refuse(CHECKS[question](answers))
+        _refuse(CHECKS[question](Answers.of(context)))
     return ""
 
 
-def folder(answers: Answers) -> str:
-    """Return the project's name; refuse answers that cannot work, all problems at once.
+def project_folder(context: Context) -> str:
+    """Return the name of the project's folder, once the answers are found to work.
 
-    Called before anything is made, after the questions and at a replay, which asks none.
+    Cookiecutter renders that name before it makes anything: after the questions, and at a
+    replay, which asks none.
     """
-    if "_output_dir" in answers:  # else it is an answer that names this one
-        if answers["__model"]:
-            _refuse(_own_model(Path(answers["__model"])))
-        _refuse(problem for check in CHECKS.values() for problem in check(answers))
-        report = fit.fit(answers)
-        _refuse([] if report.fits else [fit.as_text(report)])
-        made = Path(answers["_output_dir"], answers["project_slug"])
-        # For the hook, which takes back what is new, and nothing that was there before.
-        answers["_is_new"] = not os.path.lexists(made)
-        size = fit.size(answers) * answers["_is_new"] + MARGIN
-        problems = call.unwritable(made, size)
-        _refuse(f"output_dir: {problem} Choose another with -o." for problem in problems)
-    return answers["project_slug"]
+    if "_output_dir" in context:  # else it is an answer that names this one
+        wanted = project(Answers.of(context))
+        folder = Path(context["_output_dir"], context["project_slug"])
+        is_new = not os.path.lexists(folder)
+        refuse_what_cannot_work(wanted, folder, is_new)
+        # For the hook, which removes nothing else if it fails, and keeps what it is asked to.
+        context["_is_new"] = is_new
+        context["_skip_if_file_exists"] = call.arguments().get("skip_if_file_exists", False)
+        if is_new:
+            call.clean_up_after_failure(folder)
+    return context["project_slug"]
+
+
+def refuse_what_cannot_work(wanted: Project, folder: Path, is_new: bool) -> None:
+    """Refuse answers that cannot work, all problems at once."""
+    answers = wanted.answers
+    if answers.model_path:
+        _refuse(_own_model(answers.model_path))
+    _refuse(problem for check in CHECKS.values() for problem in check(answers))
+    _refuse([] if wanted.report.fits else [sizing.as_text(wanted.report)])
+    written, size, count = manifest.written(wanted), MARGIN, 0
+    if is_new:
+        size, count = size + sizing.checkout(wanted), len(written)
+    problems = [*call.linked(folder, written), *call.unwritable(folder, size, count)]
+    _refuse(f"output_dir: {problem} Choose another with -o." for problem in problems)
 
 
 def _task(answers: Answers) -> Iterator[str]:
-    if not answers["__model"]:
+    if not answers.model_path:
         return
-    found, chosen = inspect(Path(answers["__model"])), TASKS[answers["task"]]
-    what, kinds = takes(found)
-    if kinds and chosen["input"] not in kinds:
-        fitting = [name for name, task in TASKS.items() if task["input"] in kinds]
+    found, task = inspect(answers.model_path), TASKS[answers.task]
+    kinds = takes(found)
+    if kinds and task.input.name not in kinds:
+        fitting = [name for name, other in TASKS.items() if other.input.name in kinds]
         yield (
-            f"task: {found.path.name} takes {what}, not {chosen['does'].partition(' in,')[0]}. "
-            f"Answer {' or '.join(fitting)}."
+            f"task: {found.path.name} takes {next(iter(kinds.values()))}, not "
+            f"{task.input.title}. Answer {' or '.join(fitting)}."
         )
 
 
 def _text(answers: Answers, question: str, longest: int) -> Iterator[str]:
-    text = answers[question]
+    text = getattr(answers, question)
     odd = {f"U+{ord(c):04X}" for c in text if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")}
     if odd:
         yield f"{question}: holds {', '.join(sorted(odd))}. Write one line of plain text."
@@ -189,7 +208,7 @@ def _text(answers: Answers, question: str, longest: int) -> Iterator[str]:
 
 
 def _slug(answers: Answers) -> Iterator[str]:
-    name = answers["project_slug"]
+    name = answers.project_slug
     if not quoting.is_slug(name):
         yield (
             f"project_slug: {name[:60]!r} cannot name a folder, a Space and an app. Use 2 to "
@@ -199,27 +218,27 @@ def _slug(answers: Answers) -> Iterator[str]:
 
 
 def _hardware(answers: Answers) -> Iterator[str]:
-    tiers, useful = host.hardware(answers["platform"]), _useful(answers)
-    framework, chosen = FRAMEWORKS[answers["__framework"]], answers["hardware"]
+    tiers, chosen = PLATFORMS[answers.platform]["hardware"], answers.hardware
+    useful = host.useful_tiers(answers.platform, answers.framework)
     if chosen not in tiers:
-        import difflib  # not needed by those who spell well
+        import difflib  # slow to import, and for misspellings alone
 
         near = difflib.get_close_matches(chosen, tiers, 1)
         hint = f"Did you mean {near[0]}? " if near else ""
         yield (
-            f"hardware: {answers['platform']} has no {chosen[:60]!r}. {hint}"
+            f"hardware: {answers.platform} has no {chosen[:60]!r}. {hint}"
             f"Answer one of {', '.join(useful)}."
         )
     elif chosen not in useful:
         yield (
-            f"hardware: {framework['title']} makes no use of the GPU of {chosen}. Answer one "
-            f"of {', '.join(useful)}."
+            f"hardware: {FRAMEWORKS[answers.framework].title} makes no use of the GPU of "
+            f"{chosen}. Answer one of {', '.join(useful)}."
         )
 
 
 def _python(answers: Answers) -> Iterator[str]:
-    version, chosen = answers["python_version"], answers["hardware"]
-    tier = host.hardware(answers["platform"]).get(chosen, {})
+    version, chosen = answers.python_version, answers.hardware
+    tier = PLATFORMS[answers.platform]["hardware"].get(chosen, {})
     runs = tier.get("python", [version])
     if version not in runs:
         yield f"python_version: {chosen} does not run {version}. Answer {' or '.join(runs)}."

@@ -12,7 +12,7 @@ DEVICES = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for 
 
 
 def is_slug(text: str) -> bool:
-    """Tell whether a text can name a folder, a Space, a Heroku app and an image."""
+    """Return whether a text can name a folder, a Space, a Heroku app and an image."""
     return bool(SLUG.fullmatch(text)) and text not in DEVICES
 
 

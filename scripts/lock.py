@@ -45,15 +45,12 @@ from locks import Pins
 
 TARGET = locks.LOCKS
 PACKAGES = ROOT / "src" / "ml_ui" / "sizing" / "packages.json"
-CATALOG = json.loads((ROOT / "catalog.json").read_text("utf-8"))
+COMMON = json.loads((ROOT / "templates" / "common.json").read_text("utf-8"))["requirements"]
 QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
 PYTHONS = QUESTIONS["python_version"]  # sizes are taken on the first that has every wheel
 FRAMEWORKS = {  # their requirements by hardware class
-    **{name: facts["requirements"] for name, facts in CATALOG["frameworks"].items()},
-    **{
-        path.parent.name: json.loads(path.read_text("utf-8"))["requirements"]
-        for path in sorted(ROOT.glob("templates/frameworks/*/framework.json"))
-    },
+    path.parent.name: json.loads(path.read_text("utf-8"))["requirements"]
+    for path in sorted(ROOT.glob("templates/frameworks/*/framework.json"))
 }
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 
@@ -330,7 +327,7 @@ class Locker:
     @cached_property
     def company(self) -> list[str]:
         """What a Space installs together with a set."""
-        requirements = CATALOG["requirements"]
+        requirements = COMMON
         return [line.format(self._version("gradio", requirements)) for line in SPACES]
 
     @cached_property
@@ -370,7 +367,7 @@ class Locker:
                 index, source = f"--extra-index-url {TORCH_INDEX}", self.torch_source
                 pin = f"{self.torch}+cpu"
         wanted = [pin if package == "torch" else package for package in packages]
-        wanted = [*CATALOG["requirements"], *wanted]
+        wanted = [*COMMON, *wanted]
         text = lock(folder, wanted, self.company, locks.parse(beside), self.kept, *source)
         python, rows = choose(wheels_of(folder, text, *source))
         if source:

@@ -2,23 +2,25 @@
 
     python -m scripts.prompts
 
-Cookiecutter wants them as literal JSON; the facts in them have one home, elsewhere.
+Cookiecutter wants them as literal JSON; the facts in them have one home, elsewhere. The order
+of the choices is that of cookiecutter.json, in which a new one comes last.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from local_extensions.catalog import FRAMEWORKS, PLATFORMS, ROOT, TASKS, TEMPLATES
-from local_extensions.host import fit
 from local_extensions.model_files import FORMATS
+from ml_ui.sizing import limits
 
 QUESTIONS = ROOT / "cookiecutter.json"
 
 LICENSES = {
-    "MIT": ("MIT", "others may do anything, and keep the notice"),
-    "Apache-2.0": ("Apache 2.0", "the same, with a grant of patents"),
-    "BSD-3-Clause": ("BSD 3-Clause", "as MIT, and your name is no endorsement"),
-    "none": ("none", "others may do nothing"),
+    "MIT": ("MIT", "any use, if the notice is kept"),
+    "Apache-2.0": ("Apache 2.0", "as MIT, with a patent grant"),
+    "BSD-3-Clause": ("BSD 3-Clause", "as MIT, without using your name to endorse"),
+    "none": ("none", "all rights reserved"),
 }
 
 
@@ -35,18 +37,24 @@ def table(rows: dict[str, tuple[str, ...]]) -> dict[str, str]:
     }
 
 
+def in_order(question: str, names: Iterable[str]) -> list[str]:
+    """Return the choices of a question in their order."""
+    choices = [name for name in read(QUESTIONS)[question] if name in names]
+    return [*choices, *(name for name in names if name not in choices)]
+
+
 def tasks() -> dict[str, str]:
-    return table({name: (task["title"], task["does"]) for name, task in TASKS.items()})
+    return table({name: (TASKS[name].title, TASKS[name].does) for name in in_order("task", TASKS)})
 
 
 def frameworks() -> dict[str, str]:
-    rows = {"auto": ("Recognise it", "or the demo's own", "")}
-    for name, facts in FRAMEWORKS.items():
-        endings = [FORMATS[format].endings[0] or "SavedModel" for format in facts["formats"]]
+    rows = {"auto": ("Automatic", "by the model file", "")}
+    for name in in_order("framework", [name for name in FRAMEWORKS if FRAMEWORKS[name].tasks]):
+        endings = [FORMATS[key].endings[0] or "SavedModel" for key in FRAMEWORKS[name].formats]
         sizes = read(TEMPLATES / "requirements" / f"{name}-cpu.json")["packages"]
         wheels = sum(package["wheel"] for package in sizes.values())
         does = " ".join(dict.fromkeys(endings)) or "no weights"
-        rows[name] = (facts["title"], does, f"{wheels / 1e6:.0f} MB to download")
+        rows[name] = (FRAMEWORKS[name].title, does, f"{wheels / 1e6:.0f} MB to download")
     return table(rows)
 
 
@@ -58,9 +66,9 @@ def platforms() -> dict[str, str]:
             continue
         slug, tier = next(iter(platform["hardware"].items()))
         memory = tier["ram_bytes"]
-        cost = fit("limits").price(tier) + (f" ({slug})" if tier["price_usd"] is not None else "")
-        limits = [limit for limit in platform["limits"] if limit["kind"] == "refuse"]
-        limit = f"{limits[0]['name']} {limits[0]['written']}" if limits[0]["bytes"] else "no limit"
+        cost = limits.price(tier) + (f" ({slug})" if tier["price_usd"] is not None else "")
+        first = next(limit for limit in platform["limits"] if limit["kind"] == "refuse")
+        limit = f"{first['name']} {first['written']}" if first["bytes"] else "no limit"
         rows[name] = (
             platform["title"],
             cost,
@@ -85,13 +93,13 @@ def prompts() -> dict:
         "task": {"__prompt__": "What does it do?", **tasks()},
         "framework": {"__prompt__": "What runs it?", **frameworks()},
         "project_name": "What is the app called?",
-        "project_slug": "Its name for folders and addresses",
+        "project_slug": "Name of its folder and in its address",
         "description": "What does it do, in one sentence?",
         "platform": {"__prompt__": "Where will it live?", **platforms()},
         "hardware": "On which hardware?",
         "python_version": {"__prompt__": "Which Python?", **pythons()},
         "license": {"__prompt__": "Which licence?", **table(LICENSES)},
-        "ci": "Add GitHub workflows: tests, and deployment if offered?",
+        "ci": "Add GitHub workflows for tests and deployment?",
     }
 
 

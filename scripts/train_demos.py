@@ -286,6 +286,7 @@ def image_classification(folder):
             framework: accuracy(model(arrange[framework](x_test)), y_test)
             for framework, model in models.items()
         },
+        answers=[path.stem for path in sorted((folder / "examples").iterdir())],
     )
 
 
@@ -494,6 +495,7 @@ def tabular(folder):
             for name, median in zip(data.feature_names, np.median(x, axis=0))
         },
         rows=[[round(float(value), 1) for value in row] for row in examples],
+        answers=list(data.target_names),
     )
 
 
@@ -611,6 +613,7 @@ def text_classification(folder):
         "accuracy {:.2f}.",
         results=measure(x_test, y_test),
         rows=[[text] for text in EXAMPLES],
+        answers=[list(LANGUAGES)[n] for n in examples],
     )
 
 

@@ -9,17 +9,14 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from cookiecutter.cli import main
 from cookiecutter.main import cookiecutter
-from playwright.sync_api import sync_playwright
 from running import photograph
 
 ROOT = Path(__file__).parent.parent
 QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
-CATALOG = json.loads((ROOT / "catalog.json").read_text("utf-8"))
 PUBLIC = {name for name in QUESTIONS if not name.startswith("_")}
-
-# The tasks of every framework, in the order of the catalogue.
-OFFERED = [(task, name) for name, facts in CATALOG["frameworks"].items() for task in facts["tasks"]]
 
 
 def pytest_sessionfinish(session):
@@ -62,16 +59,37 @@ def bake(tmp_path_factory):
     return generate
 
 
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """Stand in an empty folder with nothing beside it."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def ask(here):
+    """Return a function that runs the command line in this process; typed answers, or none."""
+
+    def run(*arguments: str, typed: str | None = None):
+        mode = [] if typed else ["--no-input"]
+        return CliRunner().invoke(main, [*mode, str(ROOT), *arguments], input=typed)
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def browser():
     """Return a browser without a window, which asks nothing of the outside."""
+    sync_api = pytest.importorskip("playwright.sync_api")
     command = shutil.which("chromium") or shutil.which("google-chrome")
     if not command:
         pytest.skip("needs a browser: apt-get install chromium")
     quiet = "no-sandbox disable-gpu disable-quic no-first-run disable-sync"
     quiet += " disable-background-networking disable-component-update"
     options = [f"--{option}" for option in quiet.split()]
-    with sync_playwright() as playwright:
+    with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=command, args=options)
         yield browser
         browser.close()

@@ -13,7 +13,7 @@ from running import check_grey, free_port
 pytestmark = pytest.mark.slow
 
 IMAGE = "ml-ui-template-test"
-KEPT_OUT = {".git", ".github", ".venv", "tests", "tools"}
+KEPT_OUT = {".git", ".github", ".ml-ui.json", ".venv", "tests"}
 # Whether each module of a package has its bytecode beside it.
 UNCOMPILED = """
 import gradio, importlib.util, pathlib

@@ -12,12 +12,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from asking import IRIS, copy_template, run, tree
 from conftest import ROOT
 from cookiecutter.generate import generate_context
 from cookiecutter.prompt import prompt_for_config
 from cookiecutter.utils import create_env_with_context
 from test_model_files import saved_model
-from test_questions import IRIS, copy_template, run, tree
 
 from local_extensions import questions
 
@@ -64,14 +64,14 @@ def write(folder: Path, **files: str | bytes) -> None:
 # Its parts --------------------------------------------------------------------------------
 
 
-def test_optional_files_are_unpacked(hook, tmp_path, monkeypatch):
+def test_chosen_files_are_unpacked(hook, tmp_path, monkeypatch):
     """What rendered to nothing is not there."""
     files = {"Procfile": "web: python app.py\n", ".github/workflows/deploy.yml": "name: 模型\r\n"}
     bundle = json.dumps(files | {".gitattributes": "\n"})
-    write(tmp_path, **{"_optional.json": bundle, "Procfile": "old", "app.py": "kept"})
+    write(tmp_path, **{"_chosen_files.json": bundle, "Procfile": "old", "app.py": "kept"})
     module = hook()
     monkeypatch.chdir(tmp_path)
-    module.unpack("_optional.json")
+    module.unpack("_chosen_files.json")
     laid = {name: text.encode() for name, text in files.items()}
     assert tree(tmp_path) == laid | {"app.py": b"kept", ".github": None, ".github/workflows": None}
 
@@ -107,7 +107,7 @@ def test_model_comes_in_as_plain_files(hook, tmp_path, monkeypatch):
 
 
 def test_what_comes_along(hook):
-    common = {"requirements.txt", "tools/fit/sizes.json", "requirements-dev.txt"}
+    common = {"ml_ui", "requirements-dev.txt"}
     copies = hook(task="image-to-image", framework="python").COPIES
     assert {*copies.values()} == common | {"examples"}
     copies = hook(task="tabular").COPIES
@@ -154,7 +154,7 @@ def signalled(folder: Path, number: signal.Signals, readme: Path, *, is_new=True
     context["cookiecutter"]["_is_new"] = is_new
     write(folder, **{"hook.py": rendered(context), "made/notes.txt": "mine"})
     shutil.copy(readme, folder / "made")
-    os.mkfifo(bundle := folder / "made" / "_optional.json")
+    os.mkfifo(bundle := folder / "made" / "_chosen_files.json")
     action = "ignore" if ignored else "default"
     command = ["env", f"--{action}-signal={number.name[3:]}", sys.executable, folder / "hook.py"]
     process = subprocess.Popen(command, cwd=folder / "made", stdout=subprocess.DEVNULL)
@@ -194,7 +194,7 @@ def test_whether_the_folder_is_new(tmp_path, there):
     answers = asked(project_slug="made")["cookiecutter"] | {"_output_dir": str(tmp_path)}
     if there:
         (tmp_path / "made").mkdir()
-    assert questions.folder(answers) == "made"
+    assert questions.project_folder(answers) == "made"
     assert answers["_is_new"] != there
 
 
@@ -254,7 +254,7 @@ def test_needs_no_network(place):
 def strict(tmp_path_factory):
     """A copy of the template whose Spaces hold nothing."""
     template = copy_template(tmp_path_factory.mktemp("strict"))
-    platforms = template / "{{cookiecutter.project_slug}}" / "tools" / "fit" / "platforms.json"
+    platforms = template / "src" / "ml_ui" / "sizing" / "platforms.json"
     facts = json.loads(platforms.read_text("utf-8"))
     (limit,) = (x for x in facts["platforms"]["huggingface"]["limits"] if x["name"] == "repository")
     limit["bytes"], limit["written"] = 1000, "1 kB"
@@ -278,7 +278,7 @@ def test_refusal_leaves_what_was_there(place, strict):
     assert done.returncode == 1, done.stdout
     after = tree(place / "here")
     assert {name: after.get(name) for name in mine} == mine
-    assert "made/_optional.json" not in after
+    assert "made/_chosen_files.json" not in after
 
 
 def test_files_of_a_model_may_be_empty_or_tiny(tmp_path):

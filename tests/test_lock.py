@@ -19,8 +19,8 @@ FOLDER = ROOT / "templates" / "requirements"
 PACKAGES = json.loads((ROOT / "src" / "ml_ui" / "sizing" / "packages.json").read_text())
 PYTHONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))["python_version"]
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
-CATALOG = json.loads((ROOT / "catalog.json").read_text())
-FRAMEWORKS = {name: facts["requirements"] for name, facts in CATALOG["frameworks"].items()} | {
+COMMON = json.loads((ROOT / "templates" / "common.json").read_text())["requirements"]
+FRAMEWORKS = {
     path.parent.name: json.loads(path.read_text())["requirements"]
     for path in ROOT.glob("templates/frameworks/*/framework.json")
 }
@@ -183,7 +183,7 @@ def test_every_version_is_pinned(name):
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
 def test_holds_what_is_required(name, python):
     env, versions = environment(python), installed(name, python)
-    for required in map(Requirement, [*CATALOG["requirements"], *SETS[name]]):
+    for required in map(Requirement, [*COMMON, *SETS[name]]):
         if required.marker is None or required.marker.evaluate(env):
             assert required.specifier.contains(versions[required.name])
 
@@ -207,7 +207,7 @@ def test_sizes(name):
 def test_bounds_are_those_of_the_package():
     """A project lists what ml_ui needs besides what comes with Gradio."""
     package = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert set(CATALOG["requirements"]) <= set(package["dependencies"])
+    assert set(COMMON) <= set(package["dependencies"])
 
 
 def test_one_version_of_gradio_and_of_torch():
@@ -286,7 +286,12 @@ def test_no_host_but_the_index_of_pytorch(path):
 
 def lock(folder, name):
     """Lock the sets of one name in a copy of the repository."""
-    names = ("catalog.json", "cookiecutter.json", "local_extensions/locks.py", "scripts/lock.py")
+    names = (
+        "templates/common.json",
+        "cookiecutter.json",
+        "local_extensions/locks.py",
+        "scripts/lock.py",
+    )
     for path in (*map(ROOT.joinpath, names), *ROOT.glob("templates/frameworks/*/framework.json")):
         copy = folder / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -21,10 +21,10 @@ from pathlib import Path
 import pytest
 
 from local_extensions import model_files
+from local_extensions.catalog import FRAMEWORKS
 from local_extensions.model_files import FORMATS, Unusable, inspect
 
 ROOT = Path(__file__).resolve().parent.parent
-CATALOG = json.loads((ROOT / "catalog.json").read_text("utf-8"))
 DEMOS = sorted(file for file in (ROOT / "demos").rglob("*") if file.suffix in model_files.ENDINGS)
 
 # Protobuf: a field is a number and a value; a message is fields one after another. -------
@@ -547,8 +547,8 @@ REFUSED = {
         "Git LFS pointer, not the model of 97 MB that it stands for: run `git lfs pull`",
     ),
     "web page": ("model.onnx", b"\n<!DOCTYPE html><html>", "is a web page"),
-    "noise": ("model.onnx", b"\xff" * 99, "is no ONNX model"),
-    "other protobuf": ("model.onnx", field(1, 1) + field(2, "x"), "is no ONNX model"),
+    "noise": ("model.onnx", b"\xff" * 99, "is not a valid ONNX model"),
+    "other protobuf": ("model.onnx", field(1, 1) + field(2, "x"), "is not a valid ONNX model"),
     "noise with two meanings": (
         "model.pt",
         b"\xff" * 99,
@@ -724,7 +724,7 @@ def test_no_code_of_a_file_runs(protocol, tmp_path):
 
 
 def test_formats_are_those_of_the_catalog():
-    offered = [kind for data in CATALOG["frameworks"].values() for kind in data["formats"]]
+    offered = [kind for framework in FRAMEWORKS.values() for kind in framework.formats]
     assert sorted(offered) == sorted(FORMATS)
 
 

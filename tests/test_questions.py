@@ -4,104 +4,32 @@ import ast
 import itertools
 import json
 import os
-import pty
 import shutil
 import struct
-import subprocess
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 
-import click
 import onnx
 import pytest
 import yaml
-from click.testing import CliRunner
-from conftest import CATALOG, QUESTIONS, ROOT
-from cookiecutter.cli import main
+from asking import (
+    ASKED,
+    IRIS,
+    assert_refused,
+    at_terminal,
+    lines,
+    project,
+    record,
+    run,
+    texts,
+    tree,
+)
+from conftest import QUESTIONS, ROOT
 from cookiecutter.main import cookiecutter
 from test_quoting import LINES, LONG, ODD
 
-from local_extensions import questions
+from local_extensions.catalog import FRAMEWORKS, TASKS
 
-ASKED = [question for question in QUESTIONS if not question.startswith("_")]
-IRIS = ROOT / "demos" / "tabular" / "iris.skops"
 DIGITS = ROOT / "demos" / "image-classification" / "digits.onnx"
-
-
-def tree(folder: Path) -> dict[str, bytes | None]:
-    """Return what a folder holds: the bytes of each file, None for a folder."""
-    paths = folder.rglob("*")
-    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in paths}
-
-
-def copy_template(folder: Path) -> Path:
-    """Copy the template as its repository has it."""
-    unwanted = (".git", "build", ".venv", ".*_cache", "__pycache__")
-    return shutil.copytree(
-        ROOT, folder / "ml-ui-template", ignore=shutil.ignore_patterns(*unwanted)
-    )
-
-
-def lines(**answers) -> str:
-    """Return what somebody types who gives these answers and takes the default for others."""
-    typed = []
-    for question in ASKED:
-        answer = answers.pop(question, "")
-        if isinstance(QUESTIONS[question], list) and answer:
-            answer = QUESTIONS[question].index(answer) + 1
-        typed.append(f"{answer}\n")
-    assert not answers, f"no such questions: {answers}"
-    return "".join(typed)
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """Stand in an empty folder with nothing beside it."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
-@pytest.fixture
-def ask(here):
-    """Return a function that runs the command line in this process; typed answers, or none."""
-
-    def run(*arguments: str, typed: str | None = None):
-        mode = [] if typed else ["--no-input"]
-        return CliRunner().invoke(main, [*mode, str(ROOT), *arguments], input=typed)
-
-    return run
-
-
-def run(*arguments, **options) -> subprocess.CompletedProcess:
-    """Run the command line in a process of its own."""
-    command = [sys.executable, "-m", "cookiecutter", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
-
-
-def project(folder: Path) -> Path:
-    """Return the one project in a folder."""
-    (made,) = folder.iterdir()
-    return made
-
-
-def assert_refused(output: str, status: int, *fragments: str) -> None:
-    assert status == 1, output
-    assert "Traceback" not in output
-    assert sum(max(1, -(-len(line) // 80)) for line in output.splitlines()) <= 24, output
-    for fragment in fragments:
-        assert fragment in output
-
-
-def texts(folder: Path) -> tuple[str, str]:
-    """Return the title and the description that app.py gives its page."""
-    for node in ast.walk(ast.parse((folder / "app.py").read_text("utf-8"))):
-        given = {k.arg: k.value for k in getattr(node, "keywords", [])}
-        if {"title", "description"} <= given.keys():
-            return ast.literal_eval(given["title"]), ast.literal_eval(given["description"])
-    raise AssertionError("no page in app.py")
 
 
 # Hostile answers --------------------------------------------------------------------------
@@ -109,15 +37,17 @@ def texts(folder: Path) -> tuple[str, str]:
 
 @pytest.mark.parametrize("text", LINES)
 def test_text_reads_back_everywhere(ask, here, text):
-    result = ask(typed=lines(project_name=text, description=text))
+    # The hook would unpack a file that is read here as it comes.
+    result = ask("--accept-hooks", "no", typed=lines(project_name=text, description=text))
     assert result.exit_code == 0, result.output
     made = project(here)
-    assert texts(made) == (text, text)
+    files = json.loads((made / "_chosen_files.json").read_text("utf-8"))
+    assert texts(files["app.py"]) == (text, text)
     readme = (made / "README.md").read_text("utf-8")
     assert f"# {text}\n\n{text}\n" in readme
     front = yaml.safe_load(readme.split("---\n")[1])
     assert (front["title"], front["short_description"]) == (made.name, text)
-    recorded = json.loads((made / "tools" / "fit" / "project.json").read_text("utf-8"))
+    recorded = json.loads(files[".ml-ui.json"])["answers"]
     assert (recorded["project_name"], recorded["description"]) == (text, text)
 
 
@@ -157,7 +87,7 @@ def test_odd_text_is_refused(ask, here, question, text):
 def test_long_description(ask, here, text):
     assert ask(f"description={text}").exit_code == 0
     made = project(here)
-    assert texts(made)[1] == text
+    assert texts((made / "app.py").read_text("utf-8"))[1] == text
     front = yaml.safe_load((made / "README.md").read_text("utf-8").split("---\n")[1])
     assert front["short_description"] == text[:57] + "..."
 
@@ -215,18 +145,16 @@ def test_any_name_of_a_model(here, tmp_path, name):
     (tmp_path / f"{name}.skops").symlink_to(IRIS)
     path = f"../{name}.skops"
     literal = json.dumps(path, ensure_ascii=False)  # for Jinja, which renders the arguments
-    answers = ["task=tabular", "model_path={{ " + literal + " }}", "platform=heroku"]
-    result = CliRunner().invoke(main, ["--no-input", str(ROOT), *answers])
-    assert result.exit_code == 0, (result.output, result.exception)
+    answers = {"task": "tabular", "model_path": "{{ " + literal + " }}", "platform": "heroku"}
+    cookiecutter(str(ROOT), no_input=True, extra_context=answers)
     made = project(here)
     (weights,) = made.glob("model/*.skops")
     assert weights.read_bytes() == IRIS.read_bytes() and not weights.is_symlink()
     for file in made.rglob("*.py"):
         ast.parse(file.read_text("utf-8"))
     assert f'"{weights.name}"' in (made / "model.py").read_text("utf-8")
-    recorded = json.loads((made / "tools" / "fit" / "project.json").read_text("utf-8"))
-    assert recorded["model_path"] == Path(path).name, "the owner's folders are not told"
-    assert texts(made)[0].isprintable()
+    assert record(made)["answers"]["model_path"] == Path(path).name, "folders are private"
+    assert texts((made / "app.py").read_text("utf-8"))[0].isprintable()
 
 
 def test_nothing_runs_and_nothing_is_left_outside(here, tmp_path):
@@ -240,7 +168,10 @@ def test_nothing_runs_and_nothing_is_left_outside(here, tmp_path):
         f"description=$(touch canary) `touch canary` {code}", "project_slug=safe", cwd=here,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert texts(here / "safe") == (code, f"$(touch canary) `touch canary` {code}")
+    assert texts((here / "safe" / "app.py").read_text("utf-8")) == (
+        code,
+        f"$(touch canary) `touch canary` {code}",
+    )
     shutil.rmtree(here / "safe")
     assert tree(tmp_path) == before
 
@@ -289,7 +220,7 @@ LABELS = {
 BIG = ["model_path=big.safetensors", "task=tabular"]
 REFUSED = {
     "combination": (["task=tabular", "framework=python"], ["tabular is not offered with python"]),
-    "no demo": (["task=text-classification", "framework=pytorch"], ["has onnx, scikit-learn, keras"]),
+    "no demo": (["task=text-classification", "framework=pytorch"], ["has keras, onnx, scikit-learn"]),
     "other framework": (
         ["model_path=digits.onnx", "framework=keras"],
         ["digits.onnx is a model for ONNX Runtime, not for Keras", "Answer auto or onnx"],
@@ -317,7 +248,7 @@ REFUSED = {
     "missing": (["model_path=digit.onnx"], ["does not exist. Did you mean digits.onnx?"]),
     "folder": (["model_path=folder"], ["is a folder without saved_model.pb"]),
     "empty": (["model_path=empty.onnx"], ["empty.onnx is empty"]),
-    "text": (["model_path=text.onnx"], ["text.onnx is no ONNX model"]),
+    "text": (["model_path=text.onnx"], ["text.onnx is not a valid ONNX model"]),
     "pointer": (["model_path=pointer.onnx"], ["is a Git LFS pointer", "123 MB", "git lfs pull"]),
     "ending": (["model_path=digits.pt"], ["rename it to digits.onnx"]),
     "tier": (["hardware=t4-smal"], ["Did you mean t4-small?", "a100-large"]),
@@ -378,115 +309,6 @@ def test_labels_of_a_windows_editor(ask, models):
     assert ask("model_path=fine/iris.skops", "task=tabular", "project_slug=made").exit_code == 0
 
 
-# Ways to call -----------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory):
-    """A folder with the template in every form, and a model."""
-    folder = tmp_path_factory.mktemp("shelf")
-    template = copy_template(folder)
-    (folder / "link").symlink_to(template)
-    shutil.make_archive(folder / "template", "zip", folder, "ml-ui-template")
-    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com", "-C", template]
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "First version"]):
-        subprocess.run([*git, *command], check=True)
-    (folder / "models").mkdir()
-    shutil.copy(IRIS, folder / "models" / "flowers.skops")
-    return folder
-
-
-WAYS = {
-    "relative": [".", "ml-ui-template"],
-    "relative slash": [".", "./ml-ui-template/"],
-    "dot": ["ml-ui-template", "."],
-    "up": ["models", "../ml-ui-template"],
-    "symlink": [".", "link"],
-    "zip": [".", "template.zip"],
-    "directory": ["models", "..", "--directory", "ml-ui-template"],
-    "git": [".", "git+file://{shelf}/ml-ui-template"],
-}
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_way_to_call(shelf, tmp_path, way):
-    stands, *template = WAYS[way]
-    cwd, template = shelf / stands, [part.format(shelf=shelf) for part in template]
-    model = os.path.relpath(shelf / "models" / "flowers.skops", cwd)
-    before = set(tree(shelf))
-    done = run(
-        "--no-input", "-o", tmp_path, *template, f"model_path={model}", "task=tabular", cwd=cwd
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "flowers" / "model" / "flowers.skops").read_bytes() == IRIS.read_bytes()
-    assert {path for path in set(tree(shelf)) - before if "__pycache__" not in path} == set()
-
-
-def test_home(here):
-    home = Path.home()
-    shutil.copy(IRIS, home / "my model.skops")
-    done = run("--no-input", ROOT, "model_path=~/my model.skops", "task=tabular", cwd=here)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (here / "my-model" / "model" / "my-model.skops").is_file()
-
-
-def test_replay(shelf, tmp_path):
-    """The recorded answers give the same project, from wherever."""
-    answers = ["model_path=models/flowers.skops", "task=tabular", 'description=Say "hi" to 模型']
-    first = run("--no-input", "-o", tmp_path / "a", "ml-ui-template", *answers, cwd=shelf)
-    again = run("--replay", "-o", tmp_path / "b", shelf / "ml-ui-template", cwd=tmp_path)
-    assert (first.returncode, again.returncode) == (0, 0), again.stdout + again.stderr
-    one, other = tree(tmp_path / "a"), tree(tmp_path / "b")
-    record = "flowers/tools/fit/project.json"  # it names the template as it was called
-    assert one.pop(record) and other.pop(record)
-    assert one == other
-
-
-def test_replay_of_a_model_that_is_gone(shelf, tmp_path):
-    model = tmp_path / "gone.skops"
-    shutil.copy(IRIS, model)
-    answers = ["task=tabular", f"model_path={model}", "platform=local"]
-    assert run("--no-input", "-o", tmp_path, shelf / "ml-ui-template", *answers).returncode == 0
-    shutil.rmtree(tmp_path / "gone")
-    model.unlink()
-    done = run("--replay", "-o", tmp_path, shelf / "ml-ui-template")
-    assert_refused(done.stdout + done.stderr, done.returncode, "gone.skops does not exist")
-    assert not list(tmp_path.iterdir())
-
-
-def test_typed_answers(here):
-    """Typed answers stay as they are; cookiecutter renders those of the command line."""
-    typed = lines(project_name="{{ 7*7 }}", project_slug="typed", task="tabular", ci="n")
-    done = run(ROOT, input=typed, cwd=here)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert texts(here / "typed")[0] == "{{ 7*7 }}"
-    assert not (here / "typed" / ".github").exists()
-    assert run("--no-input", ROOT, "project_name={{ 7*7 }}", cwd=here).returncode == 0
-    assert texts(here / "app")[0] == "49"
-
-
-def test_answer_that_names_the_slug(here):
-    """It is not the name of the folder, whose rendering checks all answers."""
-    answers = ["project_slug=made", "description={{cookiecutter.project_slug}}"]
-    done = run("--no-input", ROOT, *answers, cwd=here)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert texts(here / "made")[1] == "made"
-
-
-def at_terminal(here: Path, typed: str, *arguments: str) -> subprocess.CompletedProcess:
-    """Run the command line for somebody who types."""
-    mine, its = pty.openpty()
-    os.write(mine, typed.encode())
-    command = [sys.executable, "-m", "cookiecutter", ROOT, *arguments]
-    try:
-        return subprocess.run(
-            command, stdin=its, cwd=here, capture_output=True, text=True, check=False, timeout=60
-        )
-    finally:
-        os.close(mine)
-        os.close(its)
-
-
 @pytest.mark.parametrize(
     ("question", "answers"),
     [
@@ -505,137 +327,20 @@ def test_refusal_right_behind_the_question(models, question, answers):
     assert done.returncode == 1 and f"{question}: " in last, done.stdout + done.stderr
 
 
-def test_answer_to_no_question_is_refused_before_the_first(here):
-    done = at_terminal(here, lines(), "titel=x")
-    assert_refused(done.stdout + done.stderr, done.returncode, "'titel': there is no such question")
-    assert "[1/" not in done.stdout
-
-
-def test_arguments_of_another_program(here, monkeypatch):
-    """They are not cookiecutter's, even if they look like that."""
-    monkeypatch.setattr(sys, "argv", ["cookiecutter", "--no-input", str(ROOT), "titel=x"])
-
-    @click.command()
-    @click.argument("extra_context", nargs=-1)
-    def program(extra_context):
-        answers = {"titel": "x", "project_slug": "made"}
-        cookiecutter(str(ROOT), no_input=True, extra_context=answers)
-
-    result = CliRunner().invoke(program, ["titel=x"])
-    assert result.exit_code == 0, (result.output, result.exception)
-    assert (here / "made" / "app.py").is_file()
-
-
-def test_terminal(here):
-    """Somebody at a terminal is told what the model is and what the hardware costs."""
-    shutil.copy(IRIS, here / "iris.skops")
-    typed = lines(model_path="iris.skops", task="tabular", platform="heroku")
-    shown = at_terminal(here, typed)
-    assert "skops model" in shown.stdout and "4 columns" in shown.stdout
-    assert "standard-1x" in shown.stdout and "$5/month" in shown.stdout
-    assert (here / "iris" / "Procfile").is_file()
-
-
-@pytest.mark.parametrize("answers", [1, 3, 6])
-def test_end_of_input_leaves_nothing(ask, here, answers):
-    result = ask(typed="".join(lines().splitlines(keepends=True)[:answers]))
-    assert result.exit_code == 1
-    assert "Aborted" in result.output
-    assert not list(here.iterdir())
-
-
-# Where it cannot write --------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("told", ["replay_dir", "output_dir"])
-def test_folder_that_cannot_be_written(ask, here, monkeypatch, told):
-    closed = Path.home() if told == "replay_dir" else here
-    monkeypatch.setattr(os, "access", lambda path, mode: closed not in (path, *path.parents))
-    result = ask("-o", "new/folder")
-    assert_refused(result.output, result.exit_code, f"{told}: {closed}", "be written to")
-    assert len(result.output.splitlines()) == 1
-    assert not list(here.iterdir())
-
-
-def test_output_dir_that_is_a_file(ask, here):
-    (here / "file").touch()
-    result = ask("-o", "file/folder")
-    assert_refused(result.output, result.exit_code, f"output_dir: {here / 'file'} is no folder")
-
-
-@pytest.mark.parametrize(
-    ("free", "total", "told"),
-    [
-        (50_000, 2**40, "replay_dir: "),
-        (questions.MARGIN, 2**40, "output_dir: "),
-        (0, 0, ""),  # as of a file system that does not tell
-    ],
-)
-def test_disk_that_is_full(ask, here, monkeypatch, free, total, told):
-    disk = SimpleNamespace(free=free, total=total)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
-    result = ask()
-    if told:
-        assert_refused(result.output, result.exit_code, told, " free, and ", " are needed.")
-        assert len(result.output.splitlines()) == 1
-    assert bool(list(here.iterdir())) == (not told)
-
-
-# What is there already --------------------------------------------------------------------
-
-
-@pytest.fixture
-def edited(ask, here):
-    """A project that its owner has worked on."""
-    assert ask("project_slug=mine", "platform=docker").exit_code == 0
-    made = here / "mine"
-    (made / "app.py").write_text("mine")
-    (made / "notes.txt").write_text("mine")
-    (made / "package").mkdir()
-    (made / "package" / "__init__.py").touch()
-    (made / "package" / "byte.bin").write_bytes(b"\xff")
-    (made / "data").mkdir()
-    subprocess.run(["git", "init", "-q", made], check=True)
-    return made
-
-
-def test_existing_project_is_left_alone(ask, here, edited):
-    before = tree(edited)
-    result = ask("project_slug=mine", "platform=docker")
-    assert_refused(result.output, result.exit_code, "already exists")
-    assert tree(edited) == before
-
-
-@pytest.mark.parametrize(("options", "kept"), [(["-f"], False), (["-f", "-s"], True)])
-def test_overwriting_keeps_what_is_not_the_templates(ask, edited, options, kept):
-    before = tree(edited)
-    result = ask("project_slug=mine", "platform=docker", *options)
-    assert result.exit_code == 0, (result.output, result.exception)
-    after = tree(edited)
-    assert (after.pop("app.py") == before.pop("app.py")) == kept
-    assert after == before
-
-
-def test_overwriting_needs_no_second_room(ask, edited, monkeypatch):
-    disk = SimpleNamespace(free=questions.MARGIN, total=2**40)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
-    assert ask("project_slug=mine", "platform=docker", "-f").exit_code == 0
-
-
 # The lists of choices ---------------------------------------------------------------------
 
 
 def test_choices_are_those_of_the_data():
-    fit = ROOT / "{{cookiecutter.project_slug}}" / "tools" / "fit"
-    known = json.loads((fit / "platforms.json").read_text("utf-8"))["platforms"]
+    facts = ROOT / "src" / "ml_ui" / "sizing" / "platforms.json"
+    known = json.loads(facts.read_text("utf-8"))["platforms"]
     offered = {path.name for path in (ROOT / "templates" / "platforms").iterdir()}
     platforms = {name: facts for name, facts in known.items() if name in offered}
-    assert QUESTIONS["task"] == list(CATALOG["tasks"])
-    assert QUESTIONS["framework"] == ["auto", *CATALOG["frameworks"]]
+    assert sorted(QUESTIONS["task"]) == sorted(TASKS)
+    used = [framework for framework in FRAMEWORKS.values() if framework.tasks]
+    assert sorted(QUESTIONS["framework"]) == sorted(["auto", *(each.name for each in used)])
     assert QUESTIONS["platform"] == list(platforms)
-    for facts in CATALOG["frameworks"].values():
-        assert set(facts["tasks"]) <= set(CATALOG["tasks"])
-        classes = set(facts["requirements"])
+    for framework in used:
+        classes = set(framework.requirements)
         for platform in platforms.values():
             default = next(iter(platform["hardware"].values()))
             assert default["class"] in classes, "the default hardware suits every framework"

@@ -11,40 +11,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import CATALOG, OFFERED, QUESTIONS, ROOT, ruff
+from conftest import QUESTIONS, ROOT, ruff
 
-from local_extensions import host
+from local_extensions.catalog import FRAMEWORKS, OFFERED, TASKS
 from local_extensions.model_files import FORMATS
+from ml_ui.sizing import limits
+from ml_ui.sizing.footprint import QUANTITIES
+from ml_ui.sizing.project import weigh
 from scripts import prompts
-
-COMMON = {
-    ".gitignore", "LICENSE", "README.md", "app.py", "model.py",
-    "requirements.in", "requirements.txt", "requirements-dev.txt",
-    ".github/workflows/test.yml",
-    "server/__init__.py", "server/connections.py", "server/doors.py",
-    "server/environment.py", "server/files.py",
-    "server/health.py", "server/login.py", "server/logs.py", "server/metrics.py",
-    "server/predictions.py", "server/rates.py", "server/sessions.py", "server/settings.py",
-    "server/shutdown.py",
-    "tests/conftest.py", "tests/test_model.py", "tests/test_server.py",
-    "tools/bench.py", "tools/client.py", "tools/preflight.py",
-    "tools/fit/__init__.py", "tools/fit/footprint.py", "tools/fit/limits.py",
-    "tools/fit/measure.py", "tools/fit/project.py", "tools/fit/report.py",
-    "tools/fit/requirements.py", "tools/fit/ways_out.py", "tools/fit/packages.json",
-    "tools/fit/platforms.json", "tools/fit/project.json", "tools/fit/runtimes.json",
-    "tools/fit/sizes.json",
-}  # fmt: skip
-PLATFORM = {
-    "local": set(),
-    "huggingface": {".gitattributes", ".github/workflows/deploy.yml"},
-    "heroku": {
-        ".python-version", ".slugignore", "Procfile", "app.json", "setup.sh",
-        ".github/workflows/deploy.yml",
-    },
-    "docker": {".dockerignore", "Dockerfile", "compose.yaml"},
-}  # fmt: skip
-PICTURES = {"image-classification", "image-to-image"}
-CLASSES = {"image-classification", "tabular", "text-classification"}
 
 # What interacts is a product; what does not takes turns.
 LICENSES = itertools.cycle(QUESTIONS["license"])
@@ -62,58 +36,107 @@ COMBINATIONS = [
     }
     for (task, framework), platform in itertools.product(OFFERED, QUESTIONS["platform"])
 ]
+# One for each pair, on each platform in turn: for what a platform changes little.
+PAIRS = [
+    answers
+    for n, answers in enumerate(COMBINATIONS)
+    if n % len(QUESTIONS["platform"])
+    == n // len(QUESTIONS["platform"]) % len(QUESTIONS["platform"])
+]
 
 
 def name(answers: dict) -> str:
     return "-".join((answers["task"], answers["framework"], answers["platform"]))
 
 
-def expected(answers: dict) -> set[str]:
-    files = COMMON | PLATFORM[answers["platform"]]
-    if answers["framework"] != "python":
-        demo = CATALOG["tasks"][answers["task"]]["demo"]
-        formats = CATALOG["frameworks"][answers["framework"]]["formats"]
-        files |= {"runtime.py", f"model/{demo}{FORMATS[next(iter(formats))].endings[0]}"}
-        if answers["task"] in CLASSES:
-            files |= {"model/labels.txt"}
-    if answers["task"] in PICTURES:
-        files |= {"pictures.py"}
-    if answers["license"] == "none":
-        files -= {"LICENSE"}
-    if not answers["ci"]:
-        files = {path for path in files if not path.startswith(".github")}
-    return files
-
-
-@pytest.fixture(params=COMBINATIONS, ids=name)
-def answers(request):
-    return request.param
-
-
 def files(project: Path) -> set[str]:
-    return {str(path.relative_to(project)) for path in project.rglob("*") if path.is_file()}
+    """Return the project's files, without those of ml_ui."""
+    paths = (path.relative_to(project) for path in project.rglob("*") if path.is_file())
+    return {path.as_posix() for path in paths if path.parts[0] != "ml_ui"}
 
 
+# Files ------------------------------------------------------------------------------------
+
+STORY_A = {
+    ".github/workflows/deploy.yml", ".github/workflows/test.yml", ".gitignore", ".ml-ui.json",
+    ".python-version", ".slugignore", "LICENSE", "Procfile", "README.md", "app.json", "app.py",
+    "examples/cat.jpg", "model.py", "requirements-dev.txt", "requirements.in",
+    "requirements.txt", "setup.sh", "tests/conftest.py", "tests/test_model.py",
+    "tests/test_server.py",
+}  # fmt: skip
+
+
+def layer(folder: Path) -> set[str]:
+    """Return the files that a folder of templates/ lays over a project with a small model."""
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file()
+        and path.name[0] != "_"
+        and "_gitattributes" not in path.read_text("utf-8")
+    }
+
+
+def expected(task: str, framework: str, platform: str, license: str, ci: bool, **_) -> set[str]:
+    """Return what is in a project: what story A has for every platform, and what answers add."""
+    wanted = STORY_A - layer(ROOT / "templates" / "platforms" / "heroku") - {"examples/cat.jpg"}
+    wanted |= layer(ROOT / "templates" / "platforms" / platform)
+    demo = ROOT / "demos" / task
+    wanted |= {f"examples/{path.name}" for path in demo.glob("examples/*")}
+    if formats := FRAMEWORKS[framework].formats:
+        model = f"{TASKS[task].demo}{FORMATS[next(iter(formats))].endings[0]}"
+        wanted |= {"runtime.py", f"model/{model}"}
+        wanted |= {f"model/{path.name}" for path in demo.glob("labels.txt")}
+    if license == "none":
+        wanted.remove("LICENSE")
+    return {path for path in wanted if ci or not path.startswith(".github/")}
+
+
+@pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
 def test_files(bake, answers):
     project = bake(**answers)
-    examples = {str(p.relative_to(project)) for p in project.glob("examples/*")}
-    assert files(project) - examples == expected(answers)
-    assert bool(examples) == (answers["task"] in PICTURES)
+    assert files(project) == expected(**answers)
     assert not [path for path in project.rglob("*") if path.is_dir() and not any(path.iterdir())]
 
 
+def test_story_a(bake):
+    """What its owner has to look at: files, lines, entries of the root."""
+    project = bake(task="image-to-image", framework="python", platform="heroku")
+    assert files(project) == STORY_A
+    texts = [project / path for path in STORY_A - {"examples/cat.jpg"}]
+    assert len(texts) <= 20
+    assert sum(len(path.read_text("utf-8").splitlines()) for path in texts) <= 500
+    assert len([path for path in project.iterdir() if path.name[0] != "."]) <= 12 + len({"ml_ui"})
+    assert len((project / "app.py").read_text("utf-8").splitlines()) <= 35
+
+
+def test_the_package_comes_along(bake):
+    """As it is, but for a first line that says what it is."""
+    project, package = bake(), ROOT / "src" / "ml_ui"
+    sources = [path for path in package.rglob("*") if "__pycache__" not in path.parts]
+    for source in filter(Path.is_file, sources):
+        vendored = (project / "ml_ui" / source.relative_to(package)).read_bytes()
+        first, _, rest = vendored.partition(b"\n")
+        if source == package / "__init__.py":
+            assert first.startswith(b"# ml_ui ") and b"vendored" in first
+            vendored = rest
+        assert vendored == source.read_bytes()
+    assert len([*(project / "ml_ui").rglob("*")]) == len(sources)
+
+
+@pytest.mark.parametrize("answers", COMBINATIONS, ids=name)
 def test_text(bake, answers):
     project = bake(**answers)
-    for path in project.rglob("*"):
-        if not path.is_file() or {"model", "examples"} & set(path.relative_to(project).parts):
+    for path in files(project):
+        if path.startswith(("model/", "examples/")):
             continue
-        text = path.read_text("utf-8")
+        text = (project / path).read_text("utf-8")
         assert not re.search(r"(?<!\$)\{\{|\{%|\{#", text), path
-        assert "cookiecutter" not in text.lower() or path.name == "project.json", path
+        assert "cookiecutter" not in text.lower(), path
         assert not re.search(r"[ \t]+$", text, re.MULTILINE), path
         assert text.endswith("\n") and not text.endswith("\n\n"), path
         assert "\n\n\n\n" not in text, path
-        match path.suffix:
+        match Path(path).suffix:
             case ".py":
                 assert ast.get_docstring(ast.parse(text)), path
             case ".json":
@@ -122,21 +145,60 @@ def test_text(bake, answers):
                 yaml.safe_load(text)
 
 
+@pytest.mark.parametrize("answers", PAIRS, ids=name)
 def test_record_is_the_answers(bake, answers):
-    recorded = json.loads((bake(**answers) / "tools" / "fit" / "project.json").read_text("utf-8"))
-    assert recorded.items() >= answers.items()
+    recorded = json.loads((bake(**answers) / ".ml-ui.json").read_text("utf-8"))
+    assert recorded["answers"].items() >= answers.items()
+    assert recorded["answers"].keys() == {name for name in QUESTIONS if name[0] != "_"}
 
 
-def test_lint(bake, answers):
-    """`ruff` without settings, as its owner would run it."""
-    project = bake(**answers)
-    ruff("check", "--isolated", "--no-cache", "--config", f"src=['{project}']", project)
-    ruff("format", "--isolated", "--no-cache", "--check", project)
+def test_lint(bake):
+    """`ruff` without settings, as their owners would run it."""
+    everything = []
+    for project in (bake(**answers) for answers in PAIRS):
+        sources = [project / path for path in files(project) if path.endswith(".py")]
+        ruff("check", "--isolated", "--no-cache", "--config", f"src=['{project}']", *sources)
+        everything += sources
+    ruff("format", "--isolated", "--no-cache", "--check", *everything)
+
+
+RUNTIMES = sorted({
+    ROOT / "templates" / "frameworks" / framework.name / facts["runtime"]
+    for framework in FRAMEWORKS.values()
+    for facts in framework.formats.values()
+})  # fmt: skip
+
+
+@pytest.mark.parametrize("path", RUNTIMES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_runtime_has_the_interface(path):
+    """Attributes and methods, their arguments and types, without the framework."""
+    interface = ROOT / "templates" / "frameworks" / "interface.py"
+    wanted, found = model_class(interface.read_text("utf-8")), model_class(path.read_text("utf-8"))
+    attributes = {node.target.id for node in wanted.body if isinstance(node, ast.AnnAssign)}
+    documented = ast.get_docstring(found)
+    for name in attributes:
+        assert re.search(rf"\b{name}\b.*:", documented), name
+    source = ast.unparse(found)
+    assert attributes <= {*re.findall(r"(?m)^ *(?:self\.)?(\w+) = ", source)}
+    for method in (node for node in wanted.body if isinstance(node, ast.FunctionDef)):
+        (same,) = (n for n in found.body if getattr(n, "name", None) == method.name)
+        assert ast.unparse(same.args) == ast.unparse(method.args)
+        assert ast.unparse(same.returns) == ast.unparse(method.returns)
+
+
+def model_class(template: str) -> ast.ClassDef:
+    """Return the class Model of a runtime, whichever of its variants."""
+    source = re.sub(r"(?m)^\{%.*\n", "", template)
+    (found,) = (n for n in ast.parse(source).body if getattr(n, "name", None) == "Model")
+    return found
 
 
 def test_lint_of_the_template():
     ruff("check", ROOT)
     ruff("format", "--check", ROOT)
+
+
+# Platforms --------------------------------------------------------------------------------
 
 
 def check_schema(*arguments) -> None:
@@ -203,6 +265,10 @@ def test_a_push_is_tested_once(bake, platform):
     assert [times_tested(bake(platform=platform), branch) for branch in ("main", "other")] == [1, 1]
 
 
+# README -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answers", PAIRS, ids=name)
 def test_readme_names_what_is_there(bake, answers):
     project = bake(**answers)
     readme = (project / "README.md").read_text("utf-8")
@@ -279,17 +345,17 @@ def test_short_description_ends_at_a_word(bake):
     assert short == "Tells apart the twelve kinds of birds that come to the..."
 
 
-def test_the_fit_told_before_is_that_of_the_project(bake, answers):
+@pytest.mark.parametrize("answers", PAIRS, ids=name)
+def test_the_estimate_is_that_of_the_project(bake, answers):
     """The README's figures were computed before there was a project to weigh."""
     project = bake(**answers)
-    footprint, limits = host.fit("footprint"), host.fit("limits")
-    found = host.fit("project").weigh(project)
+    found = weigh(project)
     told = re.findall(
         r"^- (\S+): ([\d.]+ [kMG]?B)", (project / "README.md").read_text("utf-8"), re.MULTILINE
     )
     assert told
     for name, size in told:
-        real = sum(footprint.QUANTITIES[name](found).values())
+        real = sum(QUANTITIES[name](found).values())
         assert limits.parse_size(size) == pytest.approx(real, rel=0.05)
 
 
@@ -315,17 +381,19 @@ def test_prompts_are_up_to_date():
 
 def test_readme_says_what_is_offered():
     readme = (ROOT / "README.md").read_text("utf-8")
-    _, _, *rows = [line for line in readme.splitlines() if line.startswith("|")]
-    columns = ["python", "scikit-learn", "onnx", "pytorch", "keras"]
+    header, _, *rows = [line for line in readme.splitlines() if line.startswith("|")]
+    _, *columns = [cell.strip() for cell in header.strip("|").split("|")]
     said = set()
     for row in rows:
         title, *cells = [cell.strip() for cell in row.strip("|").split("|")]
-        task = next(n for n, t in CATALOG["tasks"].items() if t["title"].lower() == title)
-        said |= {(task, name) for name, cell in zip(columns, cells, strict=True) if cell == "yes"}
-    assert said == set(OFFERED)
-    endings = {
-        FORMATS[name].endings[0] for f in CATALOG["frameworks"].values() for name in f["formats"]
-    }
+        said |= {
+            (title, column) for column, cell in zip(columns, cells, strict=True) if cell == "yes"
+        }
+    pairs = [(TASKS[task], FRAMEWORKS[name].title) for task, name in OFFERED]
+    # The table's heads are shorter than the titles: Plain function, ONNX.
+    short = {title: min(columns, key=lambda c: c not in title) for _, title in pairs}
+    assert said == {(task.title.lower(), short[title]) for task, title in pairs}
+    endings = {FORMATS[name].endings[0] for f in FRAMEWORKS.values() for name in f.formats}
     assert all(f"`{ending}`" in readme for ending in endings if ending)
     combinations = len(OFFERED) * len(QUESTIONS["platform"])
     assert f"{combinations} combinations" in readme

@@ -16,7 +16,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from . import keras, onnx, scikit_learn, torch
-from .common import Archive, Unusable, human, one_line, refuse_pointer, unreachable
+from .common import Archive, Unusable, human, one_line, refuse_pointer, refuse_special, unreachable
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ class ModelFile:
     labels: tuple[str, ...] = ()  # the classes' names
     features: tuple[str, ...] = ()  # the columns' names
     n_features: int | None = None
+    n_outputs: int | None = None  # scores, or other numbers, of each item
     runs_code: bool = False  # loading such a file can run code
     name: str | None = None  # the architecture's own
     notes: tuple[str, ...] = ()  # sentences that the owner should read
@@ -146,7 +147,13 @@ def _folder(path: Path) -> ModelFile:
             f"{path} is a folder without saved_model.pb, so not a SavedModel: give "
             f"{path / min(inside) if inside else 'the model file itself'}."
         )
-    files = [Path(at, name) for at, _, names in os.walk(path) for name in names]
+    files = []
+    for at, folders, names in os.walk(path):
+        # A linked folder is refused too: its files would neither be weighed nor be the model's.
+        links = [name for name in folders if Path(at, name).is_symlink()]
+        files += [Path(at, name) for name in (*names, *links)]
+    for each in files:
+        refuse_special(each, path)
     return _read(path, path / "saved_model.pb", files, "savedmodel")
 
 
@@ -241,7 +248,7 @@ def _unknown(path: Path, packed: bool = False) -> str:
     claimed = [format.title for format in FORMATS.values() if path.suffix in format.endings]
     if path.suffix and claimed:
         return (
-            f"{path.name} is no {' or '.join(claimed)}, whatever its ending says: it is "
+            f"{path.name} is not a valid {' or '.join(claimed)}, despite its ending: it is "
             "damaged or another kind of file. Export the model again."
         )
     return (

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import stat
 from pathlib import Path
 
 LIMIT = 64 * 2**20  # bytes of a part that is read whole, or unpacked
@@ -67,6 +68,23 @@ def refuse_pointer(path: Path) -> None:
         )
 
 
+def refuse_special(path: Path, folder: Path) -> None:
+    """Refuse what is no regular file, or a symbolic link out of the model's folder.
+
+    Its target would be published with the project. The Hub's cache is the exception: it
+    keeps the files of a repository in `blobs`, and links to them in `snapshots`.
+    """
+    real, home = (Path(os.path.realpath(each)) for each in (path, folder))
+    blobs = [each.parent / "blobs" for each in home.parents if each.name == "snapshots"]
+    if not (real.is_relative_to(home) or real.parent in blobs):
+        raise Unusable(
+            f"{path} is a link to {real}, outside the model's folder: put the file itself there, "
+            "or remove the link."
+        )
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise Unusable(f"{path} is no regular file: remove it, or put one in its place.")
+
+
 def unreachable(path: Path, error: OSError) -> str:
     """Say why the file system did not give `path`."""
     if error.errno == errno.ELOOP:
@@ -77,7 +95,7 @@ def unreachable(path: Path, error: OSError) -> str:
         return f"{path} cannot be read ({error.strerror}): give another path."
     if path.is_symlink():
         target = os.readlink(path)
-        return f"{path} is a symbolic link to {target}, which does not exist: mend it."
+        return f"{path} is a symbolic link to {target}, which does not exist: fix the link."
     if not path.parent.is_dir():
         return f"{path} does not exist: there is no folder {path.parent}."
     from difflib import get_close_matches

@@ -48,6 +48,7 @@ def model(data, path: Path) -> dict | None:
         "inputs": inputs,
         "weights": weights,
         "labels": _labels(whole),
+        "n_outputs": _outputs(graph),
         "companions": tuple(companions),
     }
 
@@ -82,6 +83,15 @@ def _beside(path: Path, location: str) -> Path:
         )
     refuse_pointer(file)
     return file
+
+
+def _outputs(graph: Message) -> int | None:
+    """Return how many scores an item gets, if the first output of floats declares it."""
+    for info in graph.all(12):
+        if DTYPES.get(info.get(2, 1, 1)) in ("float16", "float32", "float64"):
+            shape = axes(info.get(2, 1, 2), 1) or ()
+            return shape[1] if len(shape) == 2 else None
+    return None
 
 
 def _labels(whole: Message) -> tuple[str, ...]:

@@ -15,7 +15,10 @@ class Model:
 
     Attributes:
         input_shape: as the model declares it, batch axis first; None is any length.
+        labels: None: the file does not name the classes.
     """
+
+    labels = None
 
     def __init__(self, path: Path) -> None:
         # A SavedModel is a program: load only folders that you trust.

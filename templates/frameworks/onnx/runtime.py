@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-{% if (cookiecutter | hosting).tier.class == "gpu" %}
+{% if (cookiecutter | project).host.tier.class == "gpu" %}
 onnxruntime.preload_dlls()  # CUDA and cuDNN are packages here, not the system's
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 {% else %}
@@ -29,7 +29,10 @@ class Model:
 
     Attributes:
         input_shape: as the model declares it, batch axis first; None is any length.
+        labels: None: the file does not name the classes.
     """
+
+    labels = None
 
     def __init__(self, path: Path) -> None:
         options = onnxruntime.SessionOptions()

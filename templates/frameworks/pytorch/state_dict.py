@@ -15,10 +15,11 @@ class Model:
     """A model as a function from a batch to its output.
 
     Attributes:
-        input_shape: None: weights do not tell.
+        input_shape, labels: None: the file declares neither.
     """
 
     input_shape = None
+    labels = None
 
     def __init__(self, path: Path) -> None:
         if path.suffix == ".safetensors":

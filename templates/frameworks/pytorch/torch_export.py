@@ -13,7 +13,10 @@ class Model:
 
     Attributes:
         input_shape: as the model declares it, batch axis first; None is any length.
+        labels: None: the file does not name the classes.
     """
+
+    labels = None
 
     def __init__(self, path: Path) -> None:
         program = torch.export.load(path)

@@ -12,14 +12,15 @@ class Model:
     """A model as a function from a batch to its output.
 
     Attributes:
-        input_shape: None: TorchScript does not tell.
+        input_shape, labels: None: the file declares neither.
     """
 
     input_shape = None
+    labels = None
 
     def __init__(self, path: Path) -> None:
         # TorchScript is a program: load only files that you trust.
-{% if (cookiecutter | hosting).tier.class == "zero" %}
+{% if (cookiecutter | project).host.tier.class == "zero" %}
         module = torch.jit.load(path, map_location="cpu")
         self._module = module.to(DEVICE).eval()  # ZeroGPU sees only what is moved
 {% else %}

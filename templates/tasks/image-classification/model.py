@@ -1,23 +1,5 @@
-{% set model = cookiecutter | model %}
-"""The model: a picture in, the likeliest labels out. Put your own model here."""
-
-from functools import cache
-from pathlib import Path
-from threading import Lock
-
-import numpy as np
-from PIL import Image
-
-from runtime import Model
-
-MODEL = Path(__file__).parent / "model" / {{ model.file | py }}
-LABELS = MODEL.with_name("labels.txt")  # one name a line, in the order of the classes
-
-{% include "parts/pixels.py" %}
-
-{% include "parts/load.py" %}
-
-
+{% extends "inputs/picture/_model.py" %}
+{% block predict %}
 def predict(image: np.ndarray) -> dict[str, float]:
     """Tell what a picture shows.
 
@@ -32,9 +14,4 @@ def predict(image: np.ndarray) -> dict[str, float]:
     """
     model = load()
     return _labelled(model(prepare(image, model.input_shape))[0])
-
-
-{% include "parts/prepare.py" %}
-
-
-{% include "parts/labels.py" %}
+{% endblock %}

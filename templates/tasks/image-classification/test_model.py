@@ -1,4 +1,4 @@
-{% set own = (cookiecutter | model).own %}
+{% set own = (cookiecutter | project).model.own %}
 """The model, called as a function and through the API."""
 
 from pathlib import Path

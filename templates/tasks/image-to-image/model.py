@@ -1,22 +1,5 @@
-{% set model = cookiecutter | model %}
-"""The model: a picture in, a picture out. Put your own model here."""
-
-from functools import cache
-from pathlib import Path
-from threading import Lock
-
-import numpy as np
-from PIL import Image
-
-from runtime import Model
-
-MODEL = Path(__file__).parent / "model" / {{ model.file | py }}
-
-{% include "parts/pixels.py" %}
-
-{% include "parts/load.py" %}
-
-
+{% extends "inputs/picture/_model.py" %}
+{% block predict %}
 def predict(image: np.ndarray) -> np.ndarray:
     """Turn a picture into another.
 
@@ -32,6 +15,4 @@ def predict(image: np.ndarray) -> np.ndarray:
         output = output.transpose(1, 2, 0)
     pixels = (output * np.float32(STD) + np.float32(MEAN)).clip(0, 1) * 255
     return pixels.round().astype(np.uint8).squeeze()
-
-
-{% include "parts/prepare.py" %}
+{% endblock %}

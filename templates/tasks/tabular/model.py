@@ -1,23 +1,5 @@
-"""The model: a row of values in, a class or numbers out. Put your own model here."""
-
-from functools import cache
-from pathlib import Path
-from threading import Lock
-
-import numpy as np
-
-from runtime import Model
-
-MODEL = Path(__file__).parent / "model" / {{ (cookiecutter | model).file | py }}
-LABELS = MODEL.with_name("labels.txt")  # one name a line, in the order of the classes
-
-# The columns in the model's order, each with the value that its field starts with:
-# a number, or a text such as "red" for a column of texts.
-FEATURES = {{ (cookiecutter | model).features | py_block }}
-
-{% include "parts/load.py" %}
-
-
+{% extends "inputs/row/_model.py" %}
+{% block predict %}
 def predict(*row: float | str) -> dict[str, float] | float | str:
     """Tell the class or the numbers that belong to a row.
 
@@ -39,10 +21,10 @@ def predict(*row: float | str) -> dict[str, float] | float | str:
         )
     has_text = any(isinstance(value, str) for value in row)
     output = np.atleast_1d(model(np.array([row], object if has_text else float))[0])
-    classes = output.size > 1 and _are_probabilities(output)
-    if LABELS.exists() or getattr(model, "labels", classes):
+    labels = model.labels
+    if labels is None:
+        labels = output.size > 1 and _are_probabilities(output)
+    if LABELS.exists() or labels:
         return _labelled(output)
     return float(output[0]) if output.size == 1 else ", ".join(map(str, output))
-
-
-{% include "parts/labels.py" %}
+{% endblock %}

@@ -5,7 +5,7 @@ from gradio_client import Client
 
 from model import predict
 
-EXAMPLE = {{ (cookiecutter | model).rows[0][0] | py }}
+EXAMPLE = {{ (cookiecutter | project).model.rows[0][0] | py }}
 
 
 def test_any_text_gets_probabilities():
@@ -15,11 +15,11 @@ def test_any_text_gets_probabilities():
 
 def test_example(url):
     answer = Client(url, verbose=False).predict(EXAMPLE, api_name="/predict")
-{% if (cookiecutter | model).own %}
+{% if (cookiecutter | project).model.own %}
     probabilities = predict(EXAMPLE)
     assert answer["label"] == max(probabilities, key=probabilities.get)
 {% else %}
-    assert answer["label"] == "English"
+    assert answer["label"] == {{ (cookiecutter | project).model.answers[0] | py }}
 {% endif %}
 
 

@@ -1,0 +1,106 @@
+"""What each kind of input takes from a model file: does it suit, and what the project needs.
+
+A function for each folder of templates/inputs/ in TAKES, and in FACTS if it needs any.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+from .catalog import Framework, Task
+from .model_files import ModelFile
+
+SMALLEST = 64  # values of a flat model of pictures, as of 8x8 pixels
+
+
+def _columns(found: ModelFile) -> int | None:
+    """Return the number of columns of a model of rows, None if it takes any or is none."""
+    shape = found.input_shape or ()
+    return found.n_features or (shape[1] if len(shape) == 2 else None)
+
+
+def _takes_picture(found: ModelFile) -> str | None:
+    if len(found.input_shape or ()) == 4:
+        return "pictures"
+    columns = _columns(found)
+    flat = columns and columns >= SMALLEST and math.isqrt(columns) ** 2 == columns
+    return _takes_row(found) if flat else None
+
+
+def _takes_row(found: ModelFile) -> str | None:
+    if len(found.input_shape or ()) != 2 or _takes_text(found):
+        return None
+    return f"{_columns(found) or 'any number of'} columns"
+
+
+def _takes_text(found: ModelFile) -> str | None:
+    is_text = found.input_dtype == "string" and len(found.input_shape or ()) != 4
+    return "text" if is_text and _columns(found) in (None, 1) else None
+
+
+# What a model file takes, in words, if that is this kind of input.
+TAKES: dict[str, Callable[[ModelFile], str | None]] = {
+    "picture": _takes_picture,
+    "row": _takes_row,
+    "text": _takes_text,
+}
+
+
+def takes(found: ModelFile) -> dict[str, str]:
+    """Return the kinds of input that a model file can have, each in words; none if unknown."""
+    said = {kind: takes(found) for kind, takes in TAKES.items()}
+    return {kind: text for kind, text in said.items() if text}
+
+
+def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> dict[str, Any]:
+    """Return shape and scaling of the model's pictures, and what its owner has to check."""
+    shape, first, size = found.input_shape, not framework.channels_last, list(task.size)
+    channels = 3
+    if shape and len(shape) == 4:
+        first = shape[1] in (1, 3)
+        channels = shape[1 if first else 3] or 3
+        size = [n or m for n, m in zip(shape[2:] if first else shape[1:3], size, strict=True)]
+    elif found.n_features and math.isqrt(found.n_features) ** 2 == found.n_features:
+        first, channels, size = False, 1, [math.isqrt(found.n_features)] * 2
+    mean, std, source = 0.0, 1.0, ""
+    for rule in framework.pixels if own else ():
+        if re.fullmatch(rule["name"], found.name or ""):
+            mean, std, source = rule["mean"], rule["std"], rule["source"]
+            break
+    if channels == 1 and isinstance(mean, list):
+        mean, std, source = 0.0, 1.0, ""
+    facts = {
+        "input_shape": (None, channels, *size) if first else (None, *size, channels),
+        "mean": tuple(mean) if isinstance(mean, list) else mean,
+        "std": tuple(std) if isinstance(std, list) else std,
+        "pixel_source": source,
+    }
+    if own and not (found.input_shape or found.n_features):
+        facts["to_do"] = "The file does not declare its input: check INPUT_SHAPE in model.py."
+    return facts
+
+
+def _fields(found: ModelFile, own: bool, task: Task, framework: Framework) -> dict[str, Any]:
+    """Return the columns of a model of rows; a demo's are in its card."""
+    if not own:
+        return {}
+    columns = found.n_features or (found.input_shape or (1,))[-1] or 1
+    names = found.features or [f"feature {n + 1}" for n in range(columns)]
+    facts = {"features": dict.fromkeys(names, 0.0), "rows": [[0.0] * len(names)]}
+    if not found.features:
+        facts["to_do"] = "The file does not name its columns: check FEATURES in model.py."
+    return facts
+
+
+def _sentence(found: ModelFile, own: bool, task: Task, framework: Framework) -> dict[str, Any]:
+    """Return an example for a model of texts; a demo's are in its card."""
+    return {"rows": [["The parcel came a week late, and the box was open."]]} if own else {}
+
+
+# What the project's Model has besides for this kind of input.
+FACTS: dict[str, Callable[[ModelFile, bool, Task, Framework], dict[str, Any]]] = {
+    "picture": _pixels,
+    "row": _fields,
+    "text": _sentence,
+}

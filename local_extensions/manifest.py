@@ -1,0 +1,90 @@
+"""Manifest of a project: which files it has, and where each comes from.
+
+Every project has what is in {{cookiecutter.project_slug}}/. What the answers decide is rendered
+from templates/ (`files`) or copied as it is (`copies`).
+"""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .catalog import LARGE_FILE, PACKAGE, SKELETON, TEMPLATES
+
+if TYPE_CHECKING:
+    from .project import Project
+
+
+def files(project: "Project") -> dict[str, str]:
+    """Return the files that are rendered for these answers, each with its template."""
+    answers, model = project.answers, project.model
+    task, framework = f"tasks/{project.task.name}", f"frameworks/{project.framework.name}"
+    found = {
+        "app.py": f"{task}/app.py",
+        "model.py": f"{task}/{'model' if model.file else 'function'}.py",
+        "tests/test_model.py": f"{task}/test_model.py",
+        ".ml-ui.json": "parts/record.json",
+    }
+    if model.runtime:
+        found["runtime.py"] = f"{framework}/{model.runtime}"
+    if model.architecture:
+        found["architecture.py"] = f"{framework}/{model.architecture}"
+    if model.labels:
+        found["model/labels.txt"] = "parts/labels.txt"
+    if answers.license != "none":
+        found["LICENSE"] = f"licenses/{answers.license}.txt"
+    for layer in layers(project):
+        for path in sorted((TEMPLATES / layer).rglob("*")):
+            if path.is_file() and path.name[0] != "_":  # a part of another file
+                name = path.relative_to(TEMPLATES / layer).as_posix()
+                found[name] = f"{layer}/{name}"
+    return {n: t for n, t in found.items() if answers.ci or not n.startswith(".github/")}
+
+
+def layers(project: "Project") -> list[str]:
+    """Return the folders of templates/ that are laid over the project, the last one on top."""
+    platforms = (*project.platform.get("files_of", ()), project.answers.platform)
+    return ["ci", *(f"platforms/{name}" for name in platforms)]
+
+
+def copies(project: "Project") -> dict[str, str]:
+    """Return the files and folders that are copied, each with its path in the project."""
+    model = project.model
+    found = {
+        TEMPLATES / "requirements" / "dev.txt": "requirements-dev.txt",
+        PACKAGE: "ml_ui",
+        **{source: f"model/{name}" for source, name in model.files.items()},
+        **({model.examples: "examples"} if model.examples else {}),
+    }
+    return {str(source): target for source, target in found.items()}
+
+
+def files_of(source: Path) -> list[Path]:
+    """Return the files that the hook copies of a file or a folder."""
+    if source.is_file():
+        return [source]
+    found = (path for path in source.rglob("*") if path.is_file())
+    return [path for path in found if "__pycache__" not in path.parts]
+
+
+def written(project: "Project") -> set[Path]:
+    """Return all files and folders that generation writes, relative to the project's folder."""
+    found = {Path(name) for name in project.files}
+    for source, target in {str(SKELETON): "", **project.copies}.items():
+        found |= {Path(target, path.relative_to(source)) for path in files_of(Path(source))}
+    return found.union(*(path.parents for path in found))
+
+
+def lfs_patterns(project: "Project") -> list[str]:
+    """Return the patterns of .gitattributes for Git LFS; the estimate asks for them too."""
+    if ".gitattributes" not in project.files:
+        return []
+    if any(rule["name"] == "binary" for rule in project.platform["rules"]):
+        return ["examples/**", "model/**"]  # as in templates/platforms/huggingface
+    patterns = []
+    for source, target in project.copies.items():
+        path = Path(source)
+        if any(file.stat().st_size > LARGE_FILE for file in files_of(path)):
+            # A name may hold what git takes for a wildcard, an escape, a quote, or the end.
+            name = re.sub(r'[\s*?\[\]\\"\ud800-\udfff]+', "*", target)
+            patterns.append(f"{name}/**" if path.is_dir() else name)
+    return patterns

@@ -1,0 +1,94 @@
+"""The project that the answers ask for, each part worked out once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+from ml_ui.sizing.footprint import Footprint
+from ml_ui.sizing.report import Report
+
+from . import manifest, record, sizing
+from .answers import Answers
+from .catalog import FRAMEWORKS, PLATFORMS, TASKS, Framework, Task
+from .host import Host, host
+from .model import Model, model
+
+
+@dataclass(frozen=True)
+class Project:
+    """What the answers come to.
+
+    Between the questions, only what follows from the answers so far can be asked for.
+    """
+
+    answers: Answers
+
+    @property
+    def task(self) -> Task:
+        """What the model does."""
+        return TASKS[self.answers.task]
+
+    @property
+    def framework(self) -> Framework:
+        """What runs the model."""
+        return FRAMEWORKS[self.answers.framework]
+
+    @cached_property
+    def model(self) -> Model:
+        """The user's own model, or a demo's."""
+        return model(self.answers.task, self.answers.framework, self.answers.model_path)
+
+    @property
+    def platform(self) -> Mapping[str, Any]:
+        """Facts about the platform."""
+        return PLATFORMS[self.answers.platform]
+
+    @cached_property
+    def host(self) -> Host:
+        """The platform and tier where it will live."""
+        answers = self.answers
+        return host(answers.framework, answers.platform, answers.hardware, answers.python_version)
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """Files that are rendered for these answers, each with its template."""
+        return manifest.files(self)
+
+    @cached_property
+    def copies(self) -> dict[str, str]:
+        """Files and folders that are copied, each with its path in the project."""
+        return manifest.copies(self)
+
+    @cached_property
+    def lfs_patterns(self) -> list[str]:
+        """Patterns of .gitattributes for Git LFS."""
+        return manifest.lfs_patterns(self)
+
+    @cached_property
+    def footprint(self) -> Footprint:
+        """What it will weigh."""
+        return sizing.estimate(self)
+
+    @cached_property
+    def report(self) -> Report:
+        """What it will weigh beside the limits of its platform."""
+        return sizing.compare(self)
+
+    @property
+    def summary(self) -> str:
+        """Text for the terminal: whether it fits, and notes on the model."""
+        return sizing.summary(self)
+
+    @property
+    def cost_section(self) -> str:
+        """The README's section on cost and limits."""
+        return sizing.cost_section(self)
+
+    @property
+    def answers_json(self) -> str:
+        """Text of .ml-ui.json."""
+        return record.answers_json(self)
+
+
+project = cache(Project)

@@ -1,0 +1,106 @@
+"""Size of the project against the limits of its platform, before there is a project."""
+
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ml_ui.sizing import footprint, limits, report
+from ml_ui.sizing.project import takes_to_lfs
+
+from .catalog import TEMPLATES
+from .manifest import files_of
+
+if TYPE_CHECKING:
+    from .project import Project
+
+TEXTS = 16_000  # bytes of the rendered files within 5,000, without the licence and the lock
+PACKED = 0.334  # what git leaves of a project's texts, in all combinations within 0.004
+
+
+def estimate(project: "Project") -> footprint.Footprint:
+    """Return the footprint of a project, from what will be copied and rendered."""
+    attributes = [f"{pattern} filter=lfs" for pattern in project.lfs_patterns]
+    weights, packed, loaded, pictures, files = 0, 0.0, 0.0, 0, []
+    sources = TEXTS + len(project.host.locked)
+    if licence := project.files.get("LICENSE"):
+        sources += (TEMPLATES / licence).stat().st_size
+    for source, target in project.copies.items():
+        for path in files_of(Path(source)):
+            size = path.stat().st_size
+            if size >= footprint.LARGE:
+                name = Path(target, path.relative_to(source)).as_posix()
+                files.append(footprint.File(name, size, takes_to_lfs(attributes, name)))
+            if target.startswith("model/"):
+                weights += size
+                packed += size * footprint.gzipped(path)
+                loaded += size * footprint.unpacked(path)
+            else:
+                sources += size
+                pictures += size if target == "examples" else 0
+    return footprint.Footprint(
+        weights=weights,
+        sources=sources,
+        stored=round(PACKED * (sources - pictures)) + pictures,
+        packages=project.host.packages,
+        files=tuple(files),
+        gzip=packed / weights if weights else 1.0,
+        unpacked=loaded / weights if weights else 1.0,
+        format=project.model.format,
+        dtype=project.model.dtype,
+        framework=project.framework.name,
+        lock=project.host.lock,
+        python=project.answers.python_version,
+        on_github=project.answers.ci,
+    )
+
+
+def checkout(project: "Project") -> int:
+    """Return the bytes of the project's files."""
+    return sum(footprint.checkout(project.footprint).values())
+
+
+def compare(project: "Project") -> report.Report:
+    """Compare the estimate with the limits of the project's platform."""
+    answers = project.answers
+    return report.check(answers.platform, answers.hardware, project.footprint)
+
+
+def as_text(found: report.Report) -> str:
+    """Return a report for the terminal."""
+    return report.as_text(found, brief=True)
+
+
+def summary(project: "Project") -> str:
+    """Return the text after a generation: whether it fits, and notes on the model."""
+    notes = (f"Note: {note}" for note in project.model.notes)
+    return "\n".join([as_text(project.report), *notes])
+
+
+def cost_section(project: "Project") -> str:
+    """Return what the host costs, when it sleeps, and how near its limits the project is."""
+    host, checks = project.host, project.report.checks
+    tier, about = host.tier, [f"{host.where}: {host.tier['title']}."]
+    if tier["note"] and tier["note"] not in host.where:
+        about.append(f"{tier['note'][0].upper()}{tier['note'][1:]}.")
+    limited, sleep = any(check.limit for check in checks), tier["sleep"] or "not documented"
+    if limited:
+        about.append(f"Sleep: {sleep}.")
+    for limit in project.platform["limits"]:
+        if limit["name"] == "boot" and not sleep.startswith("never"):
+            about.append(
+                f"Waking is a whole start, of at most {limit['written']}: time a first call to "
+                "see how long yours takes."
+            )
+    lines = [textwrap.fill(" ".join(about), 88, break_on_hyphens=False), ""]
+    own = {limit["name"] for limit in project.platform["limits"]}  # GitHub costs nothing
+    for check in (check for check in checks if check.name in own):
+        limit = f" of {check.written}" if check.limit else f", {check.written or 'no limit'}"
+        disputed = f" (disputed: {check.disputed['written']})" if check.disputed else ""
+        predicted = limits.written(check.predicted, check.unit)
+        lines.append(f"- {check.name}: {predicted}{limit}{disputed}")
+    sources = ", with the source and age of each limit" if limited else ""
+    again = (
+        f"`python -m ml_ui preflight` computes this again{sources}. `--platform` and `--hardware` "
+        "try another home, and `--measure` builds and boots the project here and compares."
+    )
+    return "\n".join([*lines, "", textwrap.fill(again, 88, break_on_hyphens=False)])

@@ -1,0 +1,40 @@
+{% extends "parts/_model.py" %}
+{% block imports %}
+from PIL import Image
+{% endblock %}
+{% block constants %}
+# How a picture becomes numbers: (pixel / 255 - MEAN) / STD.
+{% if model.pixel_source %}
+# These are the values of {{ model.pixel_source }}.
+{% endif %}
+INPUT_SHAPE = {{ model.input_shape | py }}  # where the model does not tell it
+MEAN = {{ model.mean | py }}
+STD = {{ model.std if model.std is string else model.std | py }}
+
+{% endblock %}
+{% block functions %}
+
+
+def prepare(image: np.ndarray, declared: tuple[int | None, ...] | None) -> np.ndarray:
+    """Make a batch of one from a picture, in the size and layout of the model.
+
+    Args:
+        image: RGB, shape (height, width, 3), uint8, 0 to 255.
+        declared: the shape of the model's input, None where it does not tell.
+
+    Returns:
+        float32, (pixel / 255 - MEAN) / STD, shape (1, height, width, channels),
+        (1, channels, height, width), or (1, values) for a model of flat inputs.
+    """
+    shape = declared if declared and len(declared) == 4 else INPUT_SHAPE
+    _, *axes = (n or m for n, m in zip(shape, INPUT_SHAPE, strict=True))
+    channels_first = axes[0] in (1, 3)
+    channels = axes.pop(0 if channels_first else 2)
+    height, width = (n or m for n, m in zip(axes, image.shape, strict=False))
+    picture = Image.fromarray(image).convert("L" if channels == 1 else "RGB")
+    picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    pixels = np.asarray(picture, np.float32).reshape(height, width, channels) / 255
+    pixels = (pixels - np.float32(MEAN)) / np.float32(STD)
+    batch = (pixels.transpose(2, 0, 1) if channels_first else pixels)[None]
+    return batch.reshape(1, -1) if declared and len(declared) == 2 else batch
+{% endblock %}

@@ -1,0 +1,26 @@
+
+
+def _labelled(scores: np.ndarray) -> dict[str, float]:
+    """Return the probability of each label, from the model's scores of the classes."""
+    if scores.size == 1:  # one sigmoid output: the probability of the second class
+        scores = np.array([1 - scores[0], scores[0]])
+    elif not _are_probabilities(scores):
+        scores = np.exp(scores - scores.max())
+        scores /= scores.sum()
+    names = _read_labels() if LABELS.exists() else load().labels
+    names = names or [f"class {n}" for n in range(scores.size)]
+    if len(names) != scores.size:
+        raise ValueError(f"{len(names)} labels for a model of {scores.size} classes")
+    return {name: float(score) for name, score in zip(names, scores, strict=True)}
+
+
+def _are_probabilities(scores: np.ndarray) -> bool:
+    return scores.min() >= 0 and np.isclose(scores.sum(), 1, atol=1e-2)
+
+
+def _read_labels() -> list[str]:
+    names = LABELS.read_text("utf-8-sig").rstrip().splitlines()
+    if len(set(names)) < len(names):
+        twice = max(names, key=names.count)
+        raise ValueError(f"{LABELS.name} has {twice!r} more than once: rename one")
+    return names

@@ -1,0 +1,45 @@
+{# The frame of app.py: inputs/<kind>/_page.py extends it, and a task's app.py that. #}
+{% set project = cookiecutter | project %}
+{% set task = project.task %}
+{% set zero = project.host.tier.class == "zero" %}
+"""The web page: {{ task.does }}."""
+
+{% block standard_library %}
+{% endblock %}
+import gradio as gr
+{% if zero %}
+import spaces
+{% endif %}
+
+from ml_ui import {{ task.ml_ui | join(", ") }}
+from model import {% block model %}load, predict{% endblock %}
+
+
+{% block constants %}
+{% endblock %}
+{% if zero %}
+
+{% include ["frameworks/" ~ project.framework.name ~ "/_zero.py", "parts/_zero.py"] %}
+{% endif %}
+
+
+@guard
+{% block answer %}
+{% endblock %}
+
+
+demo = gr.Interface(
+    fn=answer,
+    inputs={{ task.input.component }},
+    outputs={{ task.output.component }},
+{% block examples %}
+{% endblock %}
+    title={{ cookiecutter.project_name | py }},
+    description={{ cookiecutter.description | py }},
+    api_name="predict",
+    flagging_mode="never",
+    deep_link=False,  # a Space would offer links to what is deleted after minutes
+)
+
+if __name__ == "__main__":
+    launch(demo, load)

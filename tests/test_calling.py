@@ -1,0 +1,230 @@
+"""Ways to call the template: from where, at a terminal, again, and over what is there."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import click
+import pytest
+from asking import IRIS, assert_refused, at_terminal, copy_template, lines, run, texts, tree
+from click.testing import CliRunner
+from conftest import ROOT
+from cookiecutter.main import cookiecutter
+
+from local_extensions import questions
+
+DIGITS = ROOT / "demos" / "image-classification" / "digits.onnx"
+
+
+# Ways to call -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """A folder with the template in every form, and a model."""
+    folder = tmp_path_factory.mktemp("shelf")
+    template = copy_template(folder)
+    (folder / "link").symlink_to(template)
+    shutil.make_archive(folder / "template", "zip", folder, "ml-ui-template")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com", "-C", template]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "First version"]):
+        subprocess.run([*git, *command], check=True)
+    (folder / "models").mkdir()
+    shutil.copy(IRIS, folder / "models" / "flowers.skops")
+    return folder
+
+
+WAYS = {
+    "relative": [".", "ml-ui-template"],
+    "relative slash": [".", "./ml-ui-template/"],
+    "dot": ["ml-ui-template", "."],
+    "up": ["models", "../ml-ui-template"],
+    "symlink": [".", "link"],
+    "zip": [".", "template.zip"],
+    "directory": ["models", "..", "--directory", "ml-ui-template"],
+    "git": [".", "git+file://{shelf}/ml-ui-template"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+def test_way_to_call(shelf, tmp_path, way):
+    stands, *template = WAYS[way]
+    cwd, template = shelf / stands, [part.format(shelf=shelf) for part in template]
+    model = os.path.relpath(shelf / "models" / "flowers.skops", cwd)
+    before = set(tree(shelf))
+    done = run(
+        "--no-input", "-o", tmp_path, *template, f"model_path={model}", "task=tabular", cwd=cwd
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "flowers" / "model" / "flowers.skops").read_bytes() == IRIS.read_bytes()
+    assert {path for path in set(tree(shelf)) - before if "__pycache__" not in path} == set()
+
+
+@pytest.mark.slow
+def test_home(here):
+    home = Path.home()
+    shutil.copy(IRIS, home / "my model.skops")
+    done = run("--no-input", ROOT, "model_path=~/my model.skops", "task=tabular", cwd=here)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (here / "my-model" / "model" / "my-model.skops").is_file()
+
+
+@pytest.mark.slow
+def test_replay(shelf, tmp_path):
+    """The recorded answers give the same project, from wherever."""
+    answers = ["model_path=models/flowers.skops", "task=tabular", 'description=Say "hi" to 模型']
+    first = run("--no-input", "-o", tmp_path / "a", "ml-ui-template", *answers, cwd=shelf)
+    again = run("--replay", "-o", tmp_path / "b", shelf / "ml-ui-template", cwd=tmp_path)
+    assert (first.returncode, again.returncode) == (0, 0), again.stdout + again.stderr
+    one, other = tree(tmp_path / "a"), tree(tmp_path / "b")
+    assert one == other
+
+
+@pytest.mark.slow
+def test_replay_of_a_model_that_is_gone(shelf, tmp_path):
+    model = tmp_path / "gone.skops"
+    shutil.copy(IRIS, model)
+    answers = ["task=tabular", f"model_path={model}", "platform=local"]
+    assert run("--no-input", "-o", tmp_path, shelf / "ml-ui-template", *answers).returncode == 0
+    shutil.rmtree(tmp_path / "gone")
+    model.unlink()
+    done = run("--replay", "-o", tmp_path, shelf / "ml-ui-template")
+    assert_refused(done.stdout + done.stderr, done.returncode, "gone.skops does not exist")
+    assert not list(tmp_path.iterdir())
+
+
+def test_typed_answers(here):
+    """Typed answers stay as they are, since cookiecutter renders only those of a call."""
+    typed = lines(project_name="{{ 7*7 }}", project_slug="typed", task="tabular", ci="n")
+    done = run(ROOT, input=typed, cwd=here)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert texts((here / "typed" / "app.py").read_text("utf-8"))[0] == "{{ 7*7 }}"
+    assert not (here / "typed" / ".github").exists()
+
+
+def test_answer_that_names_the_slug(here):
+    """It is not the name of the folder, whose rendering checks all answers."""
+    answers = {"project_slug": "made", "description": "{{cookiecutter.project_slug}}"}
+    cookiecutter(str(ROOT), no_input=True, extra_context=answers)
+    assert texts((here / "made" / "app.py").read_text("utf-8"))[1] == "made"
+
+
+def test_answer_to_no_question_is_refused_before_the_first(here):
+    done = at_terminal(here, lines(), "titel=x")
+    assert_refused(done.stdout + done.stderr, done.returncode, "'titel': there is no such question")
+    assert "[1/" not in done.stdout
+
+
+def test_arguments_of_another_program(here, monkeypatch):
+    """They are not cookiecutter's, even if they look like that."""
+    monkeypatch.setattr(sys, "argv", ["cookiecutter", "--no-input", str(ROOT), "titel=x"])
+
+    @click.command()
+    @click.argument("extra_context", nargs=-1)
+    def program(extra_context):
+        answers = {"titel": "x", "project_slug": "made"}
+        cookiecutter(str(ROOT), no_input=True, extra_context=answers)
+
+    result = CliRunner().invoke(program, ["titel=x"])
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert (here / "made" / "app.py").is_file()
+
+
+def test_terminal(here):
+    """Somebody at a terminal is told what the model is and what the hardware costs."""
+    shutil.copy(IRIS, here / "iris.skops")
+    typed = lines(model_path="iris.skops", task="tabular", platform="heroku")
+    shown = at_terminal(here, typed)
+    assert "skops model" in shown.stdout and "4 columns" in shown.stdout
+    assert "standard-1x" in shown.stdout and "$5/month" in shown.stdout
+    assert (here / "iris" / "Procfile").is_file()
+
+
+@pytest.mark.parametrize("answers", [1, 3, 6])
+def test_end_of_input_leaves_nothing(ask, here, answers):
+    result = ask(typed="".join(lines().splitlines(keepends=True)[:answers]))
+    assert result.exit_code == 1
+    assert "Aborted" in result.output
+    assert not list(here.iterdir())
+
+
+# Where it cannot write --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("told", ["replay_dir", "output_dir"])
+def test_folder_that_cannot_be_written(ask, here, monkeypatch, told):
+    closed = Path.home() if told == "replay_dir" else here
+    monkeypatch.setattr(os, "access", lambda path, mode: closed not in (path, *path.parents))
+    result = ask("-o", "new/folder")
+    assert_refused(result.output, result.exit_code, f"{told}: {closed}", "be written to")
+    assert len(result.output.splitlines()) == 1
+    assert not list(here.iterdir())
+
+
+def test_output_dir_that_is_a_file(ask, here):
+    (here / "file").touch()
+    result = ask("-o", "file/folder")
+    assert_refused(result.output, result.exit_code, f"output_dir: {here / 'file'} is no folder")
+
+
+@pytest.mark.parametrize(
+    ("free", "total", "told"),
+    [
+        (50_000, 2**40, "replay_dir: "),
+        (questions.MARGIN, 2**40, "output_dir: "),
+        (0, 0, ""),  # as of a file system that does not tell
+    ],
+)
+def test_disk_that_is_full(ask, here, monkeypatch, free, total, told):
+    disk = SimpleNamespace(free=free, total=total)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
+    result = ask()
+    if told:
+        assert_refused(result.output, result.exit_code, told, " free, and ", " are needed.")
+        assert len(result.output.splitlines()) == 1
+    assert bool(list(here.iterdir())) == (not told)
+
+
+# What is there already --------------------------------------------------------------------
+
+
+@pytest.fixture
+def edited(ask, here):
+    """A project that its owner has worked on."""
+    assert ask("project_slug=mine", "platform=docker").exit_code == 0
+    made = here / "mine"
+    (made / "app.py").write_text("mine")
+    (made / "notes.txt").write_text("mine")
+    (made / "package").mkdir()
+    (made / "package" / "__init__.py").touch()
+    (made / "package" / "byte.bin").write_bytes(b"\xff")
+    (made / "data").mkdir()
+    subprocess.run(["git", "init", "-q", made], check=True)
+    return made
+
+
+def test_existing_project_is_left_alone(ask, here, edited):
+    before = tree(edited)
+    result = ask("project_slug=mine", "platform=docker")
+    assert_refused(result.output, result.exit_code, "already exists")
+    assert tree(edited) == before
+
+
+@pytest.mark.parametrize(("options", "kept"), [(["-f"], False), (["-f", "-s"], True)])
+def test_overwriting_keeps_what_is_not_the_templates(ask, edited, options, kept):
+    before = tree(edited)
+    result = ask("project_slug=mine", "platform=docker", *options)
+    assert result.exit_code == 0, (result.output, result.exception)
+    after = tree(edited)
+    assert (after.pop("app.py") == before.pop("app.py")) == kept
+    assert after == before
+
+
+def test_overwriting_needs_no_second_room(ask, edited, monkeypatch):
+    disk = SimpleNamespace(free=questions.MARGIN, total=2**40)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
+    assert ask("project_slug=mine", "platform=docker", "-f").exit_code == 0
