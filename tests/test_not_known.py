@@ -3,10 +3,12 @@
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import commands
 import pytest
 from conftest import ROOT
+from cookiecutter.main import cookiecutter
 from footprints import PACKAGES, find, of
 
 from local_extensions.model_files import FORMATS
@@ -215,3 +217,14 @@ def test_link_to_a_folder_is_pushed_as_a_link(repository, tmp_path):
     before = weigh(repository).sources
     (repository / "data").symlink_to(tmp_path)
     assert weigh(repository).sources == before
+
+
+def test_generation_says_not_known(tmp_path, monkeypatch, capfd):
+    """It does not refuse what only the project's own --measure can find out."""
+    monkeypatch.setitem(footprint.FORMATS, "onnx", None)
+    answers = {"platform": "heroku", "framework": "onnx", "project_slug": "not-known"}
+    folder = cookiecutter(str(ROOT), no_input=True, output_dir=str(tmp_path), extra_context=answers)
+    shown = capfd.readouterr().out
+    assert "Heroku, eco ($5/month): it is not known whether it fits." in shown
+    assert "the format 'onnx' has not been measured" in " ".join(shown.split())
+    assert "- memory: not known of 512 MB" in (Path(folder) / "README.md").read_text("utf-8")
