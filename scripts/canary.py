@@ -159,7 +159,9 @@ def guards(programs: Path, folder: Path, **variables: str) -> Result:
         r"^(?:FAILED|ERROR) tests/test_guards.py::(?:test_)?(\w+)", run.stdout, re.MULTILINE
     )
     if run.returncode and not failed:
-        ends = re.findall(r"^(?:!+ |E +)?(.*(?:Error|Exit|ended with).*?)!*$", run.stdout, re.MULTILINE)
+        ends = re.findall(
+            r"^(?:!+ |E +)?(.*(?:Error|Exit|ended with).*?)!*$", run.stdout, re.MULTILINE
+        )
         failed = [f"the app does not start ({ends[-1].strip() if ends else run.returncode})"]
     log = "".join(path.read_text("utf-8", "replace") for path in temporary.rglob("log"))
     warned = re.findall(r"[Gg]uard not in force: ([\w-]+)", log)

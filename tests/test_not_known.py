@@ -3,16 +3,19 @@
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import commands
 import pytest
 from conftest import ROOT
+from cookiecutter.main import cookiecutter
 from footprints import PACKAGES, find, of
 
 from local_extensions.model_files import FORMATS
-from ml_ui.sizing import footprint, limits, report
+from ml_ui.sizing import footprint, limits, report, requirements
 from ml_ui.sizing.project import weigh
 
+LOCKS = ROOT / "templates" / "requirements"
 PLATFORMS = limits.PLATFORMS
 TIERS = [(name, tier) for name, facts in PLATFORMS.items() for tier in facts["hardware"]]
 FIGURES = {"base", "held", "loading", "serving", "request", "boot"}
@@ -26,20 +29,21 @@ def test_each_format_has_an_entry():
 
 
 def test_each_lock_has_an_entry():
-    folder = ROOT / "templates" / "requirements"
-    locks = {path.stem for path in folder.glob("*-*.txt")}
-    assert locks == {path.stem for path in folder.glob("*-*.json")}
+    locks = {path.stem for path in LOCKS.glob("*-*.txt")}
     assert locks <= footprint.PACKAGES["sets"].keys()
 
 
-@pytest.mark.parametrize("lock", sorted(footprint.PACKAGES["sets"]))
-def test_each_package_of_a_lock_has_its_sizes(lock):
-    path = ROOT / "templates" / "requirements" / f"{lock}.json"
-    packages = json.loads(path.read_text("utf-8"))["packages"]
-    for name, sizes in packages.items():
+@pytest.mark.parametrize("path", sorted(LOCKS.glob("*-*.txt")), ids=lambda path: path.stem)
+def test_each_package_of_a_lock_has_its_sizes(path):
+    recorded = json.loads(path.with_suffix(".json").read_text("utf-8"))["packages"]
+    pythons = footprint.PACKAGES["bytecode_per_source"]
+    weighed = {}
+    for python in pythons:
+        weighed |= requirements.weigh(path.read_text("utf-8"), python, recorded)[1]
+    assert weighed == recorded
+    for name, sizes in weighed.items():
         assert sizes.keys() >= footprint.Sizes.__annotations__.keys(), name
-    assert of(packages=packages).uses_gpu == (lock in {"keras-gpu", "onnx-gpu", "pytorch-gpu",
-                                                       "pytorch-zero"})  # fmt: skip
+    assert of(packages=weighed).uses_gpu is path.stem.endswith("-gpu")
 
 
 @pytest.mark.parametrize("measured", [{}, {"ubj": None}])
@@ -213,3 +217,14 @@ def test_link_to_a_folder_is_pushed_as_a_link(repository, tmp_path):
     before = weigh(repository).sources
     (repository / "data").symlink_to(tmp_path)
     assert weigh(repository).sources == before
+
+
+def test_generation_says_not_known(tmp_path, monkeypatch, capfd):
+    """It does not refuse what only the project's own --measure can find out."""
+    monkeypatch.setitem(footprint.FORMATS, "onnx", None)
+    answers = {"platform": "heroku", "framework": "onnx", "project_slug": "not-known"}
+    folder = cookiecutter(str(ROOT), no_input=True, output_dir=str(tmp_path), extra_context=answers)
+    shown = capfd.readouterr().out
+    assert "Heroku, eco ($5/month): it is not known whether it fits." in shown
+    assert "the format 'onnx' has not been measured" in " ".join(shown.split())
+    assert "- memory: not known of 512 MB" in (Path(folder) / "README.md").read_text("utf-8")

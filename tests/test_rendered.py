@@ -62,7 +62,7 @@ STORY_A = {
     ".python-version", ".slugignore", "LICENSE", "Procfile", "README.md", "app.json", "app.py",
     "examples/cat.jpg", "model.py", "requirements-dev.txt", "requirements.in",
     "requirements.txt", "setup.sh", "tests/conftest.py", "tests/test_model.py",
-    "tests/test_server.py",
+    "tests/test_guards.py",
 }  # fmt: skip
 
 

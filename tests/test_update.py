@@ -118,7 +118,7 @@ def template(tmp_path_factory) -> Path:
     replace(folder / "src/ml_ui/__init__.py", '__version__ = "1.0.0"', '__version__ = "9.0.0"')
     commit_tagged(folder, "third")
     tests = folder / PROJECT / "tests"
-    git(folder, "mv", str(tests / "test_server.py"), str(tests / "test_page.py"))
+    git(folder, "mv", str(tests / "test_guards.py"), str(tests / "test_page.py"))
     (folder / "templates/platforms/heroku/.slugignore").unlink()
     questions = json.loads((folder / "cookiecutter.json").read_text("utf-8"))
     questions["greeting"] = "hello"
@@ -204,7 +204,7 @@ def test_edits_of_the_owner_are_kept(project, template):
 @slow
 def test_conflicts_are_marked_and_nothing_is_lost(project, template):
     replace(project / "app.py", 'flagging_mode="never"', 'flagging_mode="manual"')
-    replace(project / "tests/test_server.py", '"""The page', '"""My page')
+    replace(project / "tests/test_guards.py", '"""The guards', '"""My guards')
     replace(project / ".slugignore", "\n", "\n# mine\n")
     commit(project, "Mine")
     before = state(project)
@@ -218,7 +218,7 @@ def test_conflicts_are_marked_and_nothing_is_lost(project, template):
     assert "# mine" in (project / ".slugignore").read_text("utf-8")
     assert ".slugignore" in done.stdout.partition("Conflicts:")[2]
     # Renamed by the template and edited by the owner: the edit follows.
-    assert '"""My page' in (project / "tests/test_page.py").read_text("utf-8")
+    assert '"""My guards' in (project / "tests/test_page.py").read_text("utf-8")
     git(project, "reset", "--quiet", "--hard")
     assert state(project)[:2] == before[:2]  # but for git's own ORIG_HEAD
 

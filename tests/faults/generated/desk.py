@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from local_extensions.catalog import CATALOG, PLATFORMS, ROOT
+from local_extensions.catalog import FRAMEWORKS, PLATFORMS, ROOT
 
 from .. import Seen
 
@@ -129,13 +129,13 @@ def _ours() -> Iterator[Answers]:
     asked = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
     versions, licenses = cycle(asked["python_version"]), cycle(asked["license"])
     ci = cycle(["true", "false"])
-    for (framework, facts), platform in product(CATALOG["frameworks"].items(), asked["platform"]):
-        for task in facts["tasks"]:
+    for (framework, facts), platform in product(FRAMEWORKS.items(), asked["platform"]):
+        for task in facts.tasks:
             # Not every framework has a use for every tier, nor every tier each Python.
             hardware, tier = next(
                 (name, tier)
                 for name, tier in turns[platform]
-                if tier["class"] in facts["requirements"]
+                if tier["class"] in facts.requirements
             )
             runs = tier.get("python", asked["python_version"])
             yield {
