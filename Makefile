@@ -3,7 +3,7 @@ BIN := $(VENV)/bin
 DEMO := build/demo
 
 .PHONY: demo test test-fast typecheck wheel lock runtimes demos prompts bench boot faults \
-	verify-footprint
+	canary verify-footprint
 
 demo: $(VENV)/installed  ## generate the default project and serve it
 	rm -rf $(DEMO)
@@ -43,8 +43,11 @@ bench: $(VENV)/installed  ## print the figures that the README quotes
 boot: $(VENV)/installed  ## time a container's boot beside the usual Dockerfile's
 	$(BIN)/python -m scripts.boot
 
-faults: $(VENV)/installed  ## do every fault to a plain app, to ours and to LitServe
+faults: $(VENV)/installed  ## do every fault to a plain app, to ours, to ours as on a Space, and to LitServe
 	$(BIN)/python -m scripts.faults
+
+canary: $(VENV)/installed  ## the guards against the newest Gradio; which fixes it still needs
+	$(BIN)/python -m scripts.canary
 
 verify-footprint: $(VENV)/installed  ## build and boot projects, and compare with preflight
 	$(BIN)/python -m scripts.verify_footprint

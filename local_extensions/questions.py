@@ -177,7 +177,7 @@ def refuse_what_cannot_work(wanted: Project, folder: Path, is_new: bool) -> None
     if answers.model_path:
         _refuse(_own_model(answers.model_path))
     _refuse(problem for check in CHECKS.values() for problem in check(answers))
-    _refuse([] if wanted.report.fits else [sizing.as_text(wanted.report)])
+    _refuse([sizing.as_text(wanted.report)] if wanted.report.fits is False else [])
     written, size, count = manifest.written(wanted), MARGIN, 0
     if is_new:
         size, count = size + sizing.checkout(wanted), len(written)

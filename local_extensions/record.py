@@ -1,13 +1,11 @@
 """The record of a project, .ml-ui.json: its answers, versions and sizes."""
 
-import json
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cookiecutter.repository import is_repo_url
-
 import ml_ui
+from ml_ui import record
 
 from .catalog import ROOT
 
@@ -15,43 +13,36 @@ if TYPE_CHECKING:
     from .project import Project
 
 # The first line of the package that is copied into the project.
-VENDORED = (
-    f"# ml_ui {ml_ui.__version__}, vendored by ml-ui-template. Not yours to edit: an update "
-    "replaces it."
-)
+VENDORED = record.vendored(ml_ui.__version__)
 
 
 def answers_json(project: "Project") -> str:
     """Return .ml-ui.json: answers, versions and sizes, from which the project is updated."""
-    answers = project.answers
-    address = answers.template
-    if not is_repo_url(address):  # a folder or an archive on the owner's disk
-        address = ROOT.name
+    answers, model = project.answers, project.model
     # Folders are private: of the model's path, only the name.
     model_path = answers.model_path.name if answers.model_path else ""
-    recorded = {
-        "template": {"address": address, "commit": commit(ROOT)},
-        "ml_ui": ml_ui.__version__,
-        "lock": project.host.lock,
-        "answers": dict(answers.given) | {"model_path": model_path},
-        "model": {
-            "framework": answers.framework,
-            "format": project.model.format,
-            "dtype": project.model.dtype,
-        },
-        "sizes": project.host.sizes,
-    }
-    lines = {name: json.dumps(value, ensure_ascii=False) for name, value in recorded.items()}
-    # The answers are for people as well: one in each line.
-    lines["answers"] = json.dumps(recorded["answers"], indent=4, ensure_ascii=False)[:-1] + "  }"
-    text = ",\n".join(f'  "{name}": {line}' for name, line in lines.items())
-    text = f"{{\n{text}\n}}"
-    # A path may hold bytes that are no text; as an escape, JSON holds them too.
-    return text.encode("utf-8", "backslashreplace").decode()
+    version = {"version": ml_ui.__version__, "commit": commit(ROOT)}
+    return record.text(
+        {
+            "template": {"address": record.address(answers.template), **version},
+            "ml_ui": version,
+            "lock": project.host.lock,
+            "answers": dict(answers.given) | {"model_path": model_path},
+            "model": {
+                "file": model.file,
+                "framework": answers.framework,
+                "format": model.format,
+                "dtype": model.dtype,
+            },
+            "sizes": dict(project.host.sizes),
+        }
+    )
 
 
 def commit(repository: Path) -> str | None:
     """Return the commit that a repository is at, or None if it has none or has changes."""
+    if not (repository / ".git").exists():  # an archive, which may lie in another repository
+        return None
     command = ["git", "-C", str(repository), "status", "--porcelain=v2", "--branch", "-uno"]
     try:
         status = subprocess.run(command, capture_output=True, text=True, check=True).stdout

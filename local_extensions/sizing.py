@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml_ui.sizing import footprint, limits, report
-from ml_ui.sizing.project import takes_to_lfs
+from ml_ui.sizing.git_lfs import is_tracked
 
 from .catalog import TEMPLATES
 from .manifest import files_of
@@ -29,7 +29,7 @@ def estimate(project: "Project") -> footprint.Footprint:
             size = path.stat().st_size
             if size >= footprint.LARGE:
                 name = Path(target, path.relative_to(source)).as_posix()
-                files.append(footprint.File(name, size, takes_to_lfs(attributes, name)))
+                files.append(footprint.File(name, size, is_tracked(attributes, name)))
             if target.startswith("model/"):
                 weights += size
                 packed += size * footprint.gzipped(path)

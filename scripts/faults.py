@@ -1,21 +1,24 @@
-"""Do every fault of the table to a plain app or template and to ours, and write what is seen.
+"""Fault table: do every fault to a plain app, to ours and to ours as on a Space.
 
-    python -m scripts.faults [--only ROW ...]
+    python -m scripts.faults [--only ROW ...] [--target plain | ours | space | litserve ...]
 
-Writes docs/faults.md, or puts these rows into it. It needs Linux, root for a few rows, and what the slow tests need.
+Writes docs/faults.md after each row, so that a run can be broken off and goes on with
+--only. It needs Linux, root for a few rows, Node.js, and what the slow tests need.
 """
 
 import argparse
 import datetime
 import os
 import platform
-import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 
 from local_extensions.catalog import ROOT
 from tests.faults import Row, Seen, generated, served
@@ -24,27 +27,61 @@ from tests.faults.targets import environment, litserve
 PAGE = """\
 # What goes wrong, and what happens then
 
-`python -m scripts.faults` does each fault to a plain template or app, as a beginner writes
-it, and to what this template makes, side by side, and writes this page; `--only R5` does a
-row again. It was last run on {date}, on {machine}, with Python {python}, Gradio {gradio} and cookiecutter {cookiecutter}.
-The rows are in `tests/faults/`; `tests/test_faults.py` holds the template to them.
+`make faults` does each fault to a plain template or app, as a beginner writes it, to what
+this template makes, and to the same project as a Space starts it: with a Space's environment
+variables and Node.js installed. It writes this page. `python -m scripts.faults --only R5`
+does a row again. It was last run on {date}, on {machine}, with Python {python}, Gradio {gradio},
+Node.js {node} and cookiecutter {cookiecutter}. The rows are in `tests/faults/`; `tests/test_faults.py` holds the
+template to them.
 
-**no** is what is neither the ideal nor as good. Good: {score}.
+**no** is what is neither the ideal nor as good; – is what cannot be done to it. Good: {score}.
 
 {table}
 
 ## Beside LitServe
 
 The faults that can be done to any server of models, with LitServe {litserve} and the
-smallest server of its README, in the same run. Good: {peer_score}.
+smallest server of its README. Good: {peer_score}.
 
 {peer_table}
 """
 
 TARGET = ROOT / "docs" / "faults.md"
 Given = Callable[[], AbstractContextManager]
+Cells = dict[str, dict[str, str]]  # of each row, by the name of its target
 FAILURES = (AssertionError, LookupError, OSError, ValueError, subprocess.SubprocessError)
-Results = list[tuple[Row, dict[str, Seen]]]
+NOT_DONE = "–"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: a target, by its name on the page and on the command line."""
+
+    title: str
+    option: str
+    attribute: str
+
+    def given(self, module: ModuleType) -> Given | None:
+        """Return what gives the target for a module's rows; None if there is none."""
+        return getattr(module, self.attribute, None)
+
+
+PLAIN = Column("plain Gradio", "plain", "PLAIN")
+OURS = Column("ours", "ours", "OURS")
+SPACE = Column("ours on a Space, with Node.js", "space", "SPACE")
+LITSERVE = Column("LitServe", "litserve", "PEER")
+COLUMNS, PEER_COLUMNS = (PLAIN, OURS, SPACE), (LITSERVE, OURS)
+Probe = tuple[Row, Column, Given]
+
+
+def probes(module: ModuleType, rows: list[Row], columns: tuple[Column, ...]) -> list[Probe]:
+    """Return what there is to do for some rows."""
+    return [
+        (row, column, given)
+        for row in rows
+        for column in columns
+        if (given := column.given(module))
+    ]
 
 
 def see(row: Row, given: Given) -> Seen:
@@ -56,55 +93,44 @@ def see(row: Row, given: Given) -> Seen:
         return Seen(f"the probe ended: {type(error).__name__}: {error}", False)
 
 
-def see_all(rows: list[Row], targets: dict[str, Given]) -> Results:
-    """Do faults to targets, and tell on the terminal how it goes."""
-    results = []
-    for row in rows:
-        results.append((row, {name: see(row, given) for name, given in targets.items()}))
-        for name, seen in results[-1][1].items():
-            print(f"{row.name}, {name}: {cell(seen)}", file=sys.stderr, flush=True)
-    return results
-
-
 def cell(seen: Seen) -> str:
-    """Say in a cell of a table what was seen."""
+    """Return the cell of a table for what was seen."""
     text = " ".join(seen.text.split()).replace("|", "/")
-    return f"{'yes' if seen.good else '**no**'}: {text}"
+    return f"{'yes' if seen.good else '**no**'}: {text[:1000]}"
 
 
-def table(results: Results) -> str:
+def table(rows: list[Row], columns: tuple[Column, ...], cells: Cells) -> str:
     """Return a table with a row for each fault, a column for each target."""
-    lines = [["row", "fault", "ideal", *results[0][1]]]
+    lines = [["row", "fault", "ideal", *(column.title for column in columns)]]
     lines.append(["---"] * len(lines[0]))
-    for row, seen in results:
-        lines.append([row.name, row.fault, row.ideal, *map(cell, seen.values())])
+    for row in rows:
+        seen = cells.get(row.name, {})
+        texts = (seen.get(column.title, NOT_DONE) for column in columns)
+        lines.append([row.name, row.fault, row.ideal, *texts])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def score(lines: list[str]) -> str:
-    """Say how many rows of a table are good for each target."""
-    rows = [line.strip("| \n").split(" | ") for line in lines if line.startswith("| ")]
-    columns = zip(*(row[3:] for row in rows if row[0] != "---"), strict=True)
-    return ", ".join(
-        f"{name} {sum(text.startswith('yes') for text in seen)} of {len(seen)}"
-        for name, *seen in columns
-    )
+def score(columns: tuple[Column, ...], cells: Cells) -> str:
+    """Return how many rows are good for each target."""
+    counts = []
+    for column in columns:
+        seen = [row[column.title] for row in cells.values() if column.title in row]
+        good = sum(text.startswith("yes") for text in seen)
+        counts.append(f"{column.title} {good} of {len(seen)}")
+    return ", ".join(counts)
 
 
-def put_into_page(results: Results, peer_results: Results) -> None:
-    """Replace rows of the page's two tables, and count again."""
-    first, heading, second = TARGET.read_text("utf-8").partition("## Beside")
-    parts = [(first, results), (second, peer_results)]
-    TARGET.write_text(heading.join(replaced(part, done) for part, done in parts), "utf-8")
-
-
-def replaced(page: str, results: Results) -> str:
-    """Return a part of the page with these rows in its table, and with its new score."""
-    lines = page.splitlines(keepends=True)
-    for row, seen in results:
-        (at,) = (n for n, line in enumerate(lines) if line.startswith(f"| {row.name} |"))
-        lines[at] = table([(row, seen)]).splitlines()[-1] + "\n"
-    return re.sub(r"Good: .*\.", f"Good: {score(lines)}.", "".join(lines))
+def read(page: str, rows: list[Row]) -> Cells:
+    """Return the cells of a page's table, of the rows that there are still."""
+    cells, titles, names = {}, [], {row.name for row in rows}
+    for line in page.splitlines():
+        name, *texts = line.strip("| ").split(" | ")
+        if name == "row":
+            titles = texts[2:]
+        elif name in names:
+            found = zip(titles, texts[2:], strict=True)
+            cells[name] = {title: text for title, text in found if text != NOT_DONE}
+    return cells
 
 
 def installed(programs: Path, package: str) -> str:
@@ -113,40 +139,59 @@ def installed(programs: Path, package: str) -> str:
     return subprocess.check_output([programs / "python", "-c", code], text=True).strip()
 
 
-def main() -> None:
-    """Do the faults, and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "--only", metavar="ROW", nargs="+", help="do these rows, and put them into the page"
-    )
-    only = parser.parse_args().only
-
-    def chosen(rows: list[Row]) -> list[Row]:
-        return [row for row in rows if not only or row.name in only]
-
-    results = []
-    for module in (generated, served):
-        targets = {"plain Gradio": module.PLAIN, "ours": module.OURS}
-        results += see_all(chosen(module.ROWS), targets)
-    peers = {"LitServe": served.PEER, "ours": served.OURS}
-    peer_results = see_all(chosen(served.PEER_ROWS), peers)
-    if only:
-        put_into_page(results, peer_results)
-        return
-    rows, peer_rows = table(results), table(peer_results)
+def write(cells: Cells, peer_cells: Cells, versions: dict[str, str]) -> None:
+    """Write the page."""
+    rows = [*generated.ROWS, *served.ROWS]
     page = PAGE.format(
         date=datetime.date.today(),
         machine=f"{platform.system()} {platform.machine()} with {os.cpu_count()} cores",
         python=platform.python_version(),
-        gradio=installed(environment("python"), "gradio"),
         cookiecutter=version("cookiecutter"),
-        litserve=installed(litserve(), "litserve"),
-        score=score(rows.splitlines()),
-        table=rows,
-        peer_score=score(peer_rows.splitlines()),
-        peer_table=peer_rows,
+        **versions,
+        score=score(COLUMNS, cells),
+        table=table(rows, COLUMNS, cells),
+        peer_score=score(PEER_COLUMNS, peer_cells),
+        peer_table=table(served.PEER_ROWS, PEER_COLUMNS, peer_cells),
     )
     TARGET.write_text(page, "utf-8")
+
+
+def main() -> None:
+    """Do the faults, and write the page after each."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", metavar="ROW", nargs="+", help="do these rows alone")
+    names = [column.option for column in (*COLUMNS, LITSERVE)]
+    parser.add_argument("--target", choices=names, nargs="+", help="do them to these alone")
+    args = parser.parse_args()
+
+    main_rows = [*generated.ROWS, *served.ROWS]
+    page = TARGET.read_text("utf-8") if TARGET.exists() else ""
+    first, _, second = page.partition("## Beside")
+    cells, peer_cells = read(first, main_rows), read(second, served.PEER_ROWS)
+    versions = {
+        "gradio": installed(environment("python"), "gradio"),
+        "litserve": installed(litserve(), "litserve"),
+        "node": subprocess.check_output(["node", "--version"], text=True).strip("v\n"),
+    }
+    todo = [
+        (table_cells, probe)
+        for table_cells, module, rows, columns in (
+            (cells, generated, generated.ROWS, COLUMNS),
+            (cells, served, served.ROWS, COLUMNS),
+            (peer_cells, served, served.PEER_ROWS, PEER_COLUMNS),
+        )
+        for probe in probes(module, rows, columns)
+        if (not args.only or probe[0].name in args.only)
+        and (not args.target or probe[1].option in args.target)
+    ]
+    for number, (table_cells, (row, column, given)) in enumerate(todo, 1):
+        start = time.monotonic()
+        text = cell(see(row, given))
+        table_cells.setdefault(row.name, {})[column.title] = text
+        took = f"{time.monotonic() - start:.0f} s"
+        progress = f"[{number}/{len(todo)}] {row.name}, {column.title} ({took}): {text}"
+        print(progress, file=sys.stderr, flush=True)
+        write(cells, peer_cells, versions)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Measure what models take in memory and time, for tools/fit/runtimes.json of a project.
+"""Measure the memory and boot time of models, for ml_ui/sizing/runtimes.json.
 
     python -m scripts.runtimes [FORMAT ...]
 
-Projects are generated for networks of about 0, 100 and 300 MB in each format, served,
-and asked once. Straight lines are laid through the memory that they take: `base` bytes,
-and for a byte of the file `held` bytes once it is loaded, `loading` while it is, and
-`serving` with a request, which takes `request` bytes besides.
+Projects are generated for networks of about 0, 100 and 300 MB in each format, served, and
+called once. A linear fit of their memory gives `base` bytes and, for each byte of the
+file, `held` bytes once it is loaded, `loading` while it loads, and `serving` during a
+request, which takes `request` bytes besides.
 """
 
 import datetime
@@ -24,12 +24,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from local_extensions import host
 from local_extensions.catalog import ROOT
+from ml_ui.sizing.measure import measure
 from tests.running import install
 
-TARGET = ROOT / "{{cookiecutter.project_slug}}" / "tools" / "fit" / "runtimes.json"
+TARGET = ROOT / "src" / "ml_ui" / "sizing" / "runtimes.json"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+CAPABILITIES = ("exports",)  # of a format; not measured
 BLOCKS = (0, 4, 12)  # of the networks below: 25 MB each in float32
 
 # Residual networks: a stem, and in each of four stages some blocks of two convolutions
@@ -205,8 +206,8 @@ FORMATS = {
 }
 
 
-def tell(line: str) -> None:
-    """Show progress."""
+def progress(line: str) -> None:
+    """Print a line of progress."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -249,7 +250,7 @@ def make(framework: str, name: str, blocks: int, dtype: str, folder: Path) -> Pa
 
 
 def sample(kind: Format, blocks: int, dtype: str) -> dict[str, float]:
-    """Return what measure() gives for one model, and the bytes of its files."""
+    """Return the measured quantities of one model, and the bytes of its files."""
     with TemporaryDirectory() as folder:
         answers = {"task": TASKS[kind.framework], "framework": kind.framework}
         if kind.name:
@@ -259,18 +260,17 @@ def sample(kind: Format, blocks: int, dtype: str) -> dict[str, float]:
         if (project / "architecture.py").exists():
             shutil.copy(Path(folder, "architecture.py"), project)
         names = ("boot", "memory", "loading", "serving")
-        measure = host.fit("measure").measure
         measured = measure(project, names, lambda line: None, environment(kind.framework))
         files = (path for path in project.glob("model/**/*") if path.is_file())
         return measured | {"weights": sum(path.stat().st_size for path in files)}
 
 
 def samples(kind: Format, dtype: str = "float32") -> Iterator[dict[str, float]]:
-    """Yield what is measured for each size."""
+    """Yield the measured quantities for each size."""
     for blocks in BLOCKS if kind.name else BLOCKS[:1]:
         measured = sample(kind, blocks, dtype)
         figures = (f"{name} {measured[name] / 1e6:.0f}" for name in measured if name != "boot")
-        tell(f"  {dtype}: {', '.join(figures)} MB, boot {measured['boot']:.1f} s")
+        progress(f"  {dtype}: {', '.join(figures)} MB, boot {measured['boot']:.1f} s")
         yield measured
 
 
@@ -280,7 +280,7 @@ def megabytes(count: float) -> int:
 
 
 def line(found: list[dict[str, float]]) -> dict[str, float]:
-    """Return what a format takes: base, and for a byte of weights held, loading, serving."""
+    """Return the linear fit for a format: base, and held, loading, serving for each byte."""
     weights, memory, loading, serving = (
         np.array([each[name] for each in found])
         for name in ("weights", "memory", "loading", "serving")
@@ -303,7 +303,7 @@ def line(found: list[dict[str, float]]) -> dict[str, float]:
 
 
 def facts(found: list[dict[str, float]], others: dict[str, list[dict[str, float]]]) -> dict:
-    """Return the entry of a format, from what was measured in float32 and other precisions."""
+    """Return the entry of a format from measurements in float32 and other precisions."""
     entry = line(found) | {"boot": round(statistics.median(each["boot"] for each in found), 1)}
     for dtype, more in others.items():
         other = line([found[0], *more[1:]])  # the smallest is the same network
@@ -313,7 +313,7 @@ def facts(found: list[dict[str, float]], others: dict[str, list[dict[str, float]
 
 @cache
 def versions() -> str:
-    """Return in one line what was measured on."""
+    """Return the machine and the versions of the measurements, in one line."""
     shown = ["gradio", "onnxruntime", "scikit-learn", "torch", "tensorflow-cpu"]
     found = {}
     for framework in MAKERS:
@@ -326,13 +326,14 @@ def versions() -> str:
 
 
 def main() -> None:
-    """Measure the formats that are named, or all, and write their entries."""
+    """Measure the given formats, or all, and write their entries."""
     old = json.loads(TARGET.read_text("utf-8"))["formats"] if TARGET.exists() else {}
     for name in sys.argv[1:] or FORMATS:
-        tell(name)
+        progress(name)
         kind = FORMATS[name]
         others = {dtype: list(samples(kind, dtype)) for dtype in kind.dtypes}
-        old[name] = facts(list(samples(kind)), others)
+        kept = {key: old[name][key] for key in CAPABILITIES if key in (old.get(name) or {})}
+        old[name] = facts(list(samples(kind)), others) | kept
         entries = {
             "as_of": datetime.date.today().isoformat(),
             "measured": versions(),

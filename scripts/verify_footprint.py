@@ -1,4 +1,4 @@
-"""Build and boot projects, and compare what they weigh with what preflight predicted.
+"""Build and boot projects, and compare their sizes with the predictions of preflight.
 
     python -m scripts.verify_footprint [--only TEXT]
 
@@ -20,15 +20,16 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from local_extensions import host
 from local_extensions.catalog import ROOT
+from ml_ui.sizing import footprint, limits
+from ml_ui.sizing.measure import Compressed, measure
 from scripts.runtimes import PYTHON, generate
 from tests.images import Engine
 
 BUILD = ROOT / "build" / "footprint"
 HEROKU, SPACE, DOCKER = ("slug", "checkout"), ("repository",), ("image", "pull")
 RUN = ("memory", "peak", "boot")
-TOLD = ("checkout", "repository", "slug", "image", "pull", "memory", "peak", "boot")
+SHOWN = ("checkout", "repository", "slug", "image", "pull", "memory", "peak", "boot")
 
 # What makes a model of about `size` MB, `deep` layers of `channels`, in the file `name`.
 # Weights are drawn as a network's initial ones are: gzip leaves of them what it leaves of
@@ -155,8 +156,7 @@ class Case:
 
 
 def near(framework: str, kind: str, quantity: str, limit: float, share: float) -> float:
-    """Return the MB of weights with which a quantity is so near a limit, if prediction holds."""
-    footprint = host.fit("footprint")
+    """Return the MB of weights for which a share of a limit is predicted."""
     packages = json.loads((ROOT / f"templates/requirements/{framework}-cpu.json").read_text())
     empty = footprint.Footprint(
         packages=packages["packages"], format=kind, gzip=0.926, python=PYTHON
@@ -208,8 +208,8 @@ def cases() -> list[Case]:
     return heroku + space + docker
 
 
-def tell(line: str) -> None:
-    """Show progress."""
+def progress(line: str) -> None:
+    """Print a line of progress."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -220,7 +220,7 @@ def environment(lock: str) -> Path:
     version = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
     folder = BUILD / f"{lock}-{version}"
     if not (folder / "installed").exists():
-        tell(f"  installing {lock} ...")
+        progress(f"  installing {lock} ...")
         bare = [sys.executable, "-m", "venv", "--clear", "--without-pip", folder]
         subprocess.run(bare, check=True)
         pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python"]
@@ -260,18 +260,18 @@ def made(case: Case, folder: Path) -> Path:
 
 
 def predict(case: Case, project: Path) -> dict[str, dict]:
-    """Ask the project's own preflight; return its checks by name."""
-    limits = [f"--limit={limit}" for limit in case.limits]
-    where = [f"--platform={case.platform}", f"--hardware={case.hardware}"]
-    command = [sys.executable, "-B", project / "tools" / "preflight.py", "--json", *where, *limits]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    """Return the checks of the project's own preflight by name."""
+    command = [sys.executable, "-B", "-m", "ml_ui", "preflight", "--json"]
+    command += [f"--platform={case.platform}", f"--hardware={case.hardware}"]
+    command += [f"--limit={limit}" for limit in case.limits]
+    run = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     if run.returncode not in (0, 1):
         raise SystemExit(run.stderr)
     return {check["name"]: check for check in json.loads(run.stdout)["checks"]}
 
 
 def image_sizes(engine: Engine, project: Path) -> dict[str, float]:
-    """Return what the project's image lays over its base, as it is and compressed."""
+    """Return the sizes of the image's layers over its base, as they are and compressed."""
     tag = "footprint"
     engine.build(project, tag)
     layers = engine.layers(tag)
@@ -296,7 +296,7 @@ def unpacked(layer) -> int:
 
 def compressed(layer) -> int:
     """Return the bytes of a layer as a registry has it."""
-    counted = host.fit("measure").Compressed(lambda line: None)
+    counted = Compressed(lambda line: None)
     shutil.copyfileobj(layer, counted, 1 << 20)
     return counted.finish()
 
@@ -325,10 +325,9 @@ def verify(case: Case, engine: Engine | None) -> Iterator[Row]:
         checks = predict(case, project)
         names = [name for name in case.quantities if name not in DOCKER]
         home = environment(f"{case.framework}-cpu")
-        tools = host.fit("measure")
-        measured = tools.measure(project, names, lambda line: tell(f"  {line}"), home)
+        measured = measure(project, names, lambda line: progress(f"  {line}"), home)
         if case.platform == "docker":
-            tell("  building the image ...")
+            progress("  building the image ...")
             measured |= image_sizes(engine, project)
         for name, value in measured.items():
             if not (check := checks.get(name)):  # nothing limits it there
@@ -344,7 +343,7 @@ def summary(rows: list[Row]) -> Iterator[str]:
     """Yield lines of Markdown: for each quantity, how near predictions come."""
     yield "| quantity | projects | mean absolute error | worst | wrong verdicts |"
     yield "|---|--:|--:|--:|--:|"
-    for name in TOLD:
+    for name in SHOWN:
         if found := [row for row in rows if row.name == name]:
             errors = [row.error for row in found]
             judged = [row.verdicts for row in found if row.verdicts]
@@ -357,7 +356,7 @@ def summary(rows: list[Row]) -> Iterator[str]:
 
 def table(rows: list[Row]) -> Iterator[str]:
     """Yield lines of Markdown: every quantity of every project."""
-    write, words = host.fit("limits").written, {True: "fits", False: "does not fit"}
+    write, words = limits.written, {True: "fits", False: "does not fit"}
     yield "| project | quantity | predicted | measured | error | verdict, and truth |"
     yield "|---|---|--:|--:|--:|---|"
     for row in rows:
@@ -376,18 +375,18 @@ INTRODUCTION = """\
 `make verify-footprint` builds and boots these projects and writes this page; it was last
 run on {date}, on Linux x86-64 with two cores and Python {python}.
 
-- **slug**: `tar` and `gzip -6` of the checkout without what `.slugignore` names, of the
-  installed packages with their bytecode as pip writes it, and 30 MB for Python, which is
-  what Heroku's buildpack made of it. **checkout**: the files of the commit.
-- **repository**: git's objects, packed, and the files that `.gitattributes` gives to LFS.
-- **image**, **pull**: what the Dockerfile's layers lay over the base image, as files and
+- **slug**: `tar` and `gzip -6` of the checkout without the files in `.slugignore`, of the
+  installed packages with their bytecode as pip writes it, and 30 MB for Python, its size
+  in slugs of Heroku's buildpack. **checkout**: the files of the commit.
+- **repository**: git's objects, packed, and the files in Git LFS.
+- **image**, **pull**: the layers that the Dockerfile adds to the base image, as files and
   compressed layer by layer.
-- **memory**: anonymous memory once the model is loaded and a platform counts it: swapped
-  or not, without what is mapped from files and can be read from there again. **peak**:
-  the most from the start to the end of a first request.
-- **boot**: until the port answers. A time is of this machine, and shared machines differ.
+- **memory**: anonymous memory once the model is loaded, as platforms count it: with swap,
+  without pages mapped from files. **peak**: the most from the start to the end of a first
+  request.
+- **boot**: until the port answers. Times are of this machine; shared machines differ.
 
-Weights are random float32. Names say which projects lie closely below or above a limit.
+Weights are random float32. `below` and `above` are just below and just above a limit.
 
 """
 
@@ -412,15 +411,15 @@ def main() -> None:
     engine = Engine(PYTHON) if needs_engine else None
     try:
         for number, case in enumerate(chosen, 1):
-            tell(f"{number} of {len(chosen)}: {case.title}")
+            progress(f"{number} of {len(chosen)}: {case.title}")
             for row in verify(case, engine):
                 rows.append(row)
-                tell(
+                progress(
                     f"    {row.name}: predicted {row.predicted:.4g}, measured {row.measured:.4g} "
                     f"{row.unit}, {row.error:+.1f} %"
                 )
     except KeyboardInterrupt:
-        tell("Interrupted: nothing is written.")
+        progress("Interrupted: nothing is written.")
         sys.exit(130)
     print("\n".join(summary(rows)))
     if not only:

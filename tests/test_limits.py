@@ -1,4 +1,4 @@
-"""The arithmetic of tools/fit, its ways out, its report and its data, without a project."""
+"""ml_ui.sizing without a project: arithmetic, limits, ways out, report, and data."""
 
 import itertools
 import json
@@ -8,26 +8,17 @@ from urllib.parse import urlsplit
 
 import pytest
 from conftest import ROOT
+from footprints import PACKAGES, find, of
 
-from local_extensions import host
+from ml_ui.sizing import footprint, limits, report, ways_out
+from ml_ui.sizing import project as project_files
 
-FIT = ROOT / "{{cookiecutter.project_slug}}" / "tools" / "fit"
-FACTS = json.loads((FIT / "platforms.json").read_text("utf-8"))
+FACTS = json.loads((ROOT / "src/ml_ui/sizing/platforms.json").read_text("utf-8"))
 PLATFORMS, GITHUB = FACTS["platforms"], FACTS["repositories"]["github"]
 GIGA = 10**9
 
-footprint, limits, report = map(host.fit, ("footprint", "limits", "report"))
-project_files, ways_out = host.fit("project"), host.fit("ways_out")
 ONNX = footprint.FORMATS["onnx"]
 
-PACKAGES = {
-    "gradio": {
-        "version": "6.31.0", "wheel": 80_000_000, "installed": 250_000_000, "bytecode": 75_000_000
-    },
-    "numpy": {
-        "version": "2.4.0", "wheel": 18_000_000, "installed": 60_000_000, "bytecode": 12_000_000
-    },
-}  # fmt: skip
 OF_PACKAGES = round(0.97 * 98_000_000 + 0.355 * 87_000_000)
 PYTHON = 30_000_000
 
@@ -35,19 +26,6 @@ PYTHON = 30_000_000
 def limit(platform, name, kind="refuse"):
     """Return a limit from the data."""
     (found,) = (x for x in PLATFORMS[platform]["limits"] if (x["name"], x["kind"]) == (name, kind))
-    return found
-
-
-def of(weights=0, name="model/net.onnx", packages=PACKAGES, in_lfs=False, **more):
-    """Make the footprint of an ONNX model in one file, with the packages above."""
-    files = (footprint.File(name, weights, in_lfs),) if weights else ()
-    more = {"format": "onnx", "dtype": "float32", "framework": "onnx", "lock": "onnx-cpu"} | more
-    return footprint.Footprint(weights=weights, packages=packages, files=files, **more)
-
-
-def find(answer, name):
-    """Return a check of a report."""
-    (found,) = (check for check in answer.checks if check.name == name)
     return found
 
 
@@ -95,7 +73,6 @@ def test_memory_is_that_of_the_format():
     loading = ONNX["base"] + ONNX["loading"] * 100_000_000
     serving = ONNX["base"] + ONNX["serving"] * 100_000_000 + ONNX["request"]
     assert sum(footprint.peak(project).values()) == pytest.approx(max(loading, serving))
-    assert footprint.memory(of(100_000_000, format=None)) == {}
     fetched = of(0, fetched=100_000_000)
     assert footprint.memory(fetched) == footprint.memory(project)
     assert footprint.checkout(fetched)["weights"] == 0
@@ -120,10 +97,10 @@ def test_memory_is_that_of_the_format():
         ("render", "starter", "pull"),
     ],
 )
-def test_limit_itself_fits_and_a_byte_more_does_not(platform, hardware, name):
-    lock = "onnx-gpu" if name == "gpu" else "onnx-cpu"
+def test_limit_is_inclusive(platform, hardware, name):
+    packages = PACKAGES | {"nvidia-cuda-runtime": PACKAGES["numpy"]} if name == "gpu" else PACKAGES
     in_lfs = name.startswith("lfs")
-    project = of(7_000_000, in_lfs=in_lfs, on_github=True, history=5, lock=lock)
+    project = of(7_000_000, in_lfs=in_lfs, on_github=True, history=5, packages=packages)
     first = report.check(platform, hardware, project)
     assert first.fits
     others = {c.name: 10**15 for c in first.checks if c.unit == "bytes" and c.name != name}
@@ -194,25 +171,25 @@ def test_own_limit_replaces_the_recorded_one():
         ("1t", 10**12),
     ],
 )
-def test_sizes_are_read(text, count):
+def test_parse_size(text, count):
     assert limits.parse_size(text) == count
 
 
 @pytest.mark.parametrize(
     "text", ["", "banana", "500", "-1M", "1e3M", "1.M", "M", "1iB", "1MM", "nan", "٣M"]
 )
-def test_what_is_no_size_is_refused(text):
+def test_invalid_size_is_refused(text):
     with pytest.raises(footprint.BadInput, match="is not a size"):
         limits.parse_size(text)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("60s", 60), ("1.5 s", 1.5)])
-def test_times_are_read(text, seconds):
+def test_parse_limit_of_a_time(text, seconds):
     assert limits.parse_limit("boot", text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "60", "1GB", "-1s", "nans"])
-def test_what_is_no_time_is_refused(text):
+def test_invalid_time_is_refused(text):
     with pytest.raises(footprint.BadInput, match="is not a time; write 60s"):
         limits.parse_limit("boot", text)
 
@@ -228,27 +205,8 @@ def test_what_is_no_time_is_refused(text):
         (15 * 10**14, "1.5e+03 TB"),
     ],
 )
-def test_sizes_are_written(count, text):
+def test_size_is_formatted(count, text):
     assert limits.size(count) == text
-
-
-# Git and what it keeps elsewhere
-
-
-@pytest.mark.parametrize(
-    ("lines", "name", "taken"),
-    [
-        (["model/** filter=lfs diff=lfs"], "model/net.onnx", True),
-        (["model/** filter=lfs", "model/labels.txt !filter text"], "model/labels.txt", False),
-        (["model/net.onnx filter=lfs"], "model/net.onnx", True),
-        (["*.onnx filter=lfs"], "model/net.onnx", True),
-        (["*.onnx filter=lfs"], "model/net.pt", False),
-        (["*.onnx -text"], "model/net.onnx", False),
-        ([], "model/net.onnx", False),
-    ],
-)
-def test_attributes_say_what_goes_to_lfs(lines, name, taken):
-    assert project_files.takes_to_lfs(lines, name) is taken
 
 
 @pytest.mark.parametrize(
@@ -256,16 +214,16 @@ def test_attributes_say_what_goes_to_lfs(lines, name, taken):
     [
         ("tests", "tests/test_model.py", True),
         ("tests/", "tests/test_model.py", True),
-        ("/tools", "tools/fit/limits.py", True),
+        ("/ml_ui", "ml_ui/sizing/limits.py", True),
         ("*.md", "docs/a.md", True),
-        ("**/__pycache__", "tools/__pycache__/a.pyc", True),
+        ("**/__pycache__", "ml_ui/__pycache__/a.pyc", True),
         (".github", ".github/workflows/test.yml", True),
         ("data/*.csv", "data/a.csv", True),
         ("tests", "my_tests/a.py", False),
         ("data/*.csv", "other/data.csv", False),
     ],
 )
-def test_ignore_files_keep_out(pattern, name, ignored):
+def test_ignore_file(pattern, name, ignored):
     assert project_files.is_ignored([pattern], name) is ignored
 
 
@@ -317,11 +275,11 @@ def test_no_way_out_holds_a_needless_change():
     """Each of several changes is needed: without it, the others would not do."""
     project = of(900_000_000, "model/net.keras", format="keras", framework="keras",
                  lock="keras-cpu", on_github=True)  # fmt: skip
-    told = [way for way in report.check("heroku", "eco", project).ways_out if ", and " in way]
-    assert told
+    several = [way for way in report.check("heroku", "eco", project).ways_out if ", and " in way]
+    assert several
     changes = {name: change for count in (1, 2, 3)
                for change, name, _ in ways_out._variants("heroku", project, count)}  # fmt: skip
-    for way in told:
+    for way in several:
         text = re.split(r": [a-z-]+ |\.$", way)[0]
         if text.startswith(("Take", "Go to")):
             continue
@@ -387,7 +345,7 @@ def test_lighter_build_is_named_with_what_it_saves():
     assert "tensorflow-cpu instead of tensorflow, which saves 299 MB" in answer.ways_out[0]
 
 
-def test_packages_that_are_too_big_leave_other_platforms():
+def test_ways_out_of_large_packages_are_other_platforms():
     unknown = {"big": {"version": "1", "wheel": 3 * GIGA, "installed": 6 * GIGA, "bytecode": 0}}
     ways = report.check("heroku", None, of(1_000, packages=unknown)).ways_out
     others = [p["title"] for n, p in PLATFORMS.items() if p["public"] and n != "heroku"]
@@ -412,7 +370,7 @@ def test_file_for_github_is_refused_outside_lfs():
     assert any("Git LFS" in way for way in answer.ways_out)
 
 
-def test_heroku_is_not_told_to_use_lfs():
+def test_git_lfs_is_not_proposed_on_heroku():
     """It does not fetch the files from there."""
     answer = report.check("heroku", "eco", of(150_000_000, on_github=True))
     here = [way for way in answer.ways_out if not way.startswith("Go to")]
@@ -432,7 +390,7 @@ def test_soft_limits_warn_and_fit():
     assert any("file is over 50 MiB: GitHub warns" in note for note in notes)
 
 
-def test_what_a_tier_asks_is_told():
+def test_note_of_a_tier_is_shown():
     answer = report.check("huggingface", "cpu-basic", of(1))
     assert "creating one needs PRO" in report.as_text(answer)
     assert "what your host charges" not in str(report.check("docker", "cpu", of(1)).notes)
@@ -445,12 +403,12 @@ def test_text_for_what_fits():
     lines = report.as_text(report.check("heroku", "basic", of(2_000_000))).splitlines()
     assert lines[:2] == ["Heroku, basic ($7/month): it fits.", ""]
     assert re.fullmatch(r"slug {7}#+\.+  158 MB of 1 GB +842 MB free", lines[2])
-    told = " ".join("\n".join(lines).partition("Limits that are kept:")[2].split())
+    kept = " ".join("\n".join(lines).partition("Limits that are kept:")[2].split())
     for check in report.check("heroku", "basic", of(2_000_000)).checks:
-        assert check.source in told
-    assert "1000M is disputed, and taken: with 500M" in told
-    assert "it fits too" in told
-    assert "the stricter reading is taken" in told
+        assert check.source in kept
+    assert "1000M is disputed, and taken: with 500M" in kept
+    assert "it fits too" in kept
+    assert "the stricter reading is taken" in kept
 
 
 def test_text_for_what_does_not_fit():
@@ -494,7 +452,7 @@ def test_colour_is_only_on_request():
     assert "\x1b" not in report.as_text(answer)
 
 
-def test_ages_and_doubts_are_told(monkeypatch):
+def test_age_and_doubt_of_a_limit_are_shown(monkeypatch):
     slug = limit("heroku", "slug")
     for days, age in ((365, "365 days old"), (366, "over a year old")):
         changed = {"as_of": str(date.today() - timedelta(days)), "verified": False}
@@ -548,13 +506,14 @@ def test_limits_are_complete():
             kinds = [(entry["name"], entry["kind"]) for entry in facts["limits"]]
             assert len(kinds) == len(set(kinds))
             for entry in facts["limits"]:
-                assert entry["kind"] in ("refuse", "warn")
+                assert entry["kind"] in ("refuse", "warn", "inform")
+                assert entry["kind"] == "inform" or entry["name"] in footprint.QUANTITIES
                 assert len({"bytes", "seconds", "tier"} & entry.keys()) == 1
                 assert entry["what"]
                 assert entry["reading"]
                 assert entry["compared"]
     for facts in PLATFORMS.values():
-        assert any(entry["name"] in footprint.QUANTITIES for entry in facts["limits"])
+        assert any(entry["kind"] == "refuse" for entry in facts["limits"])
 
 
 def test_figures_that_moved_recently():
@@ -564,9 +523,3 @@ def test_figures_that_moved_recently():
     assert slug["disputed"]["bytes"] == 500_000_000
     assert next(iter(PLATFORMS["huggingface"]["hardware"])) == "zero-a10g"
     assert next(iter(PLATFORMS["heroku"]["hardware"])) == "eco"
-
-
-def test_files_survive_rendering():
-    for path in FIT.parent.rglob("*.*"):
-        text = path.read_text("utf-8")
-        assert not any(mark in text for mark in ("{{", "{%", "{#")), path

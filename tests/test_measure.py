@@ -1,4 +1,4 @@
-"""What preflight predicts beside what is really built and booted."""
+"""Predictions of preflight beside what is really built and booted."""
 
 import json
 import os
@@ -16,13 +16,21 @@ from conftest import ROOT
 
 PAGE = ROOT / "docs" / "footprint.md"
 STORY_A = {"task": "image-to-image", "framework": "python"}
-# The most that a prediction may be off, and all of them in the mean, in per cent.
+COMMAND = [sys.executable, "-B", "-m", "ml_ui", "preflight", "--measure"]
+# The largest error of a prediction, and of all in the mean, in per cent.
 MOST = {"slug": (5, 3), "repository": (5, 3), "image": (5, 3), "memory": (15, 15)}
 
 
 def clean() -> dict[str, str]:
     """Return an environment in which pip writes bytecode."""
     return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+
+def measured(project: Path, *options: str) -> subprocess.CompletedProcess:
+    """Run `preflight --measure` of a project."""
+    return subprocess.run(
+        [*COMMAND, *options], cwd=project, env=clean(), capture_output=True, text=True, check=False
+    )
 
 
 def rows(text: str) -> dict[str, list[str]]:
@@ -55,8 +63,7 @@ def test_page_shows_what_is_promised():
 @pytest.mark.parametrize("platform", ["heroku", "huggingface"])
 def test_measured_beside_predicted(bake, platform):
     project = bake(**STORY_A, platform=platform)
-    command = [sys.executable, "-B", project / "tools" / "preflight.py", "--measure", "--json"]
-    run = subprocess.run(command, env=clean(), capture_output=True, text=True, check=False)
+    run = measured(project, "--json")
     assert run.returncode == 0, run.stderr
     checks = {check["name"]: check for check in json.loads(run.stdout)["checks"]}
     assert checks["memory"]["measured"] and checks["boot"]["measured"]
@@ -67,14 +74,10 @@ def test_measured_beside_predicted(bake, platform):
 
 
 @pytest.mark.slow
-def test_measured_size_decides(bake, tmp_path):
+def test_measured_size_decides(bake):
     """What fits by prediction does not, if what is built is too large."""
     project = bake(**STORY_A, platform="heroku")
-    command = [sys.executable, "-B", project / "tools" / "preflight.py", "--measure"]
-    limit = "--limit=boot=0.5s"
-    run = subprocess.run(
-        [*command, limit], env=clean(), capture_output=True, text=True, check=False
-    )
+    run = measured(project, "--limit=boot=0.5s")
     assert run.returncode == 1, run.stderr
     assert re.search(
         r"^slug .*\n  measured \d+ MB, predicted [+-]\d\.\d %$", run.stdout, re.MULTILINE
@@ -85,14 +88,13 @@ def test_measured_size_decides(bake, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("sign", ["venv", "app.log"])
-def test_interrupted_it_leaves_nothing(bake, tmp_path, number, sign):
+def test_interrupt_leaves_nothing(bake, tmp_path, number, sign):
     """While it installs, and while it serves."""
     project = bake(**STORY_A, platform="heroku")
-    command = [sys.executable, "-B", project / "tools" / "preflight.py", "--measure"]
     environment = clean() | {"TMPDIR": str(tmp_path)}
     process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        # A shell has its background processes ignore it.
+        COMMAND, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # A shell lets its background processes ignore it.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )  # fmt: skip
     while not list(tmp_path.glob(f"*/{sign}")):
@@ -108,7 +110,7 @@ def test_interrupted_it_leaves_nothing(bake, tmp_path, number, sign):
 
 
 def inside(path: Path, folder: Path) -> bool:
-    """Tell whether a process keeps to a folder."""
+    """Return whether a process has its temporary files in a folder."""
     try:
         return f"TMPDIR={folder}".encode() in path.read_bytes()
     except OSError:  # it has ended
@@ -116,11 +118,10 @@ def inside(path: Path, folder: Path) -> bool:
 
 
 @pytest.mark.slow
-def test_what_does_not_boot_is_told(bake, tmp_path):
+def test_failed_boot_is_reported(bake, tmp_path):
     project = shutil.copytree(bake(**STORY_A, platform="huggingface"), tmp_path / "project")
     (project / "model.py").write_text("raise RuntimeError('no model')\n")
-    command = [sys.executable, "-B", project / "tools" / "preflight.py", "--measure"]
-    run = subprocess.run(command, env=clean(), capture_output=True, text=True, check=False)
+    run = measured(project)
     assert (run.returncode, run.stdout) == (2, "")
     assert "RuntimeError: no model" in run.stderr
 

@@ -1,12 +1,10 @@
-"""tools/preflight.py as its owner runs it, on a project laid out by hand."""
+"""python -m ml_ui preflight, in a project laid out by hand."""
 
 import importlib
 import io
 import json
 import os
-import pty
 import random
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,28 +12,24 @@ import zlib
 from importlib import metadata
 from pathlib import Path
 
+import commands
 import pytest
-from conftest import ROOT
-from test_limits import PACKAGES
+from footprints import PACKAGES
 
-from local_extensions import host
+import ml_ui
+from ml_ui.sizing import requirements
+from ml_ui.sizing.project import weigh
 
-TOOLS = ROOT / "{{cookiecutter.project_slug}}" / "tools"
 GIGA = 10**9
-requirements, weigh = host.fit("requirements"), host.fit("project").weigh
+COMMAND = [sys.executable, "-B", "-m", "ml_ui", "preflight"]
 
 
 @pytest.fixture
 def project(tmp_path):
-    """Lay out a project for Heroku, with its own copy of the tools."""
+    """Lay out a project for Heroku."""
     folder = tmp_path / "my app"
-    shutil.copytree(TOOLS, folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
-    own = {
-        "platform": "heroku", "hardware": "basic", "framework": "onnx", "format": "onnx",
-        "dtype": "float32", "lock": "onnx-cpu", "python_version": "3.12",
-    }  # fmt: skip
-    (folder / "tools" / "fit" / "project.json").write_text(json.dumps(own))
-    (folder / "tools" / "fit" / "sizes.json").write_text(json.dumps({"packages": PACKAGES}))
+    folder.mkdir()
+    write_record(folder, {})
     (folder / "requirements.txt").write_text(
         "# a comment; not a package\n"
         "--extra-index-url https://example.org/simple\n"
@@ -48,16 +42,32 @@ def project(tmp_path):
     return folder
 
 
+def write_record(folder, answers):
+    """Write the record of a project for Heroku with some other answers."""
+    recorded = {
+        "lock": "onnx-cpu",
+        "answers": {"platform": "heroku", "hardware": "basic", "python_version": "3.12"} | answers,
+        "model": {"framework": "onnx", "format": "onnx", "dtype": "float32"},
+        "sizes": {"packages": PACKAGES},
+    }
+    (folder / ".ml-ui.json").write_text(json.dumps(recorded))
+
+
+def require(project, *lines):
+    """Add lines to the project's requirements."""
+    with open(project / "requirements.txt", "a") as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
 def add_weights(project, count, name="net.onnx"):
     """Add a sparse file, which takes no room on the disk."""
     with open(project / "model" / name, "wb") as file:
         file.truncate(count)
 
 
-def run(project, *arguments, cwd=None):
-    """Run the project's preflight as its owner does."""
-    command = [sys.executable, "-B", str(project / "tools" / "preflight.py"), *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+def run(folder, *arguments):
+    """Run preflight in a folder."""
+    return commands.run("preflight", *arguments, folder=folder)
 
 
 def git(project, *arguments):
@@ -69,13 +79,19 @@ def git(project, *arguments):
 # The command
 
 
-def test_it_runs_from_anywhere(project, tmp_path):
+def test_report_of_a_project(project):
     add_weights(project, 1_200_000_000)
-    done = run(project, cwd=tmp_path)
-    assert done.returncode == 1
+    done = run(project)
+    assert (done.returncode, done.stderr) == (1, "")
     assert "Heroku, basic" in done.stdout
     assert "weights 1.2 GB" in done.stdout
     assert "\x1b" not in done.stdout
+
+
+def test_another_folder_is_refused(tmp_path):
+    done = run(tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("has no .ml-ui.json: run this in the project's folder.\n")
 
 
 def test_flags_override_the_project(project):
@@ -131,36 +147,49 @@ def test_unknown_flag_is_bad_input(project):
     assert run(project, "--banana").returncode == 2
 
 
-def test_package_without_a_size_is_named(project):
-    with open(project / "requirements.txt", "a") as file:
-        file.write("Left_Pad==1.0\n")
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("Left_Pad==1.0", "left-pad"),
+        # A lock made again brings versions whose sizes are not recorded.
+        ("numpy==2.5.0", "numpy"),
+        ("numpy @ https://example.org/numpy-2.5.0-cp312-cp312-linux_x86_64.whl", "numpy"),
+        ("big @ https://example.org/big-1.0-py3-none-any.whl#sha256=00", "big"),
+        ("ml-ui==99.0", "ml-ui"),
+    ],
+)
+def test_package_without_a_size_is_named(project, line, name):
+    requirements = project / "requirements.txt"
+    if name == "numpy":
+        requirements.write_text(requirements.read_text().partition("numpy")[0])
+    require(project, line)
     done = run(project)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "left-pad not in the recorded sizes" in done.stderr
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"preflight: The size of {name} is not known")
+    assert "pip install -r requirements.txt" in done.stderr
+    assert "it is not known whether it fits" in done.stdout
+    assert json.loads(run(project, "--json").stdout)["fits"] is None
     # A Space installs packages outside its repository: nothing there depends on them.
     assert run(project, "--platform", "huggingface").returncode == 0
 
 
-def test_package_in_another_version_is_named(project):
-    """A lock made again brings versions whose sizes nobody has recorded."""
-    requirements = project / "requirements.txt"
-    requirements.write_text(requirements.read_text().replace("numpy==2.4.0", "numpy==2.5.0"))
-    done = run(project)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "numpy not in the recorded sizes (tools/fit/sizes.json) in this version" in done.stderr
-
-
 def test_package_in_several_versions_has_the_recorded_one(project):
-    with open(project / "requirements.txt", "a") as file:
-        file.write("numpy==2.2.6 ; python_full_version < '3.12'\n")
+    require(project, "numpy==2.2.6 ; python_full_version < '3.12'")
     assert run(project).returncode == 0
 
 
-def test_installed_package_is_weighed_with_what_it_requires(project):
-    """What nobody recorded is counted as it is in the environment that runs preflight."""
-    version = metadata.version("httpx")
-    with open(project / "requirements.txt", "a") as file:
-        file.write(f"httpx == {version}\n")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "httpx == {}",
+        "httpx @ https://example.org/httpx-{}-py3-none-any.whl",
+        "httpx[http2] @ https://example.org/httpx-{}-py3-none-any.whl#sha256=00 ; os_name != 'nt'",
+        "httpx @ https://example.org/httpx-{}-1-py3-none-any.whl?token=1 \\\n  --hash=sha256:00",
+    ],
+)
+def test_installed_package_is_weighed_with_what_it_requires(project, line):
+    """Without a recorded size, that of the environment that runs preflight counts."""
+    require(project, line.format(metadata.version("httpx")))
     packages = weigh(project).packages
     assert {"httpcore", "h11", "idna"} <= packages.keys()
     folder = Path(metadata.distribution("httpx").locate_file("httpx"))
@@ -169,6 +198,41 @@ def test_installed_package_is_weighed_with_what_it_requires(project):
     assert 0.2 < packages["httpx"]["wheel"] / packages["httpx"]["installed"] < 0.5
     assert packages["httpx"]["bytecode"] == pytest.approx(1.24 * sources, rel=0.01)
     assert packages["gradio"] == PACKAGES["gradio"], "recorded"
+
+
+def test_wheel_of_a_recorded_version_has_the_recorded_size(project):
+    text = (
+        (project / "requirements.txt")
+        .read_text()
+        .replace(
+            "Gradio==6.31.0",
+            "gradio @ https://example.org/gradio-6.31.0-py3-none-any.whl#sha256=00",
+        )
+    )
+    (project / "requirements.txt").write_text(text)
+    assert weigh(project).packages == PACKAGES
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ml-ui=={}",
+        "ml_ui @ https://example.org/v{0}/ml_ui-{0}-py3-none-any.whl#sha256=00",
+        "ml-ui @ https://example.org/ml_ui-{}-py3-none-any.whl --hash=sha256:00",
+    ],
+)
+def test_the_package_itself_is_weighed(project, tmp_path, line):
+    """When its folder is deleted and its wheel installed: the wheel's size, from its files."""
+    require(project, line.format(ml_ui.__version__))
+    sizes = weigh(project).packages["ml-ui"]
+    files = [p for p in Path(ml_ui.__file__).parent.rglob("*") if p.is_file()]
+    files = [path for path in files if path.suffix != ".pyc"]
+    with zipfile.ZipFile(tmp_path / "wheel", "w", zipfile.ZIP_DEFLATED) as wheel:
+        for path in files:
+            wheel.write(path)
+    assert sizes["installed"] == sum(path.stat().st_size for path in files)
+    assert sizes["wheel"] == pytest.approx((tmp_path / "wheel").stat().st_size, rel=0.1)
+    assert run(project).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -195,11 +259,9 @@ def test_marker_decides(marker, on):
 def test_packages_of_another_python_are_weighed_if_they_are_the_installed_ones(project):
     """A project for 3.99, whose lock has a version of its own for that."""
     version = metadata.version("httpx")
-    with open(project / "requirements.txt", "a") as file:
-        file.write(f"httpx=={version} ; python_full_version < '3.99'\n")
-        file.write("httpx==99.0 ; python_full_version >= '3.99'\n")
-    path = project / "tools" / "fit" / "project.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"python_version": "3.99"}))
+    require(project, f"httpx=={version} ; python_full_version < '3.99'",
+            "httpx==99.0 ; python_full_version >= '3.99'")  # fmt: skip
+    write_record(project, {"python_version": "3.99"})
     found = weigh(project)
     assert found.packages["httpx"]["version"] == version
     assert found.python == f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -228,38 +290,35 @@ def test_large_file_is_weighed_by_a_sample(tmp_path, size):
 @pytest.mark.parametrize(
     "line",
     ["requests", "requests>=2", "git+https://example.org/a.git", "a @ https://example.org/a.whl",
-     "-r more.txt", "-e .", "./a.whl", "a==1.*"],
+     "a @ git+https://example.org/a.git@v1", "a @ https://example.org/a-1.tar.gz",
+     "a @ file:///a-1-py3-none-any.whl", "-r more.txt", "-e .", "./a-1-py3-none-any.whl", "a==1.*"],
 )  # fmt: skip
-def test_line_that_is_no_pin_is_named(project, line):
-    with open(project / "requirements.txt", "a") as file:
-        file.write(f"{line}\nuntold\n")
+def test_line_without_a_version_is_named(project, line):
+    require(project, line, "unpinned")
     done = run(project)
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
-    assert f"'{line}', 'untold' is not NAME==VERSION" in done.stderr
+    assert f"{line!r}, 'unpinned' is neither NAME==VERSION nor NAME @ URL of a wheel" in done.stderr
 
 
 def test_package_without_a_size_does_not_hide_a_refusal(project):
-    with open(project / "requirements.txt", "a") as file:
-        file.write("left-pad==1.0\n")
+    require(project, "left-pad==1.0")
     add_weights(project, 1_200_000_000)
     done = run(project, "--platform", "huggingface")
     assert (done.returncode, done.stderr) == (1, "")
     assert "on the Hub" in done.stdout
 
 
-@pytest.mark.parametrize("file", ["tools/fit/project.json", "tools/fit/sizes.json"])
-def test_broken_or_missing_files_are_named(project, file):
-    (project / file).write_text("{")
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"answers": {}, "model": {}}'])
+def test_broken_record_is_named(project, text):
+    (project / ".ml-ui.json").write_text(text)
     done = run(project)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
-    assert Path(file).name in done.stderr
-    (project / file).unlink()
-    assert run(project).returncode == 2
+    assert ".ml-ui.json is not" in done.stderr
 
 
 def test_project_without_a_platform_needs_the_flag(project):
-    (project / "tools" / "fit" / "project.json").write_text("{}")
+    write_record(project, {"platform": ""})
     done = run(project)
     assert done.returncode == 2
     assert "Unknown platform ''" in done.stderr
@@ -271,6 +330,18 @@ def test_missing_requirements_are_named(project):
     done = run(project)
     assert done.returncode == 2
     assert "requirements.txt" in done.stderr
+
+
+def test_format_without_figures_is_not_known(project):
+    path = project / ".ml-ui.json"
+    path.write_text(path.read_text().replace('"format": "onnx"', '"format": "ubj"'))
+    done = run(project, "--json")
+    assert done.returncode == 2
+    assert done.stderr.startswith("preflight: Memory and boot time are not known: the format 'ubj'")
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert checks["memory"]["predicted"] is checks["memory"]["fits"] is None
+    assert checks["slug"]["fits"]
+    assert run(project, "--platform", "docker").returncode == 0, "it has no limit of memory"
 
 
 # What counts
@@ -299,7 +370,7 @@ def test_footprint_of_a_folder(project):
     assert seen.packages == PACKAGES
     assert seen.on_github
     assert seen.pointers == ()
-    others = [*(project / "tools").rglob("*.*"), project / "app.py", project / "requirements.txt"]
+    others = [project / name for name in (".ml-ui.json", "app.py", "requirements.txt")]
     assert seen.sources == sum(path.stat().st_size for path in others)
 
 
@@ -358,10 +429,10 @@ def test_ignored_files_are_not_in_the_slug(project):
     (project / "data").mkdir()
     (project / "data" / "set.bin").write_bytes(b"0" * 3_000_000)
     before = json.loads(run(project, "--json").stdout)["checks"]
-    (project / ".slugignore").write_text("# kept out\ndata\ntools\n")
+    (project / ".slugignore").write_text("# kept out\ndata\n")
     after = json.loads(run(project, "--json").stdout)["checks"]
     sizes = [{c["name"]: c["predicted"] for c in checks} for checks in (before, after)]
-    assert sizes[0]["slug"] - sizes[1]["slug"] > 3_000_000
+    assert sizes[0]["slug"] - sizes[1]["slug"] > 2_999_000
     assert sizes[1]["checkout"] > sizes[0]["checkout"]
 
 
@@ -379,7 +450,7 @@ def test_weights_are_counted_as_gzip_leaves_them(project):
 def test_packed_weights_are_loaded_unpacked(project, method):
     """As joblib and skops can write them."""
     noise = random.Random(0)
-    content = bytes(noise.choices(b"abcdefgh", k=8_000_000))
+    content = noise.randbytes(3_200_000).translate(bytes(97 + n % 8 for n in range(256)))
     if method == "zip":
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -390,7 +461,8 @@ def test_packed_weights_are_loaded_unpacked(project, method):
     elif method == "looks packed":
         packed = b"BZ" + content
     else:
-        packed = importlib.import_module(method).compress(content)
+        least = {"preset": 0} if method == "lzma" else {}
+        packed = importlib.import_module(method).compress(content, **least)
     (project / "model" / "net.onnx").write_bytes(packed)
     found = weigh(project)
     assert found.weights == len(packed)
@@ -433,7 +505,7 @@ def test_github_is_a_folder_or_a_remote(project):
     assert run(project, "--hardware", "performance-l").returncode == 0
 
 
-def test_binaries_outside_lfs_are_told_where_they_are_refused(project):
+def test_binaries_outside_lfs_are_noted_where_they_are_refused(project):
     add_weights(project, 1_000)
     (project / "data.bin").write_bytes(b"\0")
     (project / ".gitattributes").write_text("model/** filter=lfs -text\n")
@@ -466,29 +538,36 @@ def test_json_has_what_is_promised(project):
     assert report["ways_out"] == []
 
 
-def test_nobody_reads_on(project):
-    """As in `python tools/preflight.py | head -1`."""
+def test_closed_pipe_keeps_the_exit_status(project):
+    """As in `python -m ml_ui preflight | head -1`."""
     reader, writer = os.pipe()
     os.close(reader)
-    command = [sys.executable, "-B", project / "tools" / "preflight.py"]
-    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    done = subprocess.run(
+        COMMAND,
+        cwd=project,
+        env=commands.environment(),
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_bars_are_for_a_terminal(project):
     """Blocks and colours there, nothing of the kind in a pipe or with NO_COLOR."""
+    pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
     add_weights(project, 450_000_000)
     assert not {"█", "\x1b"} & set(run(project).stdout)
     for variables, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
         there, here = pty.openpty()
-        command = [sys.executable, "-B", project / "tools" / "preflight.py"]
-        variables = os.environ | {"PYTHONIOENCODING": "utf-8"} | variables
+        variables = commands.environment() | {"PYTHONIOENCODING": "utf-8"} | variables
         if not coloured:
             variables["NO_COLOR"] = "1"
         else:
             variables.pop("NO_COLOR", None)
-        with subprocess.Popen(command, stdout=here, stderr=here, env=variables) as process:
+        options = {"stdout": here, "stderr": here, "env": variables, "cwd": project}
+        with subprocess.Popen(COMMAND, **options) as process:
             os.close(here)
             shown = b""
             while True:

@@ -5,7 +5,6 @@ import contextlib
 import io
 import json
 import os
-import pty
 import re
 import shutil
 import socket
@@ -497,6 +496,7 @@ def test_metrics_and_log(project):
 
 
 def test_a_terminal_gets_no_json(project):
+    pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
     parent, child = pty.openpty()
     port = free_port()
     environment = clean_environment(install(project), PORT=str(port))

@@ -1,19 +1,21 @@
-"""What the project's client and stopwatch say when something is wrong: a line, and exit 1."""
+"""python -m ml_ui: the command line itself, call and bench, and their errors."""
 
-import importlib.util
 import json
-import os
+import re
 import shutil
 import subprocess
 import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
+import commands
 import httpx
 import pytest
 from running import clean_environment, free_port, install, served
+
+import ml_ui
+from ml_ui import bench, call
 
 TEXT = {
     "label": "Text", "component": "Textbox", "parameter_name": "text",
@@ -102,40 +104,8 @@ def site():
         server.shutdown()
 
 
-@pytest.fixture(scope="module")
-def project(bake, tmp_path_factory) -> Path:
-    """Return a project that may be littered."""
-    folder = tmp_path_factory.mktemp("tools") / "project"
-    return shutil.copytree(bake(task="text-classification", platform="local"), folder)
-
-
-@pytest.fixture(scope="module")
-def tool(project):
-    """Return a function that runs one of the tools."""
-
-    # Where a Space would be asked for, nobody answers.
-    hub = f"http://127.0.0.1:{free_port()}"
-
-    def run(name: str, *arguments: str, python: Path = Path(sys.executable)):
-        return subprocess.run(
-            [python, project / "tools" / f"{name}.py", *arguments],
-            capture_output=True, text=True, check=False, timeout=60,
-            env=os.environ | {"HF_ENDPOINT": hub},
-        )  # fmt: skip
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def client(project):
-    """Return tools/client.py as a module."""
-    spec = importlib.util.spec_from_file_location("client", project / "tools" / "client.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def assert_one_line(run: subprocess.CompletedProcess, url: str, said: str) -> None:
+    """Assert that a command failed with one line on stderr."""
     assert run.returncode == 1, run
     assert run.stdout == ""
     (line,) = run.stderr.splitlines()
@@ -143,10 +113,83 @@ def assert_one_line(run: subprocess.CompletedProcess, url: str, said: str) -> No
     assert len(line) < 400
 
 
+# The command line
+
+
+def python(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
+    """Run Python in another process."""
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, timeout=60,
+        env=commands.environment(**variables),
+    )  # fmt: skip
+
+
+def test_version():
+    run = commands.run("--version")
+    assert (run.returncode, run.stdout) == (0, f"ml_ui {ml_ui.__version__}\n")
+
+
+def test_help_names_the_commands():
+    run = python("-m", "ml_ui", "--help")
+    assert run.returncode == 0
+    assert run.stdout.startswith("usage: python -m ml_ui ")
+    for name in ("preflight", "bench", "call", "update"):
+        assert re.search(rf"^    {name}\b", run.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["preflight", "bench", "call"])
+def test_help_of_a_command(name):
+    run = commands.run(name, "--help")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert f"usage: python -m ml_ui {name} " in run.stdout
+    assert getattr(__import__(f"ml_ui.{name}"), name).__doc__.splitlines()[0] in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "a command is required: preflight, bench, call, update"),
+        (["prefligt"], "invalid choice: 'prefligt' (choose from"),
+        (["--banana"], "--banana"),
+        (["preflight", "--banana"], "unrecognized arguments: --banana"),
+        (["preflight", "--platform"], "--platform: expected one argument"),
+        (["call", "http://127.0.0.1:9"], "the following arguments are required: input"),
+        (["bench"], "the following arguments are required: url"),
+    ],
+)
+def test_bad_arguments(arguments, said):
+    run = commands.run(*arguments)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert said in run.stderr
+    assert run.stderr.startswith("usage: python -m ml_ui")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import ml_ui",
+        "import ml_ui.cli",
+        "from ml_ui.cli import main; main(['preflight'])",
+        # What generation imports.
+        "from ml_ui.sizing import footprint, git_lfs, limits, project, report",
+    ],
+)
+def test_only_the_standard_library_is_imported(statement):
+    """Neither the command line nor generation waits for Gradio, or needs it."""
+    shown = "print(*{name.partition('.')[0] for name in sys.modules})"
+    run = python("-S", "-c", f"import sys; {statement}; {shown}")
+    assert run.returncode == 0, run.stderr
+    loaded = {*run.stdout.split()} - {"__main__", "ml_ui"}
+    assert loaded <= sys.stdlib_module_names
+
+
+# call and bench
+
+
 @pytest.mark.parametrize("place", SAID)
-def test_client_says_what_is_wrong_with_the_app(tool, site, place):
+def test_call_reports_the_error_of_an_app(site, place):
     url = f"{site}/{place}"
-    assert_one_line(tool("client", url, "Hello"), url, SAID[place])
+    assert_one_line(commands.run("call", url, "Hello"), url, SAID[place])
 
 
 @pytest.mark.parametrize(
@@ -156,30 +199,30 @@ def test_client_says_what_is_wrong_with_the_app(tool, site, place):
         ("http://no-such-host.invalid", "ConnectError: "),
         ("localhost:7860", "an address starts with http://"),
         ("http://[", "no usable Gradio app (Invalid IPv6 URL)"),
-        ("no-such-user/no-such-space", "Connection refused"),
     ],
 )
-def test_client_says_what_is_wrong_with_the_address(tool, url, said):
-    assert_one_line(tool("client", url, "Hello"), url, said)
+def test_call_reports_a_wrong_address(url, said):
+    assert_one_line(commands.run("call", url, "Hello"), url, said)
 
 
-def test_client_says_what_is_wrong_with_the_input(tool, site):
+def test_call_reports_a_space_that_cannot_be_reached():
+    url, hub = "no-such-user/no-such-space", f"http://127.0.0.1:{free_port()}"
+    run = python("-m", "ml_ui", "call", url, "Hello", HF_ENDPOINT=hub)
+    assert_one_line(run, url, "Connection refused")
+
+
+def test_call_reports_a_wrong_number_of_inputs(site):
     url = f"{site}/refused"
-    assert_one_line(tool("client", url, "a", "b"), url, "2 inputs given; the app takes Text")
+    assert_one_line(commands.run("call", url, "a", "b"), url, "2 inputs given; the app takes Text")
 
 
-def test_client_gives_up(client, site):
+def test_call_has_a_read_timeout(site):
     with pytest.raises(httpx.ReadTimeout) as caught:
-        client.connect(f"{site}/silent", timeout=0.1)
-    assert client.why(caught.value) == "ReadTimeout: timed out"
+        call.connect(f"{site}/silent", timeout=0.1)
+    assert call.reason(caught.value) == "ReadTimeout: timed out"
 
 
-def test_bench_draws_a_chart(project):
-    spec = importlib.util.spec_from_file_location("bench", project / "tools" / "bench.py")
-    bench = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(project / "tools")
-        spec.loader.exec_module(bench)
+def test_bench_draws_a_chart():
     drawn = bench.chart({"a": [0.1] * 19 + [0.2], "b": [], "c": [0.1, 0.15, 0.2, 0.3]})
     near, none, far, scale = drawn.splitlines()
     assert near.split() == ["a", "█" + "░" * 10]  # all but one as fast as the fastest
@@ -188,9 +231,9 @@ def test_bench_draws_a_chart(project):
     assert scale.endswith("0.300 s")
 
 
-def test_bench_counts_a_failure_for_each_run(tool, site):
+def test_bench_counts_a_failure_for_each_run(site):
     url = f"{site}/refused"
-    run = tool("bench", url, "--runs", "3")
+    run = commands.run("bench", url, "--runs", "3")
     assert run.returncode == 1
     assert run.stdout.splitlines()[1].split() == [url, "-", "-", "3"]
     assert run.stderr == f"{url}: {SAID['refused']}\n"
@@ -205,8 +248,8 @@ def test_bench_counts_a_failure_for_each_run(tool, site):
         ("--file", "no.png", "--file: there is no file no.png"),
     ],
 )
-def test_bench_refuses_an_option(tool, site, option, value, said):
-    run = tool("bench", site, option, value)
+def test_bench_refuses_an_option(site, option, value, said):
+    run = commands.run("bench", site, option, value)
     assert run.returncode == 2
     assert run.stdout == "" and "Traceback" not in run.stderr
     assert run.stderr.splitlines()[-1].endswith(said)
@@ -216,29 +259,46 @@ BAD_APP = """
 import os
 
 import gradio as gr
+import ml_ui
 
-import server
 
-
+@ml_ui.guard
 def predict(text):
     if text == "die":
         os._exit(1)
-    raise gr.Error("This text is <b>too</b> short")
+    if text == "short":
+        raise gr.Error("This text is <b>too</b> short")
+    return text.upper()
 
 
-server.launch(gr.Interface(predict, "textbox", "textbox", api_name="predict"), lambda: None)
+ml_ui.launch(gr.Interface(predict, "textbox", "textbox", api_name="predict"), lambda: None)
 """
 
 
 @pytest.mark.slow
-def test_client_of_an_app_that_fails(project, tool):
-    """A real app: its own message, and what is said when it dies under the call."""
+def test_call_and_bench_of_a_real_app(bake, tmp_path):
+    """Its answer, its own message, and the error when it dies under the call."""
+    project = shutil.copytree(bake(task="text-classification", platform="local"), tmp_path / "app")
     port, folder = free_port(), install(project)
     (project / "app.py").write_text(BAD_APP, "utf-8")
     environment = clean_environment(folder, PORT=str(port))
-    python = folder / "python"
+
+    def run(*arguments: str) -> subprocess.CompletedProcess:
+        """Run a command of the vendored package, with the project's own packages."""
+        return subprocess.run(
+            [folder / "python", "-m", "ml_ui", *arguments], cwd=project, env=environment,
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+
     with served(project, ["python", "app.py"], environment, port) as url:
-        run = tool("client", url, "short", python=python)
-        assert_one_line(run, url, "This text is <b>too</b> short")
-        run = tool("client", url, "die", python=python)
-        assert_one_line(run, url, "ConnectionError: the app went away before it answered")
+        answer = run("call", url, "a longer text")
+        assert (answer.returncode, json.loads(answer.stdout)) == (0, "A LONGER TEXT")
+        table = run("bench", url, "--runs", "3", "--chart")
+        assert table.returncode == 0, table.stderr
+        name, median, p95, failures = table.stdout.splitlines()[1].split()
+        assert (name, failures) == (url, "0") and 0 < float(median) <= float(p95)
+        assert "█" in table.stdout
+        assert_one_line(run("call", url, "short"), url, "This text is <b>too</b> short")
+        assert_one_line(
+            run("call", url, "die"), url, "ConnectionError: the app went away before it answered"
+        )

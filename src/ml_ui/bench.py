@@ -1,4 +1,4 @@
-"""Compare the latency of addresses: python -m ml_ui bench URL [URL ...]
+"""Compare the latency of apps: python -m ml_ui bench URL [URL ...]
 
 A run is a whole call, as a user waits for it: upload, queue, prediction, download.
 """
@@ -10,35 +10,35 @@ import sys
 import time
 from pathlib import Path
 
-from .call import arguments, call, connect, why
+from .call import arguments, call, connect, reason
 
 WIDTH = 30  # characters of the longest bar
 
 
 def measure(
-    url: str, words: list[str] | None, runs: int
+    url: str, inputs: list[str] | None, runs: int
 ) -> tuple[list[float], list[str]]:
-    """Return the seconds of each call that succeeded, and what the others said."""
+    """Return the seconds of each call that succeeded, and the errors of the others."""
     seconds, failures = [], []
     try:
         client = connect(url)
-        values = arguments(client, words)
+        values = arguments(client, inputs)
         call(client, values)  # the first call wakes the app
-    except Exception as error:  # every failure counts
-        return [], [why(error)] * runs
+    except Exception as error:  # noqa: BLE001, every failure counts
+        return [], [reason(error)] * runs
     for _ in range(runs):
         start = time.perf_counter()
         try:
             call(client, values)
-        except Exception as error:
-            failures.append(why(error))
+        except Exception as error:  # noqa: BLE001
+            failures.append(reason(error))
         else:
             seconds.append(time.perf_counter() - start)
     return seconds, failures
 
 
 def row(url: str, seconds: list[float], failures: list[str]) -> str:
-    """Return a line of the table."""
+    """Return the line of an app in the table."""
     if seconds:
         _, median, p95, _ = _quantiles(seconds)
         figures = f"{median:8.3f} {p95:8.3f}"
@@ -48,7 +48,7 @@ def row(url: str, seconds: list[float], failures: list[str]) -> str:
 
 
 def chart(measured: dict[str, list[float]]) -> str:
-    """Draw the calls of each address as a bar from the fastest to the slowest.
+    """Return a chart: for each app a bar from the fastest call to the slowest.
 
     The part from the median to the 95th percentile is dark.
     """
@@ -63,7 +63,7 @@ def chart(measured: dict[str, list[float]]) -> str:
 
 
 def _quantiles(times: list[float]) -> list[float]:
-    """Return the least of some times, their median, 95th percentile and maximum."""
+    """Return the minimum, median, 95th percentile and maximum of times."""
     times = sorted(times)
     if not times:
         return []
@@ -72,15 +72,17 @@ def _quantiles(times: list[float]) -> list[float]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Define the command's arguments."""
-    parser.add_argument("url", nargs="+")
-    parser.add_argument("--file", help="a picture or sound to send, else an example")
-    parser.add_argument("--runs", type=int, default=10, help="calls of each address")
+    """Add the command's arguments to its parser."""
+    parser.add_argument("url", nargs="+", help="https://..., or USER/NAME of a Space")
+    parser.add_argument("--file", help="picture or sound to send (default: an example)")
+    parser.add_argument(
+        "--runs", type=int, default=10, help="calls of each app (default: 10)"
+    )
     parser.add_argument("--chart", action="store_true", help="draw the calls as bars")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a table with a line for each address."""
+    """Print a table with a line for each app."""
     if options.file and not Path(options.file).is_file():
         print(f"bench: --file: there is no file {options.file}", file=sys.stderr)
         return 2
@@ -88,15 +90,17 @@ def run(options: argparse.Namespace) -> int:
         print(f"bench: --runs: {options.runs} is less than 1", file=sys.stderr)
         return 2
     print(f"{'address':44} {'median s':>8} {'p95 s':>8} {'failures':>8}")
-    failed, measured = {}, {}
+    failed: dict[str, str] = {}
+    measured: dict[str, list[float]] = {}
     for url in options.url:
-        words = [options.file] if options.file else None
-        seconds, failures = measure(url, words, options.runs)
+        inputs = [options.file] if options.file else None
+        seconds, failures = measure(url, inputs, options.runs)
         measured[url] = seconds
         print(row(url, seconds, failures), flush=True)
-        failed |= {url: failures[0]} if failures else {}
+        if failures:
+            failed[url] = failures[0]
     if options.chart:
         print(f"\n{chart(measured)}")
-    for url, reason in failed.items():
-        print(f"{url}: {reason}", file=sys.stderr)
+    for url, error in failed.items():
+        print(f"{url}: {error}", file=sys.stderr)
     return 1 if failed else 0

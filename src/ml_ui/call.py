@@ -1,7 +1,7 @@
 """Call an app from the terminal: python -m ml_ui call URL INPUT [INPUT ...]
 
-An INPUT is a file for a picture or a sound, a number or a text for the rest. The answer is
-printed as JSON.
+An INPUT is a file for a picture or a sound, else a number or a text. The answer is printed
+as JSON.
 """
 
 import argparse
@@ -22,10 +22,10 @@ NUMBERS = {"Number", "Slider"}
 
 
 def connect(url: str, timeout: float = 300) -> Client:
-    """Return a client for the app; it gives up after `timeout` seconds of silence.
+    """Return a client of an app, with a read timeout in seconds.
 
     Raises:
-        ValueError: no Gradio app answers there, or one that wants a login.
+        ValueError: no Gradio app answers there, or one that requires a login.
         httpx.HTTPError: nothing answers.
     """
     if ":" in url and not url.startswith(("http://", "https://")):
@@ -36,44 +36,48 @@ def connect(url: str, timeout: float = 300) -> Client:
         raise ValueError(f"no usable Gradio app ({error})") from error
 
 
-def arguments(client: Client, words: list[str] | None = None) -> list[Any]:
-    """Turn words, or examples where there are none, into what the app's inputs take.
+def arguments(client: Client, inputs: list[str] | None = None) -> list[Any]:
+    """Return arguments of /predict, from a text for each of its parameters.
+
+    Args:
+        client: a client of the app.
+        inputs: texts, numbers or names of files; None for examples.
 
     Raises:
-        ValueError: the app has no /predict; there are too few or too many words; a
-            word is no file or no number.
+        ValueError: the app has no /predict; there are too few or too many inputs; one
+            is not a file or not a number.
     """
     api = client.view_api(print_info=False, return_format="dict")
     endpoints = api["named_endpoints"]
     if "/predict" not in endpoints:
         names = ", ".join(endpoints) or "nothing with a name"
         raise ValueError(f"the app has no /predict; it has {names}")
-    inputs = endpoints["/predict"]["parameters"]
-    if words is None:
-        words = [_example(parameter) for parameter in inputs]
-    if len(words) != len(inputs):
-        names = ", ".join(f"{p['label']} ({p['component']})" for p in inputs)
-        raise ValueError(f"{len(words)} inputs given; the app takes {names}")
-    pairs = zip(inputs, words, strict=True)
-    return [_argument(parameter["component"], word) for parameter, word in pairs]
+    parameters = endpoints["/predict"]["parameters"]
+    if inputs is None:
+        inputs = [_example(parameter) for parameter in parameters]
+    if len(inputs) != len(parameters):
+        names = ", ".join(f"{p['label']} ({p['component']})" for p in parameters)
+        raise ValueError(f"{len(inputs)} inputs given; the app takes {names}")
+    pairs = zip(parameters, inputs, strict=True)
+    return [_argument(parameter["component"], text) for parameter, text in pairs]
 
 
-def _example(parameter: dict) -> str:
+def _example(parameter: dict[str, Any]) -> str:
     if parameter["component"] in FILES:
         return str(min(EXAMPLES.iterdir()))
     return str(parameter["parameter_default"] or parameter["example_input"])
 
 
-def _argument(component: str, word: str) -> Any:
+def _argument(component: str, text: str) -> Any:
     if component in FILES:
-        if not Path(word).is_file():
-            raise ValueError(f"there is no file {word}")
-        return handle_file(word)
-    return float(word) if component in NUMBERS else word
+        if not Path(text).is_file():
+            raise ValueError(f"there is no file {text}")
+        return handle_file(text)
+    return float(text) if component in NUMBERS else text
 
 
 def call(client: Client, values: list[Any]) -> Any:
-    """Return what the app makes of the values; files are downloaded.
+    """Return the prediction of an app; files are downloaded.
 
     Raises:
         ConnectionError: the connection broke before the answer came.
@@ -81,15 +85,15 @@ def call(client: Client, values: list[Any]) -> Any:
         httpx.HTTPError: the server refused the call, or does not answer.
     """
     try:
-        # Its thread prints the traceback of a connection that breaks.
+        # The client's thread prints a traceback when the connection breaks.
         with contextlib.redirect_stderr(io.StringIO()):
             return client.predict(*values, api_name="/predict")
     except CancelledError:
         raise ConnectionError("the app went away before it answered") from None
 
 
-def why(error: Exception) -> str:
-    """Say in one line what went wrong, in the server's words where there are any."""
+def reason(error: Exception) -> str:
+    """Return one line about an error, in the server's words if there are any."""
     if isinstance(error, httpx.HTTPStatusError):
         answer = error.response
         text = f"{answer.status_code} {answer.reason_phrase}: {answer.text}"
@@ -101,7 +105,7 @@ def why(error: Exception) -> str:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Define the command's arguments."""
+    """Add the command's arguments to its parser."""
     parser.add_argument("url", help="https://..., or USER/NAME of a Space")
     parser.add_argument("input", nargs="+", help="a file, a number or a text")
 
@@ -111,8 +115,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         client = connect(options.url)
         answer = call(client, arguments(client, options.input))
-    except Exception as error:  # a user has no use for a traceback
-        print(f"{options.url}: {why(error)}", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001, a traceback is of no use to the user
+        print(f"{options.url}: {reason(error)}", file=sys.stderr)
         return 1
     print(json.dumps(answer, indent=2, ensure_ascii=False))
     return 0

@@ -1,7 +1,8 @@
 """Command line of a project: python -m ml_ui COMMAND, in the project's folder.
 
 A command is a module with a docstring, `add_arguments(parser)` and `run(options)`, which
-returns the exit status. It is imported when it is called.
+returns the exit status. It is imported when it is used, so that none waits for Gradio
+unless it needs it.
 """
 
 import argparse
@@ -12,23 +13,23 @@ from importlib import import_module
 from . import __version__
 
 COMMANDS = {
-    "preflight": "will the project fit its platform?",
-    "bench": "compare the latency of addresses",
+    "preflight": "check whether the project fits its platform",
+    "bench": "compare the latency of apps",
     "call": "call an app from the terminal",
-    "update": "bring in a newer version of the template",
+    "update": "update the project to a newer version of the template",
 }
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; return its exit status: 0 success, 1 failure, 2 bad input."""
+    """Run a command and return its exit status: 0 success, 1 failure, 2 bad input."""
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(
         prog="python -m ml_ui", description=__doc__.partition("\n")[0]
     )
     parser.add_argument("--version", action="version", version=f"ml_ui {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, help in COMMANDS.items():
-        command = commands.add_parser(name, help=help)
+    commands = parser.add_subparsers(metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary)
         if name in arguments[:1]:
             module = import_module(f".{name}", __package__)
             command.description = module.__doc__
@@ -36,14 +37,14 @@ def main(arguments: list[str] | None = None) -> int:
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     options = parser.parse_args(arguments)
+    if not arguments:
+        parser.error(f"a command is required: {', '.join(COMMANDS)}")
+    status = 1
     try:
-        status: int = options.run(options)
+        status = options.run(options)
         sys.stdout.flush()
-    except (
-        BrokenPipeError
-    ):  # the reader of a pipe has gone; the answer stays what it is
+    except BrokenPipeError:  # the reader of a pipe has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except KeyboardInterrupt:
         return 130
     return status

@@ -1,10 +1,10 @@
-"""Will the project fit its platform? Computed before anything is pushed.
+"""Check whether the project fits its platform, before anything is pushed.
 
-Exit status: 0 it fits, 1 it does not, 2 bad input or it cannot be told.
+Exit status: 0 it fits, 1 it does not fit, 2 bad input or not known.
 """
 
-# Limits and prices, each with source and date, are in sizing/platforms.json; what models
-# take in memory in sizing/runtimes.json; what the project's packages weigh in .ml-ui.json.
+# Limits and prices, each with its source and date, are in sizing/platforms.json; the memory
+# of models is in sizing/runtimes.json; the sizes of the project's packages in .ml-ui.json.
 # A new check is a limit in platforms.json and a function of that name in footprint.py.
 
 import argparse
@@ -15,9 +15,11 @@ from pathlib import Path
 from .sizing import footprint, limits, measure, project
 from .sizing.report import Report, as_text, check
 
+STATUS = {True: 0, False: 1, None: 2}  # by whether the project fits
+
 
 def progress(line: str) -> None:
-    """Show progress if a person is waiting."""
+    """Print a line of progress on a terminal."""
     if sys.stderr.isatty():
         print(line, file=sys.stderr, flush=True)
 
@@ -33,8 +35,7 @@ def report(options: argparse.Namespace) -> Report:
     given = (limit.partition("=") for limit in options.limit)
     replaced = {name: limits.parse_limit(name, text) for name, _, text in given}
     fetched = limits.parse_size(options.fetched)
-    weighed = project.weigh(folder, fetched)
-    answer = check(platform, hardware, weighed, replaced)
+    answer = check(platform, hardware, project.weigh(folder, fetched), replaced)
     if options.measure:
         names = [each.name for each in answer.checks]
         answer = answer.measured(measure.measure(folder, names, progress))
@@ -42,7 +43,7 @@ def report(options: argparse.Namespace) -> Report:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Define the command's arguments."""
+    """Add the command's arguments to its parser."""
     parser.add_argument("--platform", help=", ".join(limits.PLATFORMS))
     parser.add_argument("--hardware", help="a tier of the platform, such as cpu-basic")
     parser.add_argument(
@@ -50,19 +51,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=SIZE",
         action="append",
         default=[],
-        help="such as slug=500M",
+        help="replace a limit, such as slug=500M or boot=90s",
     )
     parser.add_argument(
         "--fetched", metavar="SIZE", default="0B", help="weights that the app downloads"
     )
     parser.add_argument(
-        "--measure", help="build and boot it here, and compare", action="store_true"
+        "--measure",
+        help="build and boot the project here, and compare",
+        action="store_true",
     )
     parser.add_argument("--json", help="print one JSON object", action="store_true")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the report; return the exit status."""
+    """Print the report and return the exit status."""
     try:
         answer = report(options)
     except (footprint.BadInput, measure.CannotMeasure, OSError) as error:
@@ -75,9 +78,10 @@ def run(options: argparse.Namespace) -> int:
         colour=terminal and "NO_COLOR" not in os.environ,
         blocks="█░" if terminal and unicode else "#.",
     )
-    status = 0 if answer.fits else 1
     try:
         print(answer.as_json() if options.json else text, flush=True)
-    except BrokenPipeError:  # nobody reads on, and the answer stays what it is
+    except BrokenPipeError:  # as in preflight | head; the exit status stays what it is
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return status
+    for reason in answer.not_known if answer.fits is None else ():
+        print(f"preflight: {reason}", file=sys.stderr)
+    return STATUS[answer.fits]

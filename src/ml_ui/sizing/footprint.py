@@ -1,29 +1,41 @@
-"""What a project weighs: its files, its packages, and both in memory."""
+"""Footprint of a project: the size of its files and packages, on disk and in memory."""
 
 import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol, TypedDict
 
-FIT = Path(__file__).resolve().parent
-PACKAGES = json.loads((FIT / "packages.json").read_text("utf-8"))
-FORMATS = json.loads((FIT / "runtimes.json").read_text("utf-8"))["formats"]
-FACTS = json.loads((FIT / "platforms.json").read_text("utf-8"))
+FOLDER = Path(__file__).resolve().parent
+PACKAGES = json.loads((FOLDER / "packages.json").read_text("utf-8"))
+FORMATS = json.loads((FOLDER / "runtimes.json").read_text("utf-8"))["formats"]
+FACTS = json.loads((FOLDER / "platforms.json").read_text("utf-8"))
 BASE_IMAGE = FACTS["base_image"]
 
-# Of installed packages, gzip leaves 0.97 of what their wheels weigh and 0.355 of Python
+# gzip leaves 0.97 of what the wheels of installed packages weigh, and 0.355 of Python
 # 3.12's bytecode (within 1.1 % of five sets that were measured; other versions write
 # more or less bytecode, and gzip leaves the same of it); of Heroku's Python 30 MB
 # (CPython 3.11, 3.12 and 3.13, built from source without tests: 28, 31 and 33 MB).
 GZIP_OF_WHEELS, GZIP_OF_BYTECODE, GZIP_OF_PYTHON = 0.97, 0.355, 30_000_000
 
-CUDA_CONTEXT = 500_000_000  # an estimate: no GPU was at hand to measure it on
+CUDA_CONTEXT = 500_000_000  # bytes; an estimate, as no GPU was at hand to measure it
+CUDA_RUNTIME = "nvidia-cuda-runtime"  # required by every package that computes on a GPU
 
-ON_GPU = {"keras-gpu", "onnx-gpu", "pytorch-gpu", "pytorch-zero"}  # sets of packages
-LARGE = 1_000_000  # bytes of a file that is looked at on its own
-UNPACKERS = {  # of what joblib writes, by how the file begins
+LARGE = 1_000_000  # bytes from which a file is looked at on its own
+HEAD = 4 * LARGE  # bytes of a packed file that are unpacked to see how far it is packed
+
+
+class Unpacker(Protocol):
+    """A decompressor of the standard library."""
+
+    def decompress(self, data: bytes, /) -> bytes:
+        """Return the content of a part of a packed file."""
+
+
+UNPACKERS: dict[
+    bytes, Callable[[], Unpacker]
+] = {  # as joblib packs, by the first bytes
     **dict.fromkeys(
         (b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda"),
         lambda: zlib.decompressobj(47),
@@ -35,79 +47,106 @@ UNPACKERS = {  # of what joblib writes, by how the file begins
 
 
 class BadInput(ValueError):
-    """A question without an answer; its text is one sentence for the user."""
+    """Invalid input; the text is one sentence for the user."""
+
+
+class NotKnown(BadInput):
+    """A quantity cannot be computed; the text says why, and what to do."""
+
+
+class Sizes(TypedDict):
+    """Sizes of a package in bytes."""
+
+    version: str
+    wheel: int  # compressed, as it is downloaded
+    installed: int  # without bytecode
+    bytecode: int
+
+
+Part = Literal["wheel", "installed", "bytecode"]
 
 
 class File(NamedTuple):
     """A large file of the project."""
 
-    name: str
-    size: int  # bytes; of a Git LFS pointer, those that it stands for
+    name: str  # its path in the project
+    size: int  # bytes; for a Git LFS pointer, of the file it stands for
     in_lfs: bool = False
 
 
 class Footprint(NamedTuple):
-    """What a project weighs, in bytes.
+    """Sizes of a project, in bytes, and what they depend on.
 
-    `packages` has for each name the bytes of "wheel", "installed" and "bytecode", or
-    None if they are not recorded. `fetched` are weights downloaded at start, `history`
-    older versions in git, and `kept_out` what an ignore file keeps out, by its name.
+    A field that is None is not known.
     """
 
     weights: int = 0
     sources: int = 0
-    packages: Mapping[str, dict | None] = {}
+    packages: Mapping[str, Sizes | None] = {}
     stored: int = 0  # of the sources, packed by git or whole in Git LFS
     files: tuple[File, ...] = ()
-    gzip: float = 1.0  # what it leaves of the weights
-    unpacked: float = 1.0  # what they are once they are read, of what their files are
+    gzip: float = 1.0  # share of the weights that is left by gzip
+    unpacked: float = 1.0  # weights in memory, as a multiple of their files
     format: str | None = None  # of the model, a key of FORMATS
-    dtype: str | None = None  # of most of its weights
+    dtype: str | None = None  # of most weights
     framework: str | None = None
-    lock: str | None = None  # the set of packages it began with, a key of PACKAGES
+    lock: str | None = None  # set of packages at generation, a key of PACKAGES["sets"]
     python: str = "3.12"
-    fetched: int = 0
-    history: int = 0
-    kept_out: Mapping[str, int] = {}
-    pointers: tuple[str, ...] = ()
-    binaries: tuple[str, ...] = ()  # in plain git
+    fetched: int = 0  # weights that the app downloads at start
+    history: int = 0  # earlier versions of files in git
+    kept_out: Mapping[str, int] = {}  # sources left out by an ignore file, by its name
+    pointers: tuple[str, ...] = ()  # files of which only the Git LFS pointer is here
+    binaries: tuple[str, ...] = ()  # binary files in plain git
     on_github: bool = False
+    shallow: bool = False  # the clone lacks a part of the history
 
-    def total(self, part: str) -> int:
-        """Return the bytes of one part of all packages."""
-        if missing := [name for name, sizes in self.packages.items() if not sizes]:
-            raise BadInput(
-                f"It cannot be told whether this fits: {', '.join(missing)} not in the "
-                "recorded sizes (.ml-ui.json) in this version, nor installed "
-                "here: run pip install -r requirements.txt first."
+    def total(self, part: Part) -> int:
+        """Return the bytes of one part of all packages.
+
+        Raises:
+            NotKnown: a package has no recorded size and is not installed here.
+        """
+        known = [sizes for sizes in self.packages.values() if sizes]
+        if len(known) < len(self.packages):
+            missing = (name for name, sizes in self.packages.items() if not sizes)
+            raise NotKnown(
+                f"The size of {', '.join(missing)} is not known: neither recorded in "
+                ".ml-ui.json in this version, nor installed here. Run pip install -r "
+                "requirements.txt first."
             )
-        return sum(sizes[part] for sizes in self.packages.values())
+        return sum(sizes[part] for sizes in known)
 
     @property
     def installed(self) -> int:
-        """Bytes of all packages as they are installed, with their bytecode."""
+        """Bytes of all installed packages, with their bytecode."""
         factors = PACKAGES["bytecode_per_source"]
         recorded = factors[PACKAGES["python"]]
-        factor = factors.get(self.python, recorded) / recorded
+        factor: float = factors.get(self.python, recorded) / recorded
         return self.total("installed") + round(factor * self.total("bytecode"))
 
     @property
     def loaded(self) -> int:
-        """Bytes of the weights once they are read, wherever they come from."""
+        """Bytes of the weights in memory, wherever they come from."""
         return round(self.unpacked * (self.weights + self.fetched))
 
+    @property
+    def uses_gpu(self) -> bool:
+        """Whether the packages are builds for a GPU."""
+        return any(name.startswith(CUDA_RUNTIME) for name in self.packages)
 
-# Quantities that a platform limits: each the parts of a sum, or nothing if it plays no
-# part in this project.
+
+# Quantities that platforms limit. Each function returns the parts of a sum, {} if the
+# quantity does not apply to the project, and raises NotKnown if it cannot be computed.
+Parts = Mapping[str, float]
 
 
-def checkout(project: Footprint) -> dict[str, int]:
-    """Return what is in the commit that is pushed."""
+def checkout(project: Footprint) -> Parts:
+    """Return the sizes of the files in the commit that is pushed."""
     return {"weights": project.weights, "sources": project.sources}
 
 
-def repository(project: Footprint) -> dict[str, int]:
-    """Return what is in the repository, with all versions of its files."""
+def repository(project: Footprint) -> Parts:
+    """Return the sizes of the repository's files, with all their versions."""
     return {
         "weights": project.weights,
         "sources": project.stored,
@@ -115,13 +154,13 @@ def repository(project: Footprint) -> dict[str, int]:
     }
 
 
-def pack(project: Footprint) -> dict[str, int]:
-    """Return what a first push sends, if that is more than the checkout."""
+def pack(project: Footprint) -> Parts:
+    """Return the sizes of a first push, if that is more than the checkout."""
     return repository(project) if project.history else {}
 
 
-def slug(project: Footprint) -> dict[str, int]:
-    """Return what is in a compressed archive of the installed project."""
+def slug(project: Footprint) -> Parts:
+    """Return the compressed sizes of the installed project (a Heroku slug)."""
     return {
         "weights": round(project.gzip * project.weights),
         "packages": _packed(project),
@@ -130,8 +169,8 @@ def slug(project: Footprint) -> dict[str, int]:
     }
 
 
-def image(project: Footprint) -> dict[str, int]:
-    """Return what is in the image, uncompressed."""
+def image(project: Footprint) -> Parts:
+    """Return the uncompressed sizes of the container image."""
     return {
         "weights": project.weights,
         "packages": project.installed,
@@ -140,8 +179,8 @@ def image(project: Footprint) -> dict[str, int]:
     }
 
 
-def pull(project: Footprint) -> dict[str, int]:
-    """Return what is in the image's layers, each compressed, as a registry sends it."""
+def pull(project: Footprint) -> Parts:
+    """Return the compressed sizes of the container image's layers, as pulled."""
     return {
         "weights": round(project.gzip * project.weights),
         "packages": _packed(project),
@@ -150,8 +189,8 @@ def pull(project: Footprint) -> dict[str, int]:
     }
 
 
-def disk(project: Footprint) -> dict[str, int]:
-    """Return what the installed project takes on the disk of its host."""
+def disk(project: Footprint) -> Parts:
+    """Return the sizes of the installed project on the disk of its host."""
     return {
         "weights": project.loaded,
         "packages": project.installed,
@@ -159,76 +198,89 @@ def disk(project: Footprint) -> dict[str, int]:
     }
 
 
-def memory(project: Footprint) -> dict[str, int]:
+def memory(project: Footprint) -> Parts:
     """Return the anonymous memory that the app holds once its model is loaded."""
-    if not (facts := _runtime(project)):
-        return {}
+    facts = _runtime(project)
     held = round(facts["held"] * project.loaded)
     return {"Python and packages": facts["base"], "weights": held}
 
 
-def peak(project: Footprint) -> dict[str, int]:
-    """Return the most anonymous memory: while the model loads, or under a request."""
-    if not (facts := _runtime(project)):
-        return {}
-    shares = {"weights while loading": "loading", "weights and a request": "serving"}
-    weights = {
-        name: round(facts[share] * project.loaded) for name, share in shares.items()
-    }
-    weights["weights and a request"] += facts["request"]
-    most = max(weights, key=weights.get)
-    return {"Python and packages": facts["base"], most: weights[most]}
+def peak(project: Footprint) -> Parts:
+    """Return the most anonymous memory: while the model loads, or during a request."""
+    facts = _runtime(project)
+    loading = round(facts["loading"] * project.loaded)
+    serving = round(facts["serving"] * project.loaded) + facts["request"]
+    base = {"Python and packages": facts["base"]}
+    if loading >= serving:
+        return base | {"weights while loading": loading}
+    return base | {"weights and a request": serving}
 
 
-def _runtime(project: Footprint) -> dict:
-    """Return what the model's format takes, in the precision of its weights."""
-    facts = FORMATS.get(project.format or "", {})
-    alike = {"bfloat16": "float16", "uint8": "int8"}
-    return facts | facts.get(alike.get(project.dtype, project.dtype), {})
+def precision(project: Footprint) -> str:
+    """Return the precision that the memory was measured for, as FORMATS names it."""
+    dtype = project.dtype or "float32"
+    dtype = {"bfloat16": "float16", "uint8": "int8"}.get(dtype, dtype)
+    return dtype if dtype in (FORMATS.get(project.format or "") or {}) else "float32"
 
 
-def gpu(project: Footprint) -> dict[str, int]:
-    """Return the memory of a GPU that the model takes."""
-    if project.lock not in ON_GPU:
+def _runtime(project: Footprint) -> dict[str, Any]:
+    """Return the memory and boot time of the model's format, in its precision.
+
+    Raises:
+        NotKnown: they have not been measured.
+    """
+    if not (facts := FORMATS.get(project.format or "")):
+        why = f"the format {project.format!r} has not been measured"
+        why = why if project.format else ".ml-ui.json does not name the model's format"
+        raise NotKnown(
+            f"Memory and boot time are not known: {why}. Run python -m ml_ui preflight "
+            "--measure, which builds and boots the project here."
+        )
+    own: dict[str, Any] = facts | facts.get(precision(project), {})
+    return own
+
+
+def gpu(project: Footprint) -> Parts:
+    """Return the GPU memory of the model; it applies to packages built for a GPU."""
+    if not project.uses_gpu:
         return {}
     return {"CUDA": CUDA_CONTEXT, "weights": project.loaded}
 
 
-def boot(project: Footprint) -> dict[str, float]:
+def boot(project: Footprint) -> Parts:
     """Return the seconds until the port is bound; the model loads after that."""
-    facts = _runtime(project)
-    return {"imports": facts["boot"]} if facts else {}
+    return {"imports": _runtime(project)["boot"]}
 
 
-def file(project: Footprint) -> dict[str, int]:
-    """Return the largest file in plain git."""
-    plain = [file for file in project.files if not file.in_lfs]
-    return _largest(plain)
+def file(project: Footprint) -> Parts:
+    """Return the size of the largest file in plain git, if there are large ones."""
+    return _largest(file for file in project.files if not file.in_lfs)
 
 
-def lfs_file(project: Footprint) -> dict[str, int]:
-    """Return the largest file in Git LFS."""
-    return _largest([file for file in project.files if file.in_lfs])
+def lfs_file(project: Footprint) -> Parts:
+    """Return the size of the largest file in Git LFS, if there is any."""
+    return _largest(file for file in project.files if file.in_lfs)
 
 
-def lfs(project: Footprint) -> dict[str, int]:
-    """Return all files in Git LFS."""
+def lfs(project: Footprint) -> Parts:
+    """Return the sizes of all files in Git LFS, if there are any."""
     stored = sum(file.size for file in project.files if file.in_lfs)
     return {"files": stored, "earlier versions": project.history} if stored else {}
 
 
-def _largest(files: list[File]) -> dict[str, int]:
+def _largest(files: Iterable[File]) -> Parts:
     largest = max(files, key=lambda file: file.size, default=None)
     return {largest.name: largest.size} if largest else {}
 
 
 def _packed(project: Footprint) -> int:
+    """Return the bytes of the packages, compressed."""
     wheels, bytecode = project.total("wheel"), project.total("bytecode")
     return round(GZIP_OF_WHEELS * wheels + GZIP_OF_BYTECODE * bytecode)
 
 
-# What is compared with each limit, by its name.
-QUANTITIES: dict[str, Callable[[Footprint], dict[str, float]]] = {
+# By the name of the limit that they are compared with.
+QUANTITIES: dict[str, Callable[[Footprint], Parts]] = {
     "slug": slug,
     "checkout": checkout,
     "repository": repository,
@@ -247,11 +299,16 @@ QUANTITIES: dict[str, Callable[[Footprint], dict[str, float]]] = {
 
 
 def gzipped(path: Path, sample: int = 1 << 18) -> float:
-    """Return what gzip leaves of a large file, 0 to 1, from a sample of so many bytes."""
+    """Return the share of a large file that gzip leaves, estimated from a sample.
+
+    Args:
+        path: a file; below LARGE the answer is 1.
+        sample: bytes to compress.
+    """
     size = path.stat().st_size
     if size < LARGE:
         return 1.0
-    block, left = 1 << 16, 0  # smaller ones would be compressed less
+    block, left = 1 << 16, 0  # smaller blocks would be compressed less
     blocks = max(sample // block, 1)
     with open(path, "rb") as file:
         for n in range(blocks):
@@ -261,28 +318,28 @@ def gzipped(path: Path, sample: int = 1 << 18) -> float:
 
 
 def unpacked(path: Path) -> float:
-    """Return what a large file is once it is read, of its size: 1 unless it is packed."""
+    """Return the size of a large file's content, as a multiple of the file: 1 if not packed."""
     size = path.stat().st_size
     if size < LARGE:
         return 1.0
     with open(path, "rb") as file:
-        head = file.read(4 * LARGE)
+        head = file.read(HEAD)
     try:
         if head.startswith(b"PK\3\4"):
-            from zipfile import ZipFile  # slow to import, and for archives alone
+            from zipfile import ZipFile  # slow to import, and only needed for archives
 
             with ZipFile(path) as archive:
                 return sum(each.file_size for each in archive.infolist()) / size
         if unpacker := UNPACKERS.get(head[:2]):
             return len(unpacker().decompress(head)) / len(head)
-    except Exception:  # it only looks packed
+    except Exception:  # noqa: BLE001, it only looks packed
         return 1.0
     return 1.0
 
 
-def read(path: Path) -> dict:
-    """Return what is in a JSON file."""
+def read(path: Path) -> Any:
+    """Return the content of a JSON file."""
     try:
         return json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise BadInput(f"{path} is not JSON: {error}.") from None
+        raise BadInput(f"{path} is not valid JSON: {error}.") from None

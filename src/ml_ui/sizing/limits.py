@@ -1,144 +1,233 @@
-"""What a platform allows, and whether a project keeps to it."""
+"""Limits of a platform, and the checks of a project against them."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from .footprint import FACTS, QUANTITIES, BadInput, Footprint
+from .footprint import (
+    FACTS,
+    FORMATS,
+    PACKAGES,
+    QUANTITIES,
+    BadInput,
+    Footprint,
+    NotKnown,
+    Parts,
+    precision,
+)
+from .git_lfs import line_for
 
 PLATFORMS, GITHUB = FACTS["platforms"], FACTS["repositories"]["github"]
+GITHUB_FILE = next(  # bytes of a file in plain git, above which GitHub refuses the push
+    limit["bytes"]
+    for limit in GITHUB["limits"]
+    if (limit["name"], limit["kind"]) == ("file", "refuse")
+)
+NO_LIMIT, LIMIT_NOT_KNOWN = "no limit", "limit not known"
+
+Facts = Mapping[str, Any]  # an entry of platforms.json
 
 
 class Check(NamedTuple):
-    """One prediction, the sum of its parts, beside its limit; None is no limit."""
+    """A predicted quantity, the sum of its parts, beside its limit."""
 
     name: str
     what: str
-    predicted: float
-    limit: float | None
+    predicted: float | None  # None: not known, for the reason in `not_known`
+    limit: float | None  # None: see `written`
     unit: str  # bytes or seconds
-    fits: bool
+    fits: bool | None  # None: not known
     source: str
     as_of: str
     verified: bool
-    written: str
+    written: str  # the limit as its source writes it, or NO_LIMIT, or LIMIT_NOT_KNOWN
     reading: str | None
-    disputed: dict | None
-    parts: dict[str, float]
+    disputed: Facts | None
+    parts: Mapping[str, float]
+    not_known: str | None = None
     measured: float | None = None  # with --measure
 
 
 def limits_of(
-    platform: str, hardware: str, project: Footprint, kind: str, own: Mapping = {}
-) -> dict[str, dict]:
-    """Return the limits of a kind that something is predicted for, by name."""
+    platform: str,
+    hardware: str,
+    project: Footprint,
+    kind: str,
+    own: Mapping[str, float] = {},
+) -> dict[str, dict[str, Any]]:
+    """Return the limits of a kind by name, each with its amount and how it is written."""
     tier, limits = PLATFORMS[platform]["hardware"][hardware], {}
     for limit in PLATFORMS[platform]["limits"] + GITHUB["limits"] * project.on_github:
-        name = limit["name"]
-        if limit["kind"] != kind or name not in QUANTITIES:
+        name, room = limit["name"], limit.get("tier")
+        if limit["kind"] != kind or (room == "gpu_bytes" and tier["class"] == "cpu"):
             continue
         if name in own:
-            told = {"amount": own[name], "written": written(own[name], unit(limit))}
-            told |= {"source": f"--limit {name}", "as_of": date.today().isoformat()}
-            limit = limit | told | {"verified": True, "reading": None, "disputed": None}
-        elif "tier" in limit:
-            room, times = tier[limit["tier"]], limit.get("times", 1)
-            told = f"{times} x {size(room)}" if times > 1 and room else size(room or 0)
-            told = told if room else "no limit known"
-            limit = limit | {"amount": room and times * room, "written": told}
+            limit = limit | {
+                "amount": own[name],
+                "written": written(own[name], unit(limit)),
+                "source": f"--limit {name}",
+                "as_of": date.today().isoformat(),
+                "verified": True,
+                "reading": None,
+                "disputed": None,
+            }
+        elif not room:
+            amount = limit[unit(limit)]
+            limit = limit | {"amount": amount, "written": limit["written"] or NO_LIMIT}
+        elif tier[room] is None:
+            limit = limit | {"amount": None, "written": LIMIT_NOT_KNOWN}
         else:
-            limit = limit | {"amount": limit[unit(limit)]}
+            times = limit.get("times", 1)
+            text = f"{times} x {size(tier[room])}" if times > 1 else size(tier[room])
+            limit = limit | {"amount": times * tier[room], "written": text}
         limits[name] = limit
     return limits
 
 
-def unit(limit: Mapping) -> str:
-    """Return what a limit counts."""
+def unit(limit: Facts) -> str:
+    """Return the unit of a limit."""
     return "seconds" if "seconds" in limit else "bytes"
 
 
 def checks_of(
-    platform: str, hardware: str, project: Footprint, own: Mapping
-) -> tuple[tuple[Check, ...], list[str]]:
-    """Return the checks, and why others, with a limit, cannot be made."""
-    checks, untold = [], []
+    platform: str, hardware: str, project: Footprint, own: Mapping[str, float]
+) -> tuple[Check, ...]:
+    """Return the checks of every quantity that applies to the project."""
+    checks = []
+    keys = ("what", "source", "as_of", "verified", "written", "reading", "disputed")
     for name, limit in limits_of(platform, hardware, project, "refuse", own).items():
-        most = limit["amount"]
+        parts: Parts = {}
+        not_known = None
         try:
             parts = QUANTITIES[name](project)
-        except BadInput as error:
-            untold += [str(error)] if most is not None else []
-            continue
-        if not parts:
-            continue
-        predicted = sum(parts.values())
-        fits = most is None or predicted <= most
-        keys = ("what", "source", "as_of", "verified", "written", "reading", "disputed")
-        told = {key: limit.get(key) for key in keys}
-        checks.append(
-            Check(
-                name, predicted=predicted, limit=most, unit=unit(limit), fits=fits,
-                parts=parts, **told,
-            )
-        )  # fmt: skip
-    return tuple(checks), untold
+        except NotKnown as error:
+            not_known = str(error)
+        else:
+            if not parts:
+                continue
+        predicted = None if not_known else sum(parts.values())
+        facts: dict[str, Any] = {key: limit.get(key) for key in keys}
+        check = Check(
+            name=name,
+            predicted=predicted,
+            limit=limit["amount"],
+            unit=unit(limit),
+            fits=None,
+            parts=parts,
+            not_known=not_known,
+            **facts,
+        )
+        checks.append(check._replace(fits=fits(check, predicted)))
+    return tuple(checks)
+
+
+def fits(check: Check, value: float | None) -> bool | None:
+    """Return whether a value keeps a check's limit; None if it is not known."""
+    if check.limit is None:
+        return None if check.written == LIMIT_NOT_KNOWN else True
+    return None if value is None else value <= check.limit
+
+
+def verdict(checks: Iterable[Check]) -> bool | None:
+    """Return whether all limits are kept; None if one is known and its quantity is not."""
+    checks = tuple(checks)
+    if any(check.fits is False for check in checks):
+        return False
+    undecided = any(check.fits is None and check.limit is not None for check in checks)
+    return None if undecided else True
 
 
 def notes_of(
-    platform: str, hardware: str, project: Footprint, own: Mapping
+    platform: str,
+    hardware: str,
+    project: Footprint,
+    own: Mapping[str, float],
+    checks: Iterable[Check],
 ) -> Iterator[str]:
-    """Yield what to know beside the checks."""
+    """Yield what is worth knowing besides the checks."""
     tier = PLATFORMS[platform]["hardware"][hardware]
     rules = {rule["name"]: rule["what"] for rule in PLATFORMS[platform]["rules"]}
     if tier["note"] and tier["note"] not in where(platform, hardware):
         yield f"{hardware}: {tier['note']}."
     for name in project.pointers:
-        told = f" {rules['lfs']}" if "lfs" in rules else ""
-        yield f"{name} is a Git LFS pointer, counted as what it stands for.{told}"
+        rule = f" {rules['lfs']}" if "lfs" in rules else ""
+        yield f"{name} is a Git LFS pointer; the size of its file is counted.{rule}"
     if project.binaries and "binary" in rules:
         names = ", ".join(project.binaries[:3])
         more = "" if len(project.binaries) <= 3 else ", ..."
         yield f"{names}{more}, outside Git LFS: {rules['binary']}"
-    hards = limits_of(platform, hardware, project, "refuse", own)
+    made = {check.name: check for check in checks}
     for name, limit in limits_of(platform, hardware, project, "warn").items():
-        predicted, hard = sum(QUANTITIES[name](project).values()), hards[name]["amount"]
-        if limit["amount"] is not None and limit["amount"] < predicted <= hard:
+        most, check = limit["amount"], made.get(name)
+        if most is None or check is None or check.predicted is None:
+            continue
+        if check.fits is not False and check.predicted > most:
             doubt = "" if limit["verified"] else " (unverified)"
             yield f"{name} is over {limit['written']}{doubt}: {limit['what']}."
-    if project.format is None:
-        yield "memory cannot be told: .ml-ui.json names no format."
+    if refused := refused_by_github(project):
+        lines = ", ".join(f"`{line_for(name)}`" for name in refused)
+        yield (
+            f"GitHub refuses {' and '.join(refused)} in plain git. Before you commit, add to "
+            f".gitattributes: {lines}. What is committed is moved by `git lfs migrate "
+            f'import --include="{",".join(refused)}"`.'
+        )
+    if project.python not in PACKAGES["bytecode_per_source"]:
+        yield (
+            f"The bytecode of Python {project.python} has not been measured; that of "
+            f"{PACKAGES['python']} is taken."
+        )
+    if project.shallow:
+        yield "The clone is shallow: earlier versions of files are not all counted."
+    unmeasured = project.dtype not in (None, "float32") and FORMATS.get(
+        project.format or ""
+    )
+    if unmeasured and precision(project) == "float32":
+        yield (
+            f"The memory of {project.dtype} weights in this format has not been measured; "
+            "that of float32 is taken."
+        )
+
+
+def refused_by_github(project: Footprint) -> list[str]:
+    """Return the files in plain git that GitHub refuses, if the project is pushed there."""
+    files = (file for file in project.files if not file.in_lfs)
+    large = sorted(file.name for file in files if file.size > GITHUB_FILE)
+    return large if project.on_github else []
 
 
 # Words and numbers.
 
 
 def size(count: float) -> str:
-    """Write bytes for a person, 198 MB: M is 10^6."""
+    """Format bytes with three digits, 198 MB: M is 10^6."""
     power = next((p for p in range(4) if count < 999.5 * 1000**p), 4)
     return f"{count / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"
 
 
-def written(amount: float, unit: str) -> str:
-    """Write bytes, or seconds, for a person."""
+def written(amount: float | None, unit: str) -> str:
+    """Format an amount of bytes or seconds; None is not known."""
+    if amount is None:
+        return "not known"
     if unit == "bytes":
         return size(amount)
     return f"{amount:.0f} s" if amount < 300 else f"{amount / 60:.0f} min"
 
 
 def parse_size(text: str) -> int:
-    """Read 500M, 1GB or 1.5GiB as bytes: M and MB are 10^6, MiB is 2^20."""
+    """Parse 500M, 1GB or 1.5GiB as bytes: M and MB are 10^6, MiB is 2^20."""
     pattern = r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?(?:([KMGT])(I?)B?|B)"
     found = re.fullmatch(pattern, text.strip().upper())
     if not found:
         raise BadInput(f"{text!r} is not a size; write 500M, 1GB or 1.5GiB.")
     number, prefix, binary = found.groups()
-    power = " KMGT".index(prefix or " ")
-    return int(float(number) * (1024 if binary else 1000) ** power)
+    power: int = " KMGT".index(prefix or " ")
+    factor: int = (1024 if binary else 1000) ** power
+    return int(float(number) * factor)
 
 
 def parse_seconds(text: str) -> float:
-    """Read 60s as seconds."""
+    """Parse 60s as seconds."""
     found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?) ?s", text.strip())
     if not found:
         raise BadInput(f"{text!r} is not a time; write 60s.")
@@ -146,30 +235,31 @@ def parse_seconds(text: str) -> float:
 
 
 def parse_limit(name: str, text: str) -> float:
-    """Read the amount of a limit."""
+    """Parse the amount of a limit."""
     return parse_seconds(text) if name == "boot" else parse_size(text)
 
 
-def price(tier: Mapping) -> str:
-    """Write what a tier costs: free, $5/month, or what is noted where that is open."""
+def price(tier: Facts) -> str:
+    """Format the price of a tier: free, $5/month, or its note if there is no figure."""
     if tier["price_usd"] is None:
-        return tier["note"]
+        note: str = tier["note"]
+        return note
     dollars = f"${tier['price_usd']:.2f}/{tier['per']}".replace(".00/", "/")
     return dollars if tier["price_usd"] else "free"
 
 
 def where(platform: str, hardware: str) -> str:
-    """Name a platform and a tier with its price: Heroku, eco ($5/month)."""
+    """Return the names of a platform and a tier with its price: Heroku, eco ($5/month)."""
     tier = PLATFORMS[platform]["hardware"][hardware]
     doubt = "" if tier["verified"] else ", UNVERIFIED"
     return f"{PLATFORMS[platform]['title']}, {hardware} ({price(tier)}{doubt})"
 
 
 def pick(kind: str, value: str, known: Iterable[str]) -> str:
-    """Return a value that is known, or say which are and which may be meant."""
+    """Return a value that is known, or raise BadInput with those that are."""
     if value in (known := list(known)):
         return value
-    import difflib  # not needed by those who spell well
+    import difflib  # not needed where the value is right
 
     near = difflib.get_close_matches(value, known, 1)
     meant = f" (did you mean {near[0]}?)" if near else ""

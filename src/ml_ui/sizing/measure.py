@@ -1,6 +1,6 @@
-"""Build and boot the project here, and measure what it takes.
+"""Build and boot the project here, and measure its size, memory and boot time.
 
-Nothing stays behind: all is made in one temporary folder, and what is started is ended.
+Everything is made in one temporary folder, which is removed, and every process is ended.
 """
 
 import gzip
@@ -18,15 +18,16 @@ import tarfile
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple, Self
+from typing import IO, Any, NamedTuple, Self, cast
 
 from .footprint import GZIP_OF_PYTHON
 
-# Makes of a file the pointer that Git LFS stores in its place, as `git lfs clean` does.
+# Replace a file by its Git LFS pointer, as `git lfs clean` does.
 CLEAN = """\
 import hashlib, sys
 
@@ -43,26 +44,28 @@ sys.stdout.buffer.write(first)
 """
 POINTER = rb"^version https://git-lfs\S+\noid (\S+)\nsize (\d+)$"
 
-# Sends the app's own example.
+# Send the app its own example.
 REQUEST = """\
 import sys
-from ml_ui.call import arguments, call, connect, why
+from ml_ui.call import arguments, call, connect, reason
 
 try:
     client = connect(sys.argv[1])
     call(client, arguments(client))
 except Exception as error:
-    sys.exit(why(error))
+    sys.exit(reason(error))
 """
 
 PATIENCE = 600  # seconds until the model has to be loaded
-PAUSE = 0.02  # seconds between two looks at what changes
+PAUSE = 0.02  # seconds between two samples
 
-Tell = Callable[[str], None]
+Progress = Callable[[str], None]  # called with a line of progress
+Command = Sequence[str | Path]
+Process = subprocess.Popen[bytes]
 
 
 class CannotMeasure(RuntimeError):
-    """Something failed on the way; the text says what."""
+    """The project does not install, build or boot; the text is the reason."""
 
 
 class Site(NamedTuple):
@@ -70,11 +73,11 @@ class Site(NamedTuple):
 
     project: Path
     folder: Path
-    tell: Tell
-    given: Path | None  # an environment that is ready
+    progress: Progress
+    given: Path | None  # a virtual environment with the requirements, if there is one
 
-    def run(self, command: list, text: bytes = b"", **options) -> bytes:
-        """Run a command to its end and return what it printed; raise if it fails."""
+    def run(self, command: Command, text: bytes = b"", **options: Any) -> bytes:
+        """Return the output of a command; raise CannotMeasure if it fails."""
         with self.started(command, stdin=subprocess.PIPE, **options) as process:
             output, errors = process.communicate(text)
         if process.returncode:
@@ -83,12 +86,16 @@ class Site(NamedTuple):
         return output
 
     @contextmanager
-    def started(self, command: list, **options) -> Iterator[subprocess.Popen]:
-        """Give a process that does not outlive the block."""
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        own = {"env": self.variables(), "start_new_session": True}
+    def started(self, command: Command, **options: Any) -> Iterator[Process]:
+        """Yield a process that ends with the block."""
+        defaults: dict[str, Any] = {
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "env": self.variables(),
+            "start_new_session": True,
+        }
         try:
-            process = subprocess.Popen(command, **(pipes | own | options))
+            process: Process = subprocess.Popen(command, **(defaults | options))
         except FileNotFoundError:
             raise CannotMeasure(f"{command[0]} is not installed") from None
         with process:
@@ -98,11 +105,11 @@ class Site(NamedTuple):
                 _end(process)
 
     def variables(self, **more: str) -> dict[str, str]:
-        """Return an environment in which programs keep to the folder."""
-        # A git hook, for one, has variables that name the project's own repository.
+        """Return environment variables with which programs keep to the folder."""
+        # A git hook has variables that name the project's own repository.
         dropped = ("GIT_", "GRADIO_SERVER_", "PYTHONDONTWRITEBYTECODE")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
-        # Podman keeps all layers of a build, unless it is told not to.
+        # Podman keeps all layers of a build unless this is false.
         return {"BUILDAH_LAYERS": "false", **kept, "TMPDIR": str(self.folder), **more}
 
     def checkout(self) -> Path:
@@ -116,13 +123,15 @@ class Site(NamedTuple):
         else:
             names = self.files(self.project, "--exclude-standard")
         for name in names:
-            if os.path.lexists(self.project / name):  # else it is about to be deleted
+            if os.path.lexists(
+                self.project / name
+            ):  # else its deletion is not committed
                 (target / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(self.project / name, target / name, follow_symlinks=False)
         return target
 
     def files(self, folder: Path, exclude: str) -> list[str]:
-        """Return the names of a folder's files, without those that git would exclude."""
+        """Return the names of a folder's files that git does not exclude."""
         with TemporaryDirectory(dir=self.folder) as fresh:
             git = ["git", f"--git-dir={fresh}", f"--work-tree={folder}"]
             self.run([*git, "init", "-q"])
@@ -132,39 +141,37 @@ class Site(NamedTuple):
         """Return a virtual environment with the requirements."""
         environment = self.given or self.folder / "venv"
         if not environment.exists():
-            self.tell("Installing requirements.txt ...")
+            self.progress("Installing requirements.txt ...")
             # Without pip and what comes with it: the platform has its own.
             self.run([sys.executable, "-m", "venv", "--without-pip", environment])
-            pip = [sys.executable, "-m", "pip", "--python", _python(environment)]
-            requirements = self.checkout() / "requirements.txt"
-            self.run([*pip, "install", "-q", "-r", requirements])
+            pip: list[str | Path] = [sys.executable, "-m", "pip", "--python"]
+            pip += [_python(environment), "install", "-q", "-r"]
+            self.run([*pip, self.checkout() / "requirements.txt"])
         return environment
 
 
 def measure(
     project: Path,
     names: Iterable[str],
-    tell: Tell,
+    progress: Progress,
     environment: Path | None = None,
 ) -> dict[str, float]:
-    """Measure the quantities that are named, in bytes and seconds.
+    """Return measured quantities by name, in bytes and seconds.
 
     Args:
         project: its folder.
-        names: of MEASURES; others are left out.
-        tell: called with a line of progress.
+        names: quantities in MEASURES; others are left out.
+        progress: called with lines of progress.
         environment: a virtual environment with the requirements, if there is one.
-
-    Returns:
-        What was measured, by name; the rest is left out.
 
     Raises:
         CannotMeasure: the project does not install, build or boot.
     """
-    names, measured = {*names}, {}
+    names = {*names}
+    measured: dict[str, float] = {}
     temporary = TemporaryDirectory(prefix="measure-", ignore_cleanup_errors=True)
     with _interruptible(), temporary as folder:
-        site = Site(project.resolve(), Path(folder).resolve(), tell, environment)
+        site = Site(project.resolve(), Path(folder).resolve(), progress, environment)
         for quantities, function in MEASURES.items():
             if names & {*quantities}:
                 measured |= function(site)
@@ -173,11 +180,11 @@ def measure(
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let `kill` and a closed terminal do what Ctrl-C does, so that all is tidied up."""
+    """Handle SIGTERM and SIGHUP as Ctrl-C, so that everything is cleaned up."""
     numbers = {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
     before = {number: signal.getsignal(number) for number in numbers}
     for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # as nohup has it
+        if handler is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, signal.default_int_handler)
     try:
         yield
@@ -194,7 +201,7 @@ def _checkout(site: Site) -> dict[str, float]:
 
 def _repository(site: Site) -> dict[str, float]:
     """Return the bytes of git's objects, packed, and of all files in Git LFS."""
-    site.tell("Packing the repository ...")
+    site.progress("Packing the repository ...")
     store, clean = site.folder / "repository", site.folder / "clean.py"
     clean.write_text(CLEAN)
     settings = {
@@ -214,7 +221,7 @@ def _repository(site: Site) -> dict[str, float]:
     for name, value in settings.items():
         git("config", name, value)
     if (site.project / ".git").exists():
-        with suppress(CannotMeasure):  # it has no commit yet
+        with suppress(CannotMeasure):  # there is no commit yet
             git("fetch", "-q", "--update-shallow", site.project, "HEAD")
             git("update-ref", "HEAD", "FETCH_HEAD")
             git("read-tree", "HEAD")
@@ -237,43 +244,44 @@ def _slug(site: Site) -> dict[str, float]:
     files = [site.checkout() / name for name in site.files(site.checkout(), exclude)]
     environment = site.environment()
     if environment not in _compressed:
-        _compressed[environment] = _archived([environment], site.tell)
-    sources = _archived(files, site.tell)
+        _compressed[environment] = _archived([environment], site.progress)
+    sources = _archived(files, site.progress)
     # Heroku's Python is not here to be compressed.
     return {"slug": sources + _compressed[environment] + GZIP_OF_PYTHON}
 
 
-_compressed: dict[Path, int] = {}  # environments, which projects may share
+_compressed: dict[Path, int] = {}  # of environments, which projects may share
 
 
-def _archived(paths: Iterable[Path], tell: Tell) -> int:
-    """Return the bytes of an archive, compressed; gzip's output may be joined."""
-    counted = Compressed(tell)
-    with tarfile.open(fileobj=counted, mode="w|", bufsize=1 << 20) as archive:
+def _archived(paths: Iterable[Path], progress: Progress) -> int:
+    """Return the bytes of a compressed archive; gzip's outputs may be joined."""
+    counted = Compressed(progress)
+    target = cast(IO[bytes], counted)  # only written to
+    with tarfile.open(fileobj=target, mode="w|", bufsize=1 << 20) as archive:
         for path in paths:
             archive.add(path)
     return counted.finish()
 
 
 class Compressed:
-    """A file that keeps of what is written only how long gzip makes it."""
+    """A file object that counts the bytes written, and those that gzip leaves of them."""
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, progress: Progress) -> None:
         self.size, self.written = 0, 0
-        self._gzip, self._tell = zlib.compressobj(6, wbits=31), tell
-        self._told = time.monotonic()
+        self._gzip, self._progress = zlib.compressobj(6, wbits=31), progress
+        self._shown = time.monotonic()
 
     def write(self, data: bytes) -> int:
-        """Take bytes and forget them."""
+        """Count bytes."""
         self.written += len(data)
         self.size += len(self._gzip.compress(data))
-        if time.monotonic() > self._told + 1:
-            self._told = time.monotonic()
-            self._tell(f"Compressing ... {self.size / 1e6:.0f} MB")
+        if time.monotonic() > self._shown + 1:
+            self._shown = time.monotonic()
+            self._progress(f"Compressing ... {self.size / 1e6:.0f} MB")
         return len(data)
 
     def finish(self) -> int:
-        """Return the size of the whole."""
+        """Return the compressed size of everything written."""
         self.size += len(self._gzip.flush())
         return self.size
 
@@ -281,16 +289,16 @@ class Compressed:
 def _image(site: Site) -> dict[str, float]:
     """Return the bytes of the image, and of its layers as they are pulled."""
     if not (site.checkout() / "Dockerfile").exists():
-        site.tell("No image: there is no Dockerfile.")
+        site.progress("No image: there is no Dockerfile.")
         return {}
     for engine in ("docker", "podman"):
         with suppress(CannotMeasure):
             site.run([engine, "info"])
             break
     else:
-        site.tell("No image: neither docker nor podman answers.")
+        site.progress("No image: neither docker nor podman answers.")
         return {}
-    site.tell(f"Building the image with {engine} ...")
+    site.progress(f"Building the image with {engine} ...")
     tag, unpacked, pulled = f"measure:{site.folder.name}", 0, 0
     try:
         _build(site, engine, tag)
@@ -299,34 +307,34 @@ def _image(site: Site) -> dict[str, float]:
             for member in saved:
                 if not member.isfile():
                     continue
-                layer = saved.extractfile(member)
+                layer = cast(BufferedReader, saved.extractfile(member))
                 start = layer.peek(512)
-                if is_packed := start.startswith(b"\x1f\x8b"):
-                    layer = gzip.GzipFile(fileobj=layer)
-                elif start[257:262] != b"ustar":
+                is_packed = start.startswith(b"\x1f\x8b")
+                if not is_packed and start[257:262] != b"ustar":
                     continue  # it describes the image
-                counted = Compressed(site.tell)
-                shutil.copyfileobj(layer, counted, 1 << 20)
+                content = gzip.GzipFile(fileobj=layer) if is_packed else layer
+                counted = Compressed(site.progress)
+                shutil.copyfileobj(content, counted, 1 << 20)
                 unpacked += counted.written
                 pulled += member.size if is_packed else counted.finish()
     finally:
-        with suppress(CannotMeasure):  # it was not made
+        with suppress(CannotMeasure):  # the build failed
             site.run([engine, "rmi", "-f", tag])
     return {"image": unpacked, "pull": pulled}
 
 
 def _build(site: Site, engine: str, tag: str) -> None:
-    """Build the image and leave no container, even if the build is cut short.
+    """Build the image and leave no container, even if the build is interrupted.
 
-    Podman builds in a container that is none of its own, and then leaves it.
+    Podman builds in a container of Buildah's, and leaves it behind then.
     """
 
-    def builders() -> set[bytes]:
+    def builders() -> set[str]:
         if engine != "podman":
             return set()
         listing = [engine, "ps", "--all", "--quiet"]
-        own = {*site.run(listing).split()}
-        return {*site.run([*listing, "--external"]).split()} - own
+        own = {*site.run(listing).decode().split()}
+        return {*site.run([*listing, "--external"]).decode().split()} - own
 
     before = builders()
     try:
@@ -338,16 +346,16 @@ def _build(site: Site, engine: str, tag: str) -> None:
 
 
 def _boot(site: Site) -> dict[str, float]:
-    """Return the seconds until the app answers, and its bytes of anonymous memory.
+    """Return the seconds until the app answers, and its anonymous memory in bytes.
 
-    Anonymous memory is what a platform counts and the system cannot drop: code that is
-    mapped from a file can be read from there again.
+    Platforms count anonymous memory: the kernel cannot drop it, as it can pages that are
+    mapped from files.
     """
     python, log = _python(site.environment()), site.folder / "app.log"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    site.tell("Starting app.py ...")
+    site.progress("Starting app.py ...")
     start = time.monotonic()
     with (
         log.open("wb") as output,
@@ -368,26 +376,26 @@ def _boot(site: Site) -> dict[str, float]:
         def wait_for(page: str) -> float:
             while (answer := _answer(port, page))[0] != 200:
                 if app.poll() is not None:
-                    raise failure("app.py has ended")
+                    raise failure("app.py ended")
                 if answer[1].get("status") == "failed":
                     raise failure("the model cannot be loaded")
                 if time.monotonic() > start + PATIENCE:
-                    raise failure(f"{page} has no answer after {PATIENCE} s")
+                    raise failure(f"{page} did not answer within {PATIENCE} s")
                 time.sleep(PAUSE)
             return time.monotonic() - start
 
         measured: dict[str, float] = {"boot": wait_for("/healthz")}
-        site.tell("Loading the model ...")
+        site.progress("Loading the model ...")
         wait_for("/readyz")
         if sys.platform != "linux":
-            site.tell("No memory: it is measured on Linux.")
+            site.progress("No memory: it can only be measured on Linux.")
             return measured
         measured["memory"] = memory.settled()
         measured["loading"], memory.highest = memory.highest, 0
-        site.tell("Sending a request ...")
-        command = [python, "-", f"http://127.0.0.1:{port}"]
+        site.progress("Sending a request ...")
+        url = f"http://127.0.0.1:{port}"
         try:
-            site.run(command, REQUEST.encode(), cwd=site.checkout())
+            site.run([python, "-", url], REQUEST.encode(), cwd=site.checkout())
         except CannotMeasure:
             raise failure("the app fails at its own example") from None
         measured["serving"] = memory.highest
@@ -396,7 +404,7 @@ def _boot(site: Site) -> dict[str, float]:
 
 
 class Memory(threading.Thread):
-    """Watches the anonymous memory of a process and of those that it started."""
+    """Sample the anonymous memory of a process and its children."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -410,13 +418,13 @@ class Memory(threading.Thread):
         self._ended.set()
 
     def run(self) -> None:
-        """Keep the highest of all samples."""
+        """Keep the highest sample."""
         while not self._ended.wait(PAUSE):
             if (now := _anonymous(self._pid)) > self.highest:
                 self.highest = now
 
     def settled(self) -> int:
-        """Return a sample that is like the one of a second ago."""
+        """Return a sample once it is within 1 % of the one a second before."""
         before, now = 0, _anonymous(self._pid)
         while abs(now - before) > now / 100:
             time.sleep(1)
@@ -425,7 +433,7 @@ class Memory(threading.Thread):
 
 
 def _anonymous(pid: int | str) -> int:
-    """Return the bytes of anonymous memory, in swap too, of a process and its heirs."""
+    """Return the bytes of anonymous memory, swap included, of a process and its children."""
     total, process = 0, Path("/proc", str(pid))
     with suppress(OSError):  # it has ended
         lines = (process / "status").read_text()
@@ -436,8 +444,8 @@ def _anonymous(pid: int | str) -> int:
     return total
 
 
-def _answer(port: int, page: str) -> tuple[int, dict]:
-    """Return status and content of a page of JSON; status 0 if nothing answers."""
+def _answer(port: int, page: str) -> tuple[int, dict[str, Any]]:
+    """Return the status and JSON of a page; status 0 if nothing answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", page)
@@ -459,8 +467,8 @@ def _names(listing: bytes) -> list[str]:
     return [name for name in os.fsdecode(listing).split("\0") if name]
 
 
-def _end(process: subprocess.Popen) -> None:
-    """End a process and those that it started, by force if it takes too long."""
+def _end(process: Process) -> None:
+    """Terminate a process and its children; kill them if that takes too long."""
     if not hasattr(os, "killpg"):
         process.terminate()
         return
@@ -470,8 +478,8 @@ def _end(process: subprocess.Popen) -> None:
             process.wait(10)
 
 
-# What measures each quantity.
-MEASURES = {
+# By the quantities that they measure.
+MEASURES: Mapping[tuple[str, ...], Callable[[Site], dict[str, float]]] = {
     ("checkout",): _checkout,
     ("repository",): _repository,
     ("slug",): _slug,

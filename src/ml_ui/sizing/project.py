@@ -1,4 +1,4 @@
-"""Weigh the project in a folder: all that would be pushed, and its packages."""
+"""Weigh the project in a folder: the files that would be pushed, and its packages."""
 
 import os
 import re
@@ -7,8 +7,9 @@ import zlib
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
-from . import requirements
+from . import git_lfs, requirements
 from .footprint import (
     LARGE,
     PACKAGES,
@@ -21,16 +22,14 @@ from .footprint import (
 )
 
 RECORD = ".ml-ui.json"  # in the project's folder: answers, versions, sizes
-
-# The text of a file that Git LFS keeps elsewhere, and the bytes that it stands for.
-POINTER = r"^version https://git-lfs\.github\.com/spec/\S+\n(?:[a-z].*\n)*?size (\d+)$"
+SKIPPED = ("__pycache__", "venv", "node_modules")  # folders, where there is no git
 
 
-def record(folder: Path) -> dict:
-    """Return what was recorded of a project when it was generated.
+def record(folder: Path) -> dict[str, Any]:
+    """Return the record of a project's generation: answers, versions, sizes.
 
     Raises:
-        BadInput: the folder holds no such record, or one that cannot be read.
+        BadInput: the folder has no record, or one that cannot be read.
     """
     try:
         recorded = read(folder / RECORD)
@@ -41,27 +40,28 @@ def record(folder: Path) -> dict:
     parts = {"answers", "model", "sizes"}
     if not isinstance(recorded, dict) or not parts <= recorded.keys():
         raise BadInput(
-            f"{folder / RECORD} is no record of a project: it needs {', '.join(sorted(parts))}."
+            f"{folder / RECORD} is not a project's record: it needs "
+            f"{', '.join(sorted(parts))}."
         )
     return recorded
 
 
 def weigh(folder: Path, fetched: int = 0) -> Footprint:
-    """Weigh the project in a folder.
+    """Return the footprint of the project in a folder.
 
     Args:
         folder: the project's root.
         fetched: bytes of weights that the app downloads when it starts.
 
     Raises:
-        BadInput: something cannot be read, or is not what it should be.
+        BadInput: a file cannot be read, or has invalid content.
     """
     recorded = record(folder)
     own, sizes = recorded["answers"] | recorded["model"], recorded["sizes"]["packages"]
     text = (folder / "requirements.txt").read_text("utf-8")
     target = own.get("python_version", PACKAGES["python"])
     python, packages = requirements.weigh(text, target, sizes)
-    attributes = _lines(folder / ".gitattributes")
+    attributes = Attributes(folder)
     ignored = {name: _lines(folder / name) for name in (".slugignore", ".dockerignore")}
     weights, packed, loaded, sources, stored = 0, 0.0, 0.0, 0, 0
     files, pointers, binaries = [], [], []
@@ -70,7 +70,7 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
         name, (count, is_pointer) = path.relative_to(folder).as_posix(), _weigh(path)
         if is_pointer:
             pointers.append(name)
-        in_lfs = is_pointer or takes_to_lfs(attributes, name)
+        in_lfs = is_pointer or attributes.in_lfs(name)
         if count >= LARGE:
             files.append(File(name, count, in_lfs))
         if not in_lfs and _is_binary(path):
@@ -84,6 +84,7 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
         stored += count if in_lfs else _packed(path, count)
         for ignore, patterns in ignored.items():
             kept_out[ignore] += count if is_ignored(patterns, name) else 0
+    shallow = _git(folder, "rev-parse", "--is-shallow-repository")
     return Footprint(
         weights=weights,
         sources=sources,
@@ -103,11 +104,12 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
         pointers=tuple(pointers),
         binaries=tuple(binaries),
         on_github=(folder / ".github").is_dir() or _pushes_to(folder, "github.com"),
+        shallow=(shallow or "").strip() == "true",
     )
 
 
 def is_ignored(patterns: Iterable[str], name: str) -> bool:
-    """Tell whether an ignore file keeps a file out, by its path or that of a folder."""
+    """Return whether an ignore file excludes a file, by its path or a folder's."""
     parts = name.split("/")
     paths = ["/".join(parts[: n + 1]) for n in range(len(parts))]
     for pattern in patterns:
@@ -117,21 +119,27 @@ def is_ignored(patterns: Iterable[str], name: str) -> bool:
     return False
 
 
-def takes_to_lfs(attributes: Iterable[str], name: str) -> bool:
-    """Tell whether .gitattributes gives a file to Git LFS; the last line that fits does."""
-    answer = False
-    for line in attributes:
-        pattern, *given = line.split()
-        base = name if "/" in pattern else name.rpartition("/")[2]
-        if fnmatch(base, pattern.lstrip("/")):
-            for attribute in given:
-                if attribute.lstrip("-!").partition("=")[0] == "filter":
-                    answer = attribute == "filter=lfs"
-    return answer
+class Attributes:
+    """The .gitattributes files of a project, in its root and in folders."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lines: dict[str, list[str]] = {}
+
+    def in_lfs(self, name: str) -> bool:
+        """Return whether a file is in Git LFS; the nearest .gitattributes decides."""
+        parts, answer = name.split("/"), False
+        for n in range(len(parts)):
+            folder = "/".join(parts[:n])
+            if folder not in self._lines:
+                self._lines[folder] = _lines(self._root / folder / ".gitattributes")
+            inner = "/".join(parts[n:])
+            answer = git_lfs.is_tracked(self._lines[folder], inner, answer)
+        return answer
 
 
 def _lines(path: Path) -> list[str]:
-    """Return the lines of a file that say something; none if there is no such file."""
+    """Return the lines of a file without comments; none if there is no such file."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except FileNotFoundError:
@@ -140,67 +148,78 @@ def _lines(path: Path) -> list[str]:
 
 
 def _pushed(folder: Path) -> Iterator[Path]:
-    """Yield the files that git would take, or all but hidden folders and caches."""
+    """Yield the files that git would push; without git, all but hidden folders and caches."""
     listed = _git(folder, "ls-files", "-zco", "--exclude-standard")
     if listed is not None:
         paths = {folder / name for name in listed.split("\0") if name}
-        yield from (path for path in paths if path.is_file() or path.is_symlink())
+        # git pushes a link to a folder, and not its files.
+        yield from (
+            p for p in paths if not p.is_dir() and (p.is_symlink() or p.exists())
+        )
         return
     for root, folders, names in os.walk(folder):
-        skipped = ("__pycache__", "venv", "node_modules")
         folders[:] = [
-            n
-            for n in folders
-            if n not in skipped and (n == ".github" or not n.startswith("."))
+            name
+            for name in folders
+            if name not in SKIPPED and (name == ".github" or name[0] != ".")
         ]
         yield from (Path(root, name) for name in names)
 
 
 def _weigh(path: Path) -> tuple[int, bool]:
-    """Return the bytes of a file, and whether it is a Git LFS pointer to them."""
+    """Return the size of a file, and whether only its Git LFS pointer is here."""
     try:
         count = path.stat().st_size
         text = path.read_bytes() if count < 1024 else b""
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {_why(path, error)}.") from None
-    found = re.match(POINTER, os.fsdecode(text), re.MULTILINE)
+    found = re.match(git_lfs.POINTER, os.fsdecode(text), re.MULTILINE)
     return (int(found[1]), True) if found else (count, False)
 
 
 def _packed(path: Path, count: int) -> int:
-    """Return what git's packing leaves of a file."""
+    """Return the bytes that git's compression leaves of a file."""
     if count >= LARGE:
         return round(count * gzipped(path))
     return len(zlib.compress(path.read_bytes()))
 
 
 def _is_binary(path: Path) -> bool:
-    """Tell what git tells of a file: whether its beginning holds a null."""
+    """Return whether git takes a file for binary: there is a null in its first bytes."""
     with open(path, "rb") as file:
         return b"\0" in file.read(8000)
 
 
 def _why(path: Path, error: OSError) -> str:
     if path.is_symlink():
-        return f"it is a link to {os.readlink(path)}, which leads nowhere; mend it"
+        return f"it is a link to {os.readlink(path)}, which does not exist"
     return f"{error.strerror}"
 
 
-def _git(folder: Path, *arguments: str, given: str = "") -> str | None:
-    """Return what git prints; None if there is no git or no repository here."""
+def _git(folder: Path, *arguments: str, stdin: str = "") -> str | None:
+    """Return the output of git; None if the folder is not a repository.
+
+    Raises:
+        BadInput: it is one, and git is not installed or fails.
+    """
     if not (folder / ".git").exists():
         return None
     try:
         git = subprocess.run(
             ["git", *arguments],
             cwd=folder,
-            input=os.fsencode(given),
+            input=os.fsencode(stdin),
             capture_output=True,
             check=False,
         )
     except FileNotFoundError:
-        return None
-    return os.fsdecode(git.stdout) if git.returncode == 0 else None
+        raise BadInput(
+            f"{folder} is a git repository, and git is not installed: install it."
+        ) from None
+    if git.returncode:
+        said = " ".join(os.fsdecode(git.stderr).split())
+        raise BadInput(f"git {arguments[0]} failed in {folder}: {said}")
+    return os.fsdecode(git.stdout)
 
 
 def _pushes_to(folder: Path, host: str) -> bool:
@@ -217,13 +236,13 @@ def _history(folder: Path) -> int:
     entries = (entry.partition("\t") for entry in staged if entry)
     current = {what.split()[1] for what, _, name in entries if name not in changed}
     older = {line.split()[0] for line in objects.splitlines()} - current
-    asked = "".join(f"{each}\n" for each in older)
-    facts = _git(folder, "cat-file", "--batch-check", given=asked) or ""
+    names = "".join(f"{each}\n" for each in older)
+    facts = _git(folder, "cat-file", "--batch-check", stdin=names) or ""
     total, small = 0, []
     for name, kind, size in (line.split() for line in facts.splitlines()):
         if kind == "blob":
             total += int(size)
             small += [f"{name}\n"] if 100 < int(size) < 300 else []
-    # A Git LFS pointer stands for more than it weighs.
-    texts = _git(folder, "cat-file", "--batch", given="".join(small)) or ""
-    return total + sum(map(int, re.findall(POINTER, texts, re.MULTILINE)))
+    # The size of a Git LFS pointer is not that of its file.
+    texts = _git(folder, "cat-file", "--batch", stdin="".join(small)) or ""
+    return total + sum(map(int, re.findall(git_lfs.POINTER, texts, re.MULTILINE)))

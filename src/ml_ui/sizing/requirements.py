@@ -1,44 +1,59 @@
-"""Weigh what a requirements.txt installs: as it is recorded, or as it is installed here."""
+"""Parse requirements.txt and weigh its packages: recorded sizes, else those installed here."""
 
 import ast
 import operator
 import re
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-from .footprint import GZIP_OF_WHEELS, LARGE, PACKAGES, BadInput, gzipped
+from .. import __version__
+from .footprint import GZIP_OF_WHEELS, LARGE, PACKAGES, BadInput, Sizes, gzipped
 
-# What the usual level of compression leaves of what the fastest leaves, in installed
-# packages: small files are many, and a tenth of the whole.
+# What zlib's level 6 leaves of what its fastest level leaves, in installed packages:
+# small files are many, and a tenth of the whole.
 LEVEL_6_OF_LEVEL_1 = 0.88
 
-COMPARISONS = {
-    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
-    ast.Gt: operator.gt, ast.GtE: operator.ge, ast.In: lambda one, other: one in other,
+PACKAGE = Path(__file__).resolve().parent.parent  # ml_ui
+
+PIN = r"([\w.-]+)(?:\[.*\])? *== *([\w.!-]+)(?:\+[\w.]+)? *(?:;(.*))?"
+URL = r"([\w.-]+)(?:\[.*\])? *@ *(https?://[^\s;]+)(?: +;(.*))?"
+WHEEL = r"[\w.]+-([\w.!]+)(?:\+[\w.]+)?(?:-\d\w*)?-[\w.]+-[\w.]+-[\w.]+\.whl"
+
+COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda one, other: one in other,
     ast.NotIn: lambda one, other: one not in other,
-}  # fmt: skip
+}
+
+Pins = Mapping[str, list[str]]  # versions by name
 
 
 def weigh(
-    text: str, python: str, recorded: Mapping
-) -> tuple[str, dict[str, dict | None]]:
-    """Weigh the packages of a requirements.txt.
+    text: str, python: str, recorded: Mapping[str, Sizes]
+) -> tuple[str, dict[str, Sizes | None]]:
+    """Return the sizes of the packages in a requirements.txt.
 
     Args:
-        text: what is in it.
+        text: its content.
         python: the version of Python that the project is for.
         recorded: sizes by name, each with the version that they are of.
 
     Returns:
         The version of Python that the sizes are for, another only if its packages are
-        installed here and those of the project's are not; and the sizes in bytes, by
-        name, None where they are not known.
+        installed here and those of the project's are not; and the sizes by name, None
+        where they are not known.
 
     Raises:
-        BadInput: a line does not pin a version.
+        BadInput: a line has neither a version nor the URL of a wheel.
     """
     weighed = {}
     for version in (python, f"{sys.version_info[0]}.{sys.version_info[1]}"):
@@ -49,43 +64,54 @@ def weigh(
 
 
 def _pins(text: str, python: str) -> dict[str, list[str]]:
-    """Return the versions of each package in a requirements.txt that Linux takes."""
+    """Return the versions of each package in a requirements.txt that Linux installs."""
     pins: dict[str, list[str]] = {}
     odd = []
     for line in text.replace("\\\n", " ").splitlines():
         line = re.sub(r"(^|\s)#.*|\s--hash.*", "", line).strip()
-        pin = r"([\w.-]+)(?:\[.*\])? *== *([\w.!-]+)(?:\+[\w.]+)? *(?:;(.*))?"
         if not line or re.match(r"--?[a-z-]*(index|find-links)", line):
             continue
-        if not (found := re.fullmatch(pin, line)):
+        found = re.fullmatch(PIN, line) or re.fullmatch(URL, line)
+        version = found and (found[2] if "://" not in found[2] else _of_wheel(found[2]))
+        if not found or not version:
             odd.append(repr(line))
-            continue
-        name, version, marker = found.groups()
-        if not marker or _applies(marker, python):
-            pins.setdefault(_normalized(name), []).append(version)
+        elif not found[3] or _applies(found[3], python):
+            pins.setdefault(_normalized(found[1]), []).append(version)
     if odd:
         raise BadInput(
-            f"requirements.txt: {', '.join(odd)} is not NAME==VERSION, so what it weighs "
-            "cannot be told: name it in requirements.in and lock that again."
+            f"requirements.txt: {', '.join(odd)} is neither NAME==VERSION nor NAME @ URL of "
+            "a wheel, so its size is not known: name it in requirements.in and lock that "
+            "again, or install it from a wheel."
         )
     return pins
 
 
-def _applies(marker: str, python: str) -> bool:
-    """Tell whether an environment marker holds on Linux x86-64 and a version of Python.
+def _of_wheel(url: str) -> str | None:
+    """Return the version in the URL of a wheel; None if it is not one."""
+    name = url.partition("#")[0].partition("?")[0].rpartition("/")[2]
+    found = re.fullmatch(WHEEL, name.replace("%2B", "+"))
+    return found and found[1]
 
-    A marker is an expression of Python's own grammar, in strings.
+
+def _applies(marker: str, python: str) -> bool:
+    """Return whether an environment marker holds on Linux x86-64 and a version of Python.
+
+    A marker is an expression in Python's own grammar, with strings.
     """
     here = {
-        "implementation_name": "cpython", "os_name": "posix", "platform_machine": "x86_64",
-        "platform_python_implementation": "CPython", "platform_system": "Linux",
-        "python_full_version": f"{python}.0", "python_version": python,
+        "implementation_name": "cpython",
+        "os_name": "posix",
+        "platform_machine": "x86_64",
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "python_full_version": f"{python}.0",
+        "python_version": python,
         "sys_platform": "linux",
-    }  # fmt: skip
+    }
     try:
         return _holds(ast.parse(marker.strip(), mode="eval").body, here)
     except (SyntaxError, ValueError, KeyError):
-        return True  # rather counted than forgotten
+        return True  # better counted than forgotten
 
 
 def _holds(node: ast.expr, here: Mapping[str, str]) -> bool:
@@ -96,57 +122,75 @@ def _holds(node: ast.expr, here: Mapping[str, str]) -> bool:
             return any(_holds(each, here) for each in values)
         case ast.Compare(left=left, ops=[op], comparators=[right]):
             versions = "python" in getattr(left, "id", getattr(right, "id", ""))
-            one, other = (
-                each.value if isinstance(each, ast.Constant) else here[each.id]
-                for each in (left, right)
-            )
+            one, other = (_value(each, here) for each in (left, right))
+            compare = COMPARISONS[type(op)]
             if versions and not isinstance(op, (ast.In, ast.NotIn)):
-                one, other = (tuple(map(int, each.split("."))) for each in (one, other))
-            return COMPARISONS[type(op)](one, other)
-    raise ValueError(f"no marker: {ast.unparse(node)}")
+                return compare(_numbers(one), _numbers(other))
+            return compare(one, other)
+    raise ValueError(f"not a marker: {ast.unparse(node)}")
 
 
-def _weighed(pins: Mapping, recorded: Mapping) -> dict[str, dict | None]:
-    """Return what each package weighs: as recorded, else as it is installed here.
+def _value(node: ast.expr, here: Mapping[str, str]) -> str:
+    if isinstance(node, ast.Name):
+        return here[node.id]
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    raise ValueError(f"not a value: {ast.unparse(node)}")
 
-    An installed package brings those that it requires, if nobody pinned them.
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def _weighed(pins: Pins, recorded: Mapping[str, Sizes]) -> dict[str, Sizes | None]:
+    """Return the size of each package: as recorded, else as it is installed here.
+
+    An installed package brings those that it requires, unless they are pinned.
     """
-    weighed: dict[str, dict | None] = {}
+    weighed: dict[str, Sizes | None] = {}
     todo = dict(pins)
     while todo:
         name, versions = todo.popitem()
-        sizes = recorded.get(name)
+        sizes: Sizes | None = recorded.get(name)
         if not sizes or sizes["version"] not in versions:
             sizes, required = _installed(name, versions)
-            todo |= {each: [] for each in required if each not in weighed | pins}
+            todo |= {each: [] for each in required if each not in {*weighed, *pins}}
         if sizes or name in pins:
             weighed[name] = sizes
     return weighed
 
 
-def _installed(name: str, versions: list[str]) -> tuple[dict | None, set[str]]:
-    """Weigh an installed package; return its sizes and the names that it requires."""
+def _installed(name: str, versions: list[str]) -> tuple[Sizes | None, set[str]]:
+    """Return the sizes of an installed package, and the names that it requires."""
+    if name == "ml-ui" and versions == [__version__]:
+        # This package itself, vendored or installed. The lock has what it requires.
+        return _sizes(__version__, PACKAGE.rglob("*")), set()
     try:
         package = metadata.distribution(name)
     except metadata.PackageNotFoundError:
         return None, set()
     if versions and package.version.partition("+")[0] not in versions:
         return None, set()
-    paths = {Path(package.locate_file(file)) for file in package.files or ()}
+    files = {Path(str(package.locate_file(file))) for file in package.files or ()}
+    needed = (
+        line for line in package.requires or () if not re.search(r"extra *==", line)
+    )
+    names = {_normalized(re.split(r"[^\w.-]", line, maxsplit=1)[0]) for line in needed}
+    return _sizes(package.version, files), names
+
+
+def _sizes(version: str, paths: Iterable[Path]) -> Sizes:
+    """Return the sizes of a package with these files."""
     files = {p: p.stat().st_size for p in paths if p.suffix != ".pyc" and p.is_file()}
     sources = sum(count for path, count in files.items() if path.suffix == ".py")
-    left = sum(_deflated(path, count) for path, count in files.items())
     factor = PACKAGES["bytecode_per_source"][PACKAGES["python"]]
-    sizes = {
-        "version": package.version,
+    left = sum(_deflated(path, count) for path, count in files.items())
+    return {
+        "version": version,
         "wheel": round(left / GZIP_OF_WHEELS),
         "installed": sum(files.values()),
         "bytecode": round(factor * sources),
     }
-    needed = (
-        line for line in package.requires or () if not re.search(r"extra *==", line)
-    )
-    return sizes, {_normalized(re.match(r"[\w.-]+", line)[0]) for line in needed}
 
 
 def _normalized(name: str) -> str:
@@ -154,7 +198,7 @@ def _normalized(name: str) -> str:
 
 
 def _deflated(path: Path, count: int) -> float:
-    """Return what gzip leaves of a file: of a large one, from a sample of it."""
+    """Return the bytes that gzip leaves of a file; for a large one, from a sample."""
     if count >= LARGE:
         return count * gzipped(path, max(count >> 6, 1 << 19))
     return len(zlib.compress(path.read_bytes(), 1)) * LEVEL_6_OF_LEVEL_1

@@ -1,65 +1,84 @@
-"""What would help a project that does not fit: what to change, and where else to go.
+"""Ways out for a project that does not fit: what to change, and which tier or platform fits.
 
-Each way is tried by the same arithmetic before it is told.
+Each is checked by the same arithmetic before it is proposed.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import combinations
 
-from .footprint import PACKAGES, BadInput, Footprint
-from .limits import PLATFORMS, Check, checks_of, size, where, written
+from .footprint import FORMATS, PACKAGES, Footprint, NotKnown, Part, Sizes
+from .limits import (
+    PLATFORMS,
+    Check,
+    Facts,
+    checks_of,
+    refused_by_github,
+    size,
+    verdict,
+    where,
+    written,
+)
 
-# Formats whose loaders take float16: TorchScript wants inputs of that precision, too.
-HALVABLE = {"onnx", "torch-export", "state-dict", "safetensors", "keras", "hdf5"}
-DOWNLOAD = 50_000_000  # bytes a second from the Hub: assumed, for it varies
+DOWNLOAD = 50_000_000  # bytes a second from the Hub: an assumption, as it varies
+
+Changed = tuple[str, Footprint]  # a change in words, and the project after it
+Change = Callable[[str, Footprint], Changed | None]
 
 
 def ways_out(
-    asked: str,
+    platform: str,
     hardware: str,
     project: Footprint,
-    own: Mapping,
+    own: Mapping[str, float],
     checks: Iterable[Check],
 ) -> Iterator[str]:
     """Yield a sentence for each change, or move, after which the project fits.
 
     Args:
-        asked: the platform that the project does not fit.
+        platform: the platform that the project does not fit.
         hardware: its tier.
-        project: what it weighs.
+        project: the project's sizes.
         own: limits that replace the recorded ones of the platform.
-        checks: what was compared there.
+        checks: the checks made there.
     """
-    tight = {check.name for check in checks if not check.fits}
-    enough = dict(_enough(asked, hardware, project, own))
+    tight = {check.name for check in checks if check.fits is False}
+    enough = dict(_enough(platform, hardware, project, own))
     for text, variant in enough.items():
-        told = _figures(asked, hardware, variant, own, tight)
-        yield f"{text[0].upper()}{text[1:]}{told}."
-    for platform in sorted(PLATFORMS, key=lambda platform: platform != asked):
-        here = platform == asked
-        if not here and not PLATFORMS[platform]["public"]:
+        figures = _figures(platform, hardware, variant, own, tight)
+        yield f"{text[0].upper()}{text[1:]}{figures}."
+    gpu = PLATFORMS[platform]["hardware"][hardware]["class"] == "gpu"
+    for place in sorted(PLATFORMS, key=lambda place: place != platform):
+        here = place == platform
+        if not here and not PLATFORMS[place]["public"]:
             continue
         limits = own if here else {}
-        # As it is, or else with a change: the cheapest tier on which it fits.
-        for _, text, variant in [((), "", project), *_variants(platform, project, 1)]:
+        other = (platform, hardware)
+        # As it is, or else with one change: the cheapest tier on which it fits.
+        for _, text, variant in [((), "", project), *_variants(place, project, 1)]:
             if here and text in enough:
                 continue
-            if tier := _cheapest(platform, hardware, asked, variant, limits):
+            if tier := _cheapest(place, other, gpu, variant, limits):
                 change = f", and {text}" if text else ""
-                yield f"{'Take' if here else 'Go to'} {where(platform, tier)}{change}."
+                yield f"{'Take' if here else 'Go to'} {where(place, tier)}{change}."
                 break
 
 
 def _enough(
-    platform: str, hardware: str, project: Footprint, own: Mapping, most: int = 4
-) -> Iterator[tuple[str, Footprint]]:
-    """Yield the changes that are enough, and none that holds a needless one."""
-    found: list[set] = []
+    platform: str,
+    hardware: str,
+    project: Footprint,
+    own: Mapping[str, float],
+    most: int = 4,
+) -> Iterator[Changed]:
+    """Yield the changes that are enough, and none with a needless part."""
+    found: list[set[Change]] = []
+    gpu = PLATFORMS[platform]["hardware"][hardware]["class"] != "cpu"
     for count in (1, 2, 3):
         for changes, text, variant in _variants(platform, project, count):
             needless = any(fewer <= {*changes} for fewer in found)
-            if not needless and _fits(platform, hardware, variant, own):
+            lost = gpu and project.uses_gpu and not variant.uses_gpu
+            if not needless and not lost and _fits(platform, hardware, variant, own):
                 found.append({*changes})
                 yield text, variant
             if len(found) == most:
@@ -69,41 +88,57 @@ def _enough(
 
 
 def _cheapest(
-    platform: str, hardware: str, asked: str, project: Footprint, own: Mapping
+    platform: str,
+    but: tuple[str, str],
+    gpu: bool,
+    project: Footprint,
+    own: Mapping[str, float],
 ) -> str | None:
-    """Return the cheapest tier that a project fits, on a GPU if it was for one."""
-    gpu = PLATFORMS[asked]["hardware"][hardware]["class"] == "gpu"
+    """Return the cheapest tier of a platform that a project fits.
+
+    Args:
+        platform: the platform.
+        but: a platform and tier that is out of the question.
+        gpu: whether the tier must have a GPU.
+        project: the project's sizes.
+        own: limits that replace the recorded ones of the platform.
+    """
     tiers = PLATFORMS[platform]["hardware"]
     able = (
         name
         for name in sorted(tiers, key=lambda name: _monthly(tiers[name]))
         if (tiers[name]["class"] == "gpu" or not gpu)
-        and (platform, name) != (asked, hardware)
+        and (platform, name) != but
         and _fits(platform, name, project, own)
     )
     return next(able, None)
 
 
-def _monthly(tier: Mapping) -> float:
+def _monthly(tier: Facts) -> float:
     """Return dollars a month, in which an hourly tier runs all the time."""
     if tier["price_usd"] is None:
         return float("inf")
-    return tier["price_usd"] * (730 if tier["per"] == "hour" else 1)
+    dollars: float = tier["price_usd"] * (730 if tier["per"] == "hour" else 1)
+    return dollars
 
 
-def _fits(platform: str, hardware: str, project: Footprint, own: Mapping) -> bool:
-    checks, untold = checks_of(platform, hardware, project, own)
-    return not untold and all(check.fits for check in checks)
+def _fits(
+    platform: str, hardware: str, project: Footprint, own: Mapping[str, float]
+) -> bool:
+    return verdict(checks_of(platform, hardware, project, own)) is True
 
 
 def _figures(
-    platform: str, hardware: str, project: Footprint, own: Mapping, names: set[str]
+    platform: str,
+    hardware: str,
+    project: Footprint,
+    own: Mapping[str, float],
+    names: set[str],
 ) -> str:
-    """Return what becomes of the quantities that were too much."""
-    checks, _ = checks_of(platform, hardware, project, own)
+    """Return the quantities that were too much, as they are in a changed project."""
     figures = [
         f"{check.name} {written(check.predicted, check.unit)}"
-        for check in checks
+        for check in checks_of(platform, hardware, project, own)
         if check.name in names
     ]
     return f": {', '.join(figures)}" if figures else ""
@@ -111,8 +146,8 @@ def _figures(
 
 def _variants(
     platform: str, project: Footprint, count: int
-) -> Iterator[tuple[tuple, str, Footprint]]:
-    """Yield so many changes at once, in words, and the project that comes of them."""
+) -> Iterator[tuple[tuple[Change, ...], str, Footprint]]:
+    """Yield each combination of so many changes, in words, and the project after it."""
     for changes in combinations(CHANGES, count):
         texts, variant = [], project
         for change in changes:
@@ -124,20 +159,21 @@ def _variants(
             yield changes, ", and ".join(texts), variant
 
 
-Change = Callable[[str, Footprint], tuple[str, Footprint] | None]
-
-
-def _lighter_packages(platform: str, project: Footprint):
-    """Take the builds of packages that do the same on a CPU and weigh less."""
+def _lighter_packages(platform: str, project: Footprint) -> Changed | None:
+    """Replace packages by builds that do the same on a CPU and weigh less."""
     names, packages, saved = [], dict(project.packages), 0
     for name, lighter in PACKAGES["lighter"].items():
         if not packages.get(name):
             continue
-        gone = [n for n in packages if n == name or re.fullmatch(lighter["drop"], n)]
-        less = {n: s for n, s in packages.items() if n not in gone}
+        dropped = re.compile(lighter["drop"])
+        less = {
+            other: sizes
+            for other, sizes in packages.items()
+            if other != name and not dropped.fullmatch(other)
+        }
         less |= lighter["packages"]
         before, after = _wheels(packages), _wheels(less)
-        if before is not None and after < 0.98 * before:
+        if before is not None and after is not None and after < 0.98 * before:
             new = " and ".join(lighter["packages"])
             names.append(
                 f"{new} instead of {name}"
@@ -151,30 +187,35 @@ def _lighter_packages(platform: str, project: Footprint):
     return text, project._replace(packages=packages)
 
 
-def _wheels(packages: Mapping) -> int | None:
-    known = [sizes and sizes["wheel"] for sizes in packages.values()]
-    return None if None in known else sum(known)
+def _wheels(packages: Mapping[str, Sizes | None]) -> int | None:
+    """Return the bytes of all wheels; None if one is not known."""
+    known = [sizes["wheel"] for sizes in packages.values() if sizes]
+    return sum(known) if len(known) == len(packages) else None
 
 
-def _half_precision(platform: str, project: Footprint):
-    """Keep the weights as float16."""
-    if project.format not in HALVABLE or project.dtype not in (None, "float32"):
-        return None
-    return _smaller(project, 2, "float16")
+def _half_precision(platform: str, project: Footprint) -> Changed | None:
+    """Store the weights as float16."""
+    return _stored_as("float16", 2, project)
 
 
-def _int8(platform: str, project: Footprint):
-    """Keep the weights as int8, which ONNX Runtime has a command for."""
-    if project.format != "onnx" or project.dtype not in (None, "float32"):
-        return None
-    return _smaller(project, 4, "int8")
+def _int8(platform: str, project: Footprint) -> Changed | None:
+    """Store the weights as int8."""
+    return _stored_as("int8", 4, project)
 
 
-def _smaller(project: Footprint, times: int, dtype: str):
-    if not project.weights:
+def _stored_as(dtype: str, times: int, project: Footprint) -> Changed | None:
+    """Store the weights in a precision that the format was measured in."""
+    measured = FORMATS.get(project.format or "") or {}
+    if (
+        not project.weights
+        or dtype not in measured
+        or project.dtype not in (None, "float32")
+    ):
         return None
     files = tuple(
-        each._replace(size=each.size // times) if "model/" in each.name else each
+        each._replace(size=each.size // times)
+        if each.name.startswith("model/")
+        else each
         for each in project.files
     )
     weights = project.weights // times
@@ -183,50 +224,59 @@ def _smaller(project: Footprint, times: int, dtype: str):
     return text, project._replace(weights=weights, files=files, dtype=dtype)
 
 
-def _onnx(platform: str, project: Footprint):
-    """Export the model, and run it by ONNX Runtime without its framework."""
+def _onnx(platform: str, project: Footprint) -> Changed | None:
+    """Export the model to ONNX, which runs without the model's framework."""
+    measured = FORMATS.get(project.format or "") or {}
     own, onnx = PACKAGES["sets"].get(project.lock or ""), PACKAGES["sets"]["onnx-cpu"]
-    if project.framework not in ("keras", "pytorch") or not own:
+    if "onnx" not in measured.get("exports", ()) or not own:
         return None
+
+    def exchanged(part: Part) -> int:
+        """Return the bytes with ONNX Runtime's set in place of the framework's."""
+        count: int = max(project.total(part) - own[part], 0) + onnx[part]
+        return count
+
     try:
-        packages = {
-            part: max(project.total(part) - own[part], 0) + onnx[part] for part in onnx
-        }
-    except BadInput:
+        sizes = Sizes(
+            version="",
+            wheel=exchanged("wheel"),
+            installed=exchanged("installed"),
+            bytecode=exchanged("bytecode"),
+        )
+    except NotKnown:
         return None
-    variant = project._replace(
-        packages={"onnx": packages}, framework="onnx", format="onnx"
-    )
+    variant = project._replace(packages={"onnx": sizes}, format="onnx")
     return "export the model to ONNX", variant
 
 
-def _hub(platform: str, project: Footprint):
-    """Leave the weights out of the project, and fetch them at every start."""
+def _hub(platform: str, project: Footprint) -> Changed | None:
+    """Keep the weights out of the project, and download them at each start."""
     if not project.weights:
         return None
     seconds = project.weights / DOWNLOAD
     text = (
-        "keep the weights on the Hub, fetched at each start in some "
+        "keep the weights on the Hub, downloaded at each start in some "
         f"{seconds:.0f} s (--fetched {size(project.weights).replace(' ', '')})"
     )
-    files = tuple(each for each in project.files if "model/" not in each.name)
+    files = tuple(each for each in project.files if not each.name.startswith("model/"))
     fetched = project.fetched + project.weights
     return text, project._replace(weights=0, files=files, fetched=fetched)
 
 
-def _git_lfs(platform: str, project: Footprint):
-    """Keep large files in Git LFS, where the platform fetches them from there."""
-    refused = any(rule["name"] == "lfs" for rule in PLATFORMS[platform]["rules"])
-    plain = [each for each in project.files if not each.in_lfs]
-    if not project.on_github or not plain or refused:
+def _git_lfs(platform: str, project: Footprint) -> Changed | None:
+    """Put the files that GitHub refuses in Git LFS, if the platform reads from there."""
+    names = refused_by_github(project)
+    if not names or any(rule["name"] == "lfs" for rule in PLATFORMS[platform]["rules"]):
         return None
-    largest = max(plain, key=lambda each: each.size)
-    files = tuple(each._replace(in_lfs=True) for each in project.files)
-    text = f"keep {largest.name} in Git LFS"
+    files = tuple(
+        each._replace(in_lfs=each.in_lfs or each.name in names)
+        for each in project.files
+    )
+    text = f"keep {' and '.join(names)} in Git LFS"
     return text, project._replace(files=files)
 
 
-def _without_github(platform: str, project: Footprint):
+def _without_github(platform: str, project: Footprint) -> Changed | None:
     """Push to the platform alone."""
     if not project.on_github:
         return None

@@ -1,0 +1,38 @@
+"""The project's record, .ml-ui.json, as generation and updates write it."""
+
+import json
+import os
+import re
+from typing import Any
+
+NAME = ".ml-ui.json"
+TEMPLATE = "ml-ui-template"
+
+
+def text(recorded: dict[str, Any]) -> str:
+    """Return the JSON text of a record: one part in each line, and one answer."""
+    lines = {
+        name: json.dumps(part, ensure_ascii=False) for name, part in recorded.items()
+    }
+    answers = json.dumps(recorded["answers"], indent=4, ensure_ascii=False)
+    lines["answers"] = f"{answers[:-1]}  }}"  # the answers are for people as well
+    inside = ",\n".join(f'  "{name}": {line}' for name, line in lines.items())
+    # A path may hold bytes that are not text; as an escape, JSON holds them too.
+    return f"{{\n{inside}\n}}".encode("utf-8", "backslashreplace").decode()
+
+
+def address(template: str) -> str:
+    """Return the template's address without a password; the name alone of a local one."""
+    if os.path.exists(template) or template.startswith("file:"):
+        return TEMPLATE
+    if re.search(r"(?i)\.zip\b", template) or ":" not in template:
+        return TEMPLATE
+    return re.sub(r"^((?:git\+)?https?://)[^/@]*@", r"\1", template)
+
+
+def vendored(version: str) -> str:
+    """Return the first line of the package's copy in a project."""
+    return (
+        f"# ml_ui {version}, vendored by {TEMPLATE}. Not yours to edit: an update "
+        "replaces it."
+    )

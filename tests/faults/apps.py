@@ -1,0 +1,267 @@
+"""Apps that serve, as their visitors and their platform see them: HTTP client, log, memory.
+
+An app is a process of its own on a free port. Memory is what Linux reports of a process.
+"""
+
+import contextlib
+import ctypes
+import functools
+import http.client
+import itertools
+import json
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .targets import Target
+
+MB = 1_000_000
+API = "/gradio_api"
+FILE = {"meta": {"_type": "gradio.FileData"}}
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a request; its status is 0 if nothing did."""
+
+    status: int
+    text: str = ""
+    ok: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        if not self.status:
+            return f"no answer ({self.text})"
+        if self.ok:
+            return "answered"
+        told = re.search(r'"(?:error|detail)": ?"(.*?)"[,}]', self.text)
+        text = re.sub(r"\s+", " ", told[1] if told else self.text).strip()
+        return f"{self.status} `{text[:80]}`".replace("|", "/")
+
+
+class App:
+    """A server that runs, as its visitors and its platform see it."""
+
+    def __init__(self, target: "Target", process: subprocess.Popen, folder: Path) -> None:
+        self.target = target
+        self.process = process
+        self.folder = folder
+        self.port = 0
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterable[bytes] | None = None,
+        headers: dict[str, str] | None = None,
+        timeout: float = 20,
+    ) -> Answer:
+        """Send one request, its path as it is; the whole answer has to come in time."""
+        deadline = time.monotonic() + timeout
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            with network_of(self.pid):
+                connection.connect()
+            sock, chunked = connection.sock, not isinstance(body, bytes | None)
+            if chunked:
+                body = _until_answered(sock, body)
+                headers = {**(headers or {}), "Transfer-Encoding": "chunked"}
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.request(method, path, body, headers or {}, encode_chunked=chunked)
+            response = connection.getresponse()
+            parts = []
+            while part := response.read1(1 << 16):
+                parts.append(part)
+                sock.settimeout(max(0.01, deadline - time.monotonic()))
+        except (OSError, http.client.HTTPException) as error:
+            return Answer(0, type(error).__name__)
+        finally:
+            connection.close()
+        text = b"".join(parts).decode(errors="replace")
+        found = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, text, response.status == 200, found)
+
+    def post(self, path: str, value: object, **options) -> Answer:
+        """Send a value as JSON."""
+        options["headers"] = {"Content-Type": "application/json"} | options.get("headers", {})
+        return self.ask("POST", path, json.dumps(value).encode(), **options)
+
+    def call(self, value: object, timeout: float = 20) -> Answer:
+        """Call the model; the client goes away after the time."""
+        raise NotImplementedError
+
+    def health(self) -> Answer:
+        """Request the liveness probe, as a platform does."""
+        return self.ask("GET", self.target.health, timeout=5)
+
+    def log(self) -> str:
+        """Return what the process has written."""
+        return (self.folder / "log").read_text("utf-8", "replace")
+
+    def until_ready(self) -> "App":
+        """Wait until the app serves.
+
+        Raises:
+            AssertionError: it does not.
+        """
+        ready = functools.partial(self.ask, "GET", self.target.ready, timeout=5)
+        if not until(lambda: self.process.poll() is not None or ready().ok, 120):
+            raise AssertionError(f"not ready after two minutes: {self.log()[-2000:]}")
+        if self.process.poll() is not None:
+            raise AssertionError(f"ended with {self.process.returncode}: {self.log()[-2000:]}")
+        return self
+
+    def has_called(self, text: str) -> bool:
+        """Wait until the model is called with a text; return whether it was."""
+        return until(lambda: f"called {text}" in self.log(), 20)
+
+    @property
+    def pid(self) -> int:
+        """The process that serves, behind the one that made its namespace."""
+        pid = self.process.pid
+        if "-pf" in self.process.args:
+            children = Path(f"/proc/{pid}/task/{pid}/children")
+            until(lambda: self.process.poll() is not None or children.read_text().strip(), 5)
+            with contextlib.suppress(OSError, ValueError):
+                pid = int(children.read_text())
+        return pid
+
+    def children(self) -> set[int]:
+        """Return the ids of the child processes, and of theirs."""
+        found, waiting = set(), [self.process.pid]
+        while waiting:
+            for path in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
+                with contextlib.suppress(OSError):  # a thread that has ended
+                    new = set(map(int, path.read_text().split())) - found
+                    found |= new
+                    waiting += new
+        return found
+
+    def memory(self, figure: str = "VmRSS") -> int:
+        """Return the bytes that the process and its children hold; `VmHWM`: at most."""
+        total = 0
+        for pid in {self.process.pid} | self.children():
+            with contextlib.suppress(OSError, StopIteration):
+                lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+                total += 1024 * int(next(line for line in lines if figure in line).split()[1])
+        return total
+
+    def listening(self) -> set[int]:
+        """Return the ports on which the process waits for connections."""
+        with contextlib.suppress(OSError):
+            sockets = {os.readlink(fd) for fd in Path(f"/proc/{self.pid}/fd").iterdir()}
+            rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+            return {
+                int(row[1].rpartition(":")[2], 16)
+                for row in rows
+                if row[3] == "0A" and f"socket:[{row[9]}]" in sockets
+            }
+        return set()
+
+    def stored(self) -> int:
+        """Return the bytes of the files in the folder for temporary ones."""
+        total = 0
+        for path in self.folder.joinpath("tmp").rglob("*"):
+            with contextlib.suppress(OSError):  # gone by now
+                total += path.stat().st_size * path.is_file()
+        return total
+
+    def stop(self, seconds: float = 10) -> int | None:
+        """Send SIGTERM; return the exit status, or None if it runs on."""
+        os.kill(self.pid, signal.SIGTERM)
+        return self.status(seconds)
+
+    def status(self, seconds: float) -> int | None:
+        """Wait for the end; return the exit status, or None if there is no end."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.process.wait(seconds)
+        return None
+
+    def kill(self) -> None:
+        """End what is left of the processes, which have a group of their own."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+
+class GradioApp(App):
+    """Gradio's API: a call is sent in one request, its answer read in another."""
+
+    def call(self, value: object, timeout: float = 20) -> Answer:
+        """Call the model; the client goes away after the time."""
+        start = time.monotonic()
+        joined = self.post(f"{API}/call/predict", {"data": [value]}, timeout=timeout)
+        if not joined.ok:
+            return joined
+        event = json.loads(joined.text)["event_id"]
+        return self.answer(event, max(0.1, timeout - (time.monotonic() - start)))
+
+    def answer(self, event: str, timeout: float = 20) -> Answer:
+        """Read the answer of a call."""
+        told = self.ask("GET", f"{API}/call/predict/{event}", timeout=timeout)
+        ends = re.search(r"event: (complete|error)\ndata: (.*)", told.text)
+        if not ends:
+            return told if told.status not in (0, 200) else Answer(0, told.text or "cut off")
+        return Answer(200, ends[2], ends[1] == "complete")
+
+    def upload(self, *files: tuple[str, bytes], timeout: float = 60) -> Answer:
+        """Send files, as a page does."""
+        body, headers = multipart(files)
+        return self.ask("POST", f"{API}/upload", body, headers, timeout)
+
+    def call_with_file(self, name: str, content: bytes, timeout: float = 20) -> Answer:
+        """Upload a file, and call the model with it."""
+        sent = self.upload((name, content))
+        return self.call({"path": json.loads(sent.text)[0]} | FILE, timeout) if sent.ok else sent
+
+
+class LitApp(App):
+    """LitServe's API: one request for a prediction."""
+
+    def call(self, value: object, timeout: float = 20) -> Answer:
+        """Call the model; the client goes away after the time."""
+        return self.post("/predict", {"input": value}, timeout=timeout)
+
+
+def until(condition: Callable[[], object], seconds: float) -> bool:
+    """Wait for a condition; return whether it held in time."""
+    deadline = time.monotonic() + seconds
+    while not (held := condition()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return bool(held)
+
+
+def multipart(files: Iterable[tuple[str, bytes]]) -> tuple[bytes, dict[str, str]]:
+    """Return the body of a form with files, and its headers."""
+    part = '--limit\r\nContent-Disposition: form-data; name="files"; filename="{}"\r\n\r\n'
+    body = b"".join(part.format(name).encode() + content + b"\r\n" for name, content in files)
+    return body + b"--limit--\r\n", {"Content-Type": "multipart/form-data; boundary=limit"}
+
+
+def _until_answered(sock: socket.socket, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Give chunks until the other side has answered."""
+    return itertools.takewhile(lambda _: not select.select([sock], [], [], 0)[0], chunks)
+
+
+@contextlib.contextmanager
+def network_of(pid: int) -> Iterator[None]:
+    """Open this thread's new sockets in the network namespace of a process."""
+    with open("/proc/thread-self/ns/net") as here, open(f"/proc/{pid}/ns/net") as there:
+        if os.path.sameopenfile(here.fileno(), there.fileno()):
+            yield
+            return
+        LIBC.setns(there.fileno(), 0)
+        try:
+            yield
+        finally:
+            LIBC.setns(here.fileno(), 0)

@@ -1,0 +1,156 @@
+"""G1 to G13, G25, G26: hostile answers."""
+
+import os
+
+from .. import Seen, both
+from .desk import (
+    EXACT,
+    REFUSED,
+    Desk,
+    Target,
+    in_each,
+    in_texts,
+    marks,
+    outcome,
+    short,
+    summary,
+    write,
+)
+
+QUOTES = ['Say "hi"', "O'Brien", '"""', "'''", 'a"""b', """both " and '"""]
+BACKSLASHES = ["C:\\new\\table", "ends\\", '\\"', "\\u0041", "\\N{DIGIT ONE}"]
+CONTROLS = ["two\nlines", "two\r\nlines", "tab\there", "bell\a", "\x1b[31mred", "del\x7f"]
+INJECTIONS = [
+    '"; __import__("os").system("touch ~/X"); "',
+    "'; __import__('os').system('touch ~/X'); '",
+    '"""; __import__("os").system("touch ~/X") #',
+    '"\n__import__("os").system("touch ~/X")\n"',
+]
+SHELL = [
+    "$(touch ~/X)", "`touch ~/X`", "; touch ~/X", '"; touch ~/X; "', "'; touch ~/X; '", "$HOME",
+]  # fmt: skip
+JINJA = ["{{ 7*7 }}", "{% raw %}", "{# no #}", "{{ lipsum.__globals__.os.popen('touch ~/X') }}"]
+YAML = [
+    "yes", "~", "null", "1_000", "0x1F", "2026-11-01", "a: b", "a #b", "# a", "---", "[a]", "*a",
+]  # fmt: skip
+LETTERS = ["模型 🤗", "👩‍👩‍👧 family", "مرحبا", "\u202eevil\u202c", "Ünïcödé ﬁne", "no\u00a0break"]
+SEPARATORS = ["next\x85line", "line\u2028separator", "paragraph\u2029separator"]
+HALF = os.fsdecode(b"half\xff")  # what a terminal makes of bytes that are no text
+
+
+def g1_quotes(target: Target) -> Seen:
+    """Give quotes."""
+    return in_texts(target, QUOTES, EXACT)
+
+
+def g2_backslashes(target: Target) -> Seen:
+    """Give backslashes."""
+    return in_texts(target, BACKSLASHES, EXACT)
+
+
+def g3_control_characters(target: Target) -> Seen:
+    """Give line ends and control characters."""
+    return in_each(target, target.texts, CONTROLS, REFUSED)
+
+
+def g4_python(target: Target) -> Seen:
+    """Give Python code at each question that takes a text."""
+    asked = [name for name, default in target.questions.items() if isinstance(default, str)]
+    return in_each(target, asked, INJECTIONS, EXACT, REFUSED)
+
+
+def g5_shell(target: Target) -> Seen:
+    """Give shell code, and start the project as its Procfile says, with a stub for Python."""
+    outcomes = {}
+    for value in SHELL:
+        desk, given = Desk(target), dict.fromkeys(target.texts, value) | target.starts
+        seen = outcome(desk, desk.generate(**given), given)
+        wrong = start_by_procfile(desk, value) if (desk.project / "Procfile").exists() else ""
+        outcomes[short(value)] = wrong or seen
+    return summary(outcomes, EXACT)
+
+
+def start_by_procfile(desk: Desk, title: str) -> str:
+    """Run a project's Procfile; say what went wrong."""
+    write(desk.room, {"bin/python": '#!/bin/sh\nprintf %s "${APP_TITLE-unset}" >~/started\n'})
+    (desk.room / "bin" / "python").chmod(0o755)
+    line = (desk.project / "Procfile").read_text("utf-8").partition(":")[2]
+    command = ["sh", "-c", f"cd {desk.project.name} && {line}"]
+    desk.run(command, PATH=f"{desk.room / 'bin'}:/usr/bin:/bin", PORT="5000")
+    if desk.canary.exists():
+        return "run by the Procfile"
+    started = desk.home / "started"
+    if not started.exists():
+        return "not started by the Procfile"
+    return "" if started.read_text("utf-8") in (title, "unset") else "changed by the Procfile"
+
+
+def g6_jinja(target: Target) -> Seen:
+    """Type Jinja; cookiecutter itself renders what the command line says."""
+    return in_texts(target, JINJA, EXACT, typed=True)
+
+
+def g7_yaml(target: Target) -> Seen:
+    """Give what YAML takes for something else than a text."""
+    return in_texts(target, YAML, EXACT)
+
+
+def g8_unicode(target: Target) -> Seen:
+    """Give what is not ASCII."""
+    letters = in_texts(target, LETTERS, EXACT)
+    return both(letters, in_each(target, target.texts, SEPARATORS, EXACT, REFUSED))
+
+
+def g9_half_characters(target: Target) -> Seen:
+    """Give a character that no file can hold."""
+    return in_each(target, target.texts, [HALF], REFUSED)
+
+
+def g10_slugs_that_lead_away(target: Target) -> Seen:
+    """Name the project's folder so that it would lie elsewhere."""
+    slugs = ["../x", "../../evil", "a/b", ".", "..", "", "-rf", str(target.work / "absolute")]
+    seen = in_each(target, [target.slug], slugs, REFUSED)
+    away = (target.work / "absolute").exists()
+    return both(seen, Seen("wrote to an absolute path", False)) if away else seen
+
+
+def g11_slugs_that_fit_nowhere(target: Target) -> Seen:
+    """Name the project's folder so that a system or a platform would not have it."""
+    slugs = ["CON", "NUL", "con", "a.", "x" * 300, "Upper", "🤗", "a b"]
+    return in_each(target, [target.slug], slugs, REFUSED)
+
+
+def g12_long_titles(target: Target) -> Seen:
+    """Give titles of 100 characters, of more, and type one of a megabyte."""
+    title, desk = target.texts[0], Desk(target)
+    most = in_each(target, [title], ["x" * 100, "模" * 100], EXACT)
+    more = in_each(target, [title], ["x" * 101, "x" * 500], REFUSED)
+    megabyte = desk.type(**(marks(target) | {title: "x" * 1_000_000})).ending or "accepted"
+    return both(most, more, summary({"a megabyte, typed": megabyte}, REFUSED))
+
+
+def g13_unknown_answers(target: Target) -> Seen:
+    """Answer a question that is not there, and with a choice that is not offered."""
+    choices = {name: facts for name, facts in target.questions.items() if isinstance(facts, list)}
+    asked = {target.texts[0][:-1]: [target.texts[0]]} | dict(list(choices.items())[:1])
+    outcomes = {}
+    for question, known in asked.items():
+        run = Desk(target).generate(**{question: "no-such-thing"})
+        named = all(name in run.output for name in known)
+        kind = f"refused with the names that are known ({run.ending})" if named else run.ending
+        outcomes[f"{question}=no-such-thing"] = kind if run.status else "ignored in silence"
+    return summary(outcomes, "refused")
+
+
+def g26_jinja_on_the_command_line(target: Target) -> Seen:
+    """Give Jinja as KEY=VALUE, which cookiecutter renders, and names of its own variables."""
+    outcomes = {}
+    cases = [(target.texts[1], value) for value in JINJA]
+    cases += [(name, "x") for name in ("__start", "_extensions", "_is_new")]
+    cases += [(target.texts[1], "{% for n in range(9999999) %}{% endfor %}")]
+    for name, value in cases:
+        desk = Desk(target)
+        run = desk.generate(before=["timeout", "20"], **(marks(target) | {name: value}))
+        seen = "hangs" if run.status == 124 else outcome(desk, run, {})
+        outcomes[f"{name}={short(value)}"] = seen
+    return summary(outcomes, REFUSED)

@@ -1,0 +1,147 @@
+"""Faults at run time: what is done to an app that serves, and what is seen of it.
+
+Each probe counts states rather than times; what needs root says so where there is none.
+"""
+
+import functools
+
+from .. import Row
+from ..targets import LitServe, Ours, Plain, Space, target
+from .failures import (
+    r1_raises,
+    r2_ends,
+    r3_hangs,
+    r4_dies,
+    r27_generator,
+    r28_async,
+    r29_async_generator,
+    r30_stream_at_stop,
+    r31_long_stream,
+    r32_chat,
+    survives,
+)
+from .inputs import (
+    r9_upload,
+    r10_body,
+    r11_no_picture,
+    r12_bomb,
+    r13_malformed,
+    r14_unknown,
+    r33_costly_pictures,
+    unknown_route,
+    wrong_json,
+)
+from .load import r5_a_thousand, r6_abandoned, r7_one_by_one, r8_client_gone
+from .outputs import r37_wrong_output, r38_not_a_number
+from .resources import (
+    r34_sweep,
+    r35_full_disk,
+    r40_async_load,
+    r41_slow_body,
+    r42_open_files,
+    r43_unguarded,
+)
+from .shutdown import (
+    r18_sigterm,
+    r19_as_process_1,
+    r20_while_loading,
+    r39_threads_and_children,
+    stop_hung,
+    stop_idle,
+    stop_in_flight,
+)
+from .strangers import r15_paths, r16_origins, r17_closed, r36_failed_load
+from .surroundings import (
+    busy_port,
+    r21_bad_model,
+    r22_port,
+    r23_disk,
+    r24_offline,
+    r25_files,
+    r26_connections,
+    r44_probes,
+)
+
+PLAIN = functools.partial(target, Plain)
+OURS = functools.partial(target, Ours)
+SPACE = functools.partial(target, Space)
+PEER = functools.partial(target, LitServe)
+
+ROWS = [
+    Row("R1", "predict raises",
+        "a reference for the log, no text of the error, next served", r1_raises),
+    Row("R2", "predict calls sys.exit, or is interrupted", "as R1", r2_ends),
+    Row("R3", "predict hangs", "the caller told, next served, health 503 after some", r3_hangs),
+    Row("R4", "the process is ended under a call",
+        "a status, for a new start; or served on", r4_dies),
+    Row("R5", "1,000 calls at once",
+        "the queue's size let in, others told, none lost", r5_a_thousand),
+    Row("R6", "3,000 calls, answers not read", "under 256 MB, next served", r6_abandoned),
+    Row("R7", "2,500 calls one by one", "under 30 MB more", r7_one_by_one),
+    Row("R8", "client gone, queued or running", "not run; its place is free", r8_client_gone),
+    Row("R9", "upload over the limit", "413, nothing on disk", r9_upload),
+    Row("R10", "JSON over the limit", "413", r10_body),
+    Row("R11", "corrupt, empty, text and svg as a picture", "told that it is none",
+        r11_no_picture),
+    Row("R12", "picture of 20 KB and 169 megapixels",
+        "told that it is too large; under 256 MB", r12_bomb),
+    Row("R13", "malformed bodies", "4xx or a message, never 500", r13_malformed),
+    Row("R14", "function, event, path unknown", "404, no flood in the log", r14_unknown),
+    Row("R15", "paths and addresses not for visitors", "4xx, nothing read or asked", r15_paths),
+    Row("R16", "foreign Origin, null, foreign Host", "not let read or call; 400", r16_origins),
+    Row("R17", "flagging, statistics, private functions", "closed", r17_closed),
+    Row("R18", "SIGTERM idle, in flight, hung", "ends in 10 s; answers arrive", r18_sigterm),
+    Row("R19", "SIGTERM as process 1", "ends in 10 s", r19_as_process_1),
+    Row("R20", "SIGTERM while the model loads", "ends at once, status not 0", r20_while_loading),
+    Row("R21", "model file missing, corrupt, evil", "a line says so, no code is run",
+        r21_bad_model),
+    Row("R22", "port unset, empty, none, taken", "the default or a line; no other", r22_port),
+    Row("R23", "read-only, no home, no rights; disk full", "serves; told, and goes on", r23_disk),
+    Row("R24", "dead proxy, no network", "serves, asks nobody", r24_offline),
+    Row("R25", "files of visitors", "deleted after a time", r25_files),
+    Row("R26", "400 half requests, 300 open pages", "others served in a second",
+        r26_connections),
+    Row("R27", "a generator raises, exits, hangs", "as R1, R2, R3", r27_generator),
+    Row("R28", "an async function raises, exits, waits, blocks", "as R1, R2, R3", r28_async),
+    Row("R29", "an async generator raises, exits, waits, blocks", "as R1, R2, R3",
+        r29_async_generator),
+    Row("R30", "SIGTERM in a stream, in an async function", "the answer arrives; ends in 10 s",
+        r30_stream_at_stop),
+    Row("R31", "a stream without end", "stopped in time, its worker free", r31_long_stream),
+    Row("R32", "a chat hangs; its page needs more than the answer",
+        "as R3; Gradio's own functions take no worker", r32_chat),
+    Row("R33", "the costliest picture that is accepted, for each worker",
+        "within the memory that is counted", r33_costly_pictures),
+    Row("R34", "an error in the sweep; 30 uploads nobody asks about",
+        "logged, files still go; forgotten", r34_sweep),
+    Row("R35", "a client that fills the disk", "503 and Retry-After, accepted later",
+        r35_full_disk),
+    Row("R36", "the model cannot be loaded", "a reference for the log, no text of the error",
+        r36_failed_load),
+    Row("R37", "an output that the page cannot show",
+        "a reference; not the visitor's input; counted as failed", r37_wrong_output),
+    Row("R38", "NaN and infinity in an answer", "each event is JSON", r38_not_a_number),
+    Row("R39", "SIGTERM with a thread, with child processes", "ends in 10 s, port free",
+        r39_threads_and_children),
+    Row("R40", "async load()", "awaited; not ready before its end", r40_async_load),
+    Row("R41", "a body of a byte every 2 s", "closed within 40 s", r41_slow_body),
+    Row("R42", "400 connections, 240 files may be open", "health 200, under 200 kB of log",
+        r42_open_files),
+    Row("R43", "a function without the guard", "a line names it, does not start", r43_unguarded),
+    Row("R44", "who answers the probes and the page", "the app: 503 while it loads, its headers",
+        r44_probes),
+]  # fmt: skip
+# The rows that any server of models can be held to.
+PEER_ROWS = [
+    *ROWS[:1],
+    Row("R2a", "predict calls sys.exit", "as R1", functools.partial(survives, what="exit")),
+    Row("R2b", "predict is interrupted", "as R1", functools.partial(survives, what="interrupt")),
+    *ROWS[2:5],
+    *ROWS[9:10],
+    Row("R13", "wrong JSON", "4xx", wrong_json),
+    Row("R14", "route unknown", "404", unknown_route),
+    Row("R18a", "SIGTERM idle", "ends in 10 s", stop_idle),
+    Row("R18b", "SIGTERM in flight", "the answer arrives", stop_in_flight),
+    Row("R18c", "SIGTERM while one hangs", "ends in 10 s", stop_hung),
+    Row("R22", "port taken", "a line; no other port", busy_port),
+]

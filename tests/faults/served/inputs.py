@@ -1,0 +1,238 @@
+"""R9 to R14, R33: what is sent."""
+
+import io
+import itertools
+import json
+import re
+from pathlib import Path
+
+from PIL import Image
+
+from tests.running import photograph
+
+from .. import Seen
+from ..apps import API, MB, Answer, App, multipart, until
+from ..targets import Target
+from .tools import ROOMY, many, png
+
+
+def r9_upload(target: Target) -> Seen:
+    """Files over the limit, one, several together, without end: refused, and not kept."""
+    head, tail = multipart([("large.bin", b"\0")])[0].split(b"\0")
+    headers = multipart([])[1]
+    with target.start("picture", MAX_UPLOAD_MB="5") as app:
+        app.upload(("small.png", png()))
+        before = app.stored()
+        endless = itertools.chain([head], itertools.repeat(bytes(1 << 20), 1024), [tail])
+        answers = {
+            "6 MB": app.upload(("a.bin", bytes(6 * MB))),
+            "4 files of 2 MB": app.upload(*[(f"{n}.bin", bytes(2 * MB)) for n in range(4)]),
+            "1 GB in chunks": app.ask("POST", f"{API}/upload", endless, headers, timeout=120),
+        }
+        left = not until(lambda: app.stored() <= before, 5) and app.stored() - before
+        after = app.call_with_file("a.png", png())
+    seen = ", ".join(f"{what}: {answer.status}" for what, answer in answers.items())
+    refused = all(answer.status == 413 for answer in answers.values())
+    return Seen(f"{seen}; {left / MB:.0f} MB left on disk", refused and not left and after.ok)
+
+
+def r10_body(target: Target) -> Seen:
+    """A body over the limit, with its length and in chunks."""
+    body = b'{"data": ["' + b"x" * 40 * MB + b'"], "input": "x"}'
+    chunks = (body[start : start + MB] for start in range(0, len(body), MB))
+    headers = {"Content-Type": "application/json"}
+    with target.start(MAX_UPLOAD_MB="5") as app:
+        told = app.ask("POST", target.predict, body, headers, timeout=60)
+        poured = app.ask("POST", target.predict, chunks, headers, timeout=60)
+        peak, after = app.memory("VmHWM"), app.call("hello", 60)
+    seen = f"40 MB: {told.status}, in chunks: {poured.status}; {peak / MB:.0f} MB of memory"
+    return Seen(seen, told.status == poured.status == 413 and peak < ROOMY and after.ok)
+
+
+def r11_no_picture(target: Target) -> Seen:
+    """Files that are no picture: the caller is told that."""
+    photo = photograph(90, 120)
+    files = {
+        "corrupt": ("a.png", png()[:20] + bytes(40)),
+        "cut off": ("a.jpg", photo[: len(photo) // 2]),
+        "empty": ("a.png", b""),
+        "text": ("a.png", b"not a picture"),
+        "svg": ("a.svg", b'<svg xmlns="http://www.w3.org/2000/svg"><script/></svg>'),
+    }
+    with target.start("picture") as app:
+        answers = {what: app.call_with_file(*file) for what, file in files.items()}
+        after = app.call_with_file("a.jpg", photo)
+    told = [bool(re.search("not a picture|not an image", a.text)) for a in answers.values()]
+    seen = ", ".join(f"{what}: {answer}" for what, answer in answers.items())
+    return Seen(seen, all(told) and after.ok)
+
+
+def r12_bomb(target: Target) -> Seen:
+    """A small file that is a huge picture: 20 KB, and 169 megapixels."""
+    with target.start("picture") as app:
+        answer = app.call_with_file("bomb.png", png((13_000, 13_000), "1"), 120)
+        peak, after = app.memory("VmHWM"), app.call_with_file("a.png", png())
+    told = re.search("megapixels|too (?:large|big)", answer.text)
+    seen = f"{answer}, {peak / MB:.0f} MB at most"
+    return Seen(seen, bool(told and not answer.ok and peak < ROOMY and after.ok))
+
+
+DEEP = "[" * 5000 + "]" * 5000
+MALFORMED = {
+    f"{API}/call/predict": [
+        '{"data": [1]}', '{"data": [["a"]]}', '{"data": [{"a": 1}]}', '{"data": [null]}',
+        '{"data": []}', '{"data": ["a", "b"]}', '{"data": null}', '{"data": "x"}', "{}", "null",
+        "[]", '"x"', "1", "", "{", "\xff", f'{{"data": {DEEP}}}', '{"data": ["\\ud800"]}',
+        '{"data": [NaN]}', '{"data": [{"path": "x", "meta": {"_type": "gradio.FileData"}}]}',
+        '{"data": ["a"], "event_id": []}', '{"data": ["a"], "session_hash": {}}',
+    ],
+    f"{API}/queue/join": [
+        '{"data": ["a"]}', '{"data": ["a"], "fn_index": 0}', '{"data": [], "session_hash": "s"}',
+        '{"data": ["a"], "fn_index": 999, "session_hash": "s"}',
+        '{"data": ["a"], "fn_index": -1, "session_hash": "s"}',
+        '{"data": ["a"], "fn_index": "x", "session_hash": "s"}',
+        '{"data": ["a"], "fn_index": 1e400, "session_hash": "s"}',
+        '{"data": null, "fn_index": 0, "session_hash": "s"}',
+        '{"data": [], "fn_index": 0, "session_hash": "s"}',
+        '{"data": ["a"], "fn_index": 0, "session_hash": "s", "trigger_id": "x"}',
+        '{"data": ["a"], "fn_index": 0, "session_hash": "s", "event_data": "x"}',
+        "null", "{", f'{{"data": {DEEP}, "fn_index": 0, "session_hash": "s"}}',
+    ],
+    f"{API}/call/v2/predict": [
+        '{"text": 1}', '{"text": null}', "{}", '{"wrong": "a"}', '{"text": "a", "more": 1}',
+        "[]", "null", "{", '{"data": ["a"]}', f'{{"text": {DEEP}}}',
+    ],
+    f"{API}/component_server": [
+        "{}", "null", "{", '{"data": [], "fn_name": "x", "component_id": 999}',
+        '{"data": [], "fn_name": "x", "component_id": 999, "session_hash": "s"}',
+        '{"data": [], "fn_name": "__class__", "component_id": 1, "session_hash": "s"}',
+        '{"data": [], "fn_name": "x", "component_id": "x", "session_hash": null}',
+    ],
+    f"{API}/run/predict": [
+        "{}", '{"data": []}', '{"data": [null]}', '{"data": ["a"], "fn_index": 999}',
+        '{"data": "x"}', "{",
+    ],
+    f"{API}/upload": ["", "{}", "--limit\r\n", "--limit--\r\n", "--other\r\n\r\n"],
+    "/login": ["", "{}"],
+    f"{API}/reset": ["{}", '{"event_id": 1}', "{"],
+    f"{API}/cancel": ["{}", '{"session_hash": "s", "fn_index": 9, "event_id": "e"}', "{"],
+    f"{API}/stream/none": ['{"data": ["a"]}', "{}"],
+}  # fmt: skip
+
+
+def r13_malformed(target: Target) -> Seen:
+    """Bodies that are not what is asked for: never a 500, and the app goes on."""
+    form = {"Content-Type": "multipart/form-data; boundary=limit"}
+    with target.start() as app:
+        bodies = [(path, body) for path, bodies in MALFORMED.items() for body in bodies]
+        failed = [
+            f"{path.removeprefix(API)} {body[:60]} {answer.status or answer.text}"
+            for path, body in bodies
+            if (answer := _sent(app, path, body, form)).status in (0, 500)
+        ]
+        after = app.call("hello")
+    seen = f"{len(failed)} of {len(bodies)} end in 500 or nothing"
+    seen += "".join(f"; `{one}`" for one in failed[:3]).replace("|", "/")
+    return Seen(seen, not failed and after.ok)
+
+
+def _sent(app: App, path: str, body: str, form: dict[str, str]) -> Answer:
+    """Send a body; of a call that is taken, read the answer."""
+    headers = form if path.endswith("upload") else {"Content-Type": "application/json"}
+    answer = app.ask("POST", path, body.encode("latin-1"), headers)
+    if answer.ok and "/call/" in path:
+        return app.answer(json.loads(answer.text)["event_id"])
+    return answer
+
+
+def wrong_json(target: Target) -> Seen:
+    """R13 for a server of models: bodies that are none, or lack what is asked for."""
+    headers = {"Content-Type": "application/json"}
+    with target.start() as app:
+        answers = [
+            app.ask("POST", target.predict, body, headers)
+            for body in (b"{", b"null", b"[]", b"{}", b"\xff", b'"x"')
+        ]
+        after = app.call("hello")
+    codes = [answer.status for answer in answers]
+    return Seen(str(codes), all(400 <= code < 500 for code in codes) and after.ok)
+
+
+def r14_unknown(target: Target) -> Seen:
+    """What does not exist is 404, and does not flood the log."""
+    requests = [
+        ("POST", f"{API}/call/nothing", {"data": ["a"]}),
+        ("POST", f"{API}/call/v2/nothing", {"text": "a"}),
+        ("POST", f"{API}/run/nothing", {"data": ["a"]}),
+        ("POST", f"{API}/queue/join", {"data": ["a"], "fn_index": 99, "session_hash": "s"}),
+        ("GET", f"{API}/call/predict/nothing", None),
+        ("GET", f"{API}/nothing", None),
+        ("GET", "/nothing", None),
+    ]
+    with target.start() as app:
+        before = len(app.log().splitlines())
+        codes = [
+            app.ask(method, path, json.dumps(value).encode() if value else None,
+                    {"Content-Type": "application/json"}, 5).status
+            for method, path, value in requests
+        ]  # fmt: skip
+        after = app.health()
+        lines = app.log().splitlines()[before:]
+    seen = f"{codes}, {len(lines)} lines in the log"
+    good = set(codes) == {404} and len(lines) <= 2 * len(codes) and after.ok
+    return Seen(seen, good)
+
+
+def unknown_route(target: Target) -> Seen:
+    """R14 for a server of models."""
+    with target.start() as app:
+        answer = app.ask("GET", "/nothing")
+    return Seen(str(answer.status), answer.status == 404)
+
+
+# R33: pictures that are accepted ----------------------------------------------------------
+
+WORKERS, BASE, WORKER = 2, 250 * MB, 350 * MB  # what `Settings.workers` counts
+
+
+def _saved(picture: Image.Image, kind: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, kind, **options)
+    return out.getvalue()
+
+
+# Of each format what costs most: modes with transparency, and what is decoded as a whole.
+COSTLY = {
+    "JPEG": ("RGB", {"quality": 50}),
+    "progressive JPEG": ("RGB", {"quality": 50, "progressive": True}),
+    "CMYK JPEG": ("CMYK", {"quality": 50}),
+    "PNG": ("RGBA", {"compress_level": 1}),
+    "grey PNG": ("LA", {"compress_level": 1}),
+    "16-bit PNG": ("I;16", {"compress_level": 1}),
+    "GIF": ("L", {}),
+    "BMP": ("RGB", {}),
+    "WEBP": ("RGBA", {"lossless": True, "method": 0}),
+    "lossy WEBP": ("RGB", {"quality": 1, "method": 0}),
+}
+MEGAPIXELS = (25, 20, 16, 12, 10, 8)
+
+
+def r33_costly_pictures(target: Target) -> Seen:
+    """The largest picture that is accepted, of each format, for each worker at once."""
+    most, seen = BASE + WORKERS * WORKER, []
+    with target.start("picture", WEB_CONCURRENCY=str(WORKERS), MAX_UPLOAD_MB="100") as app:
+        for name, (mode, options) in COSTLY.items():
+            for megapixels in MEGAPIXELS:
+                # One colour takes some bytes in the file, and when decoded as much as any.
+                picture = Image.new(mode, (5000, megapixels * 200 - 1))
+                kind = name.split()[-1]
+                file = (f"a.{kind.lower()}", _saved(picture, kind, **options))
+                Path(f"/proc/{app.pid}/clear_refs").write_text("5")  # the peak so far
+                answers = many(lambda file: app.call_with_file(*file, 120), [file] * WORKERS)
+                if all(answer.ok for answer in answers):
+                    break
+            seen.append((app.memory("VmHWM"), f"{name} of {megapixels} megapixels"))
+        after = app.call_with_file("a.png", png())
+    peak, name = max(seen)
+    text = f"{peak / MB:.0f} MB with {WORKERS} workers, {most / MB:.0f} MB counted: {name}"
+    return Seen(text, peak < most and after.ok)

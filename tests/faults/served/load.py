@@ -1,0 +1,108 @@
+"""R5 to R8: many calls."""
+
+import functools
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from .. import Seen, both
+from ..apps import API, MB, until
+from ..targets import Target
+from .tools import ROOMY, many
+
+
+def r5_a_thousand(target: Target) -> Seen:
+    """So many are let in as may wait; the others are told, and nothing is lost."""
+    with target.start(WEB_CONCURRENCY="1", QUEUE_SIZE="50", PREDICT_TIMEOUT="300") as app:
+        gate = app.folder / "gate"
+        with ThreadPoolExecutor(1000) as pool:
+            calls = [pool.submit(app.call, f"wait {gate}", 240) for _ in range(1000)]
+            seen, since, healthy, slowest = -1, time.monotonic(), True, 0.0
+            while time.monotonic() - since < 4:  # until no more are refused
+                start = time.monotonic()
+                healthy &= app.health().ok
+                slowest = max(slowest, time.monotonic() - start)
+                if (refused := sum(call.done() for call in calls)) != seen:
+                    seen, since = refused, time.monotonic()
+                time.sleep(0.1)
+            gate.touch()
+            answers = [call.result() for call in calls]
+    served = sum(answer.ok for answer in answers)
+    full = sum(answer.status in (429, 503) for answer in answers)
+    text = f"{served} served, {full} told that it is full, {1000 - served - full} lost; "
+    text += f"health {'always' if healthy else 'not always'} 200, {1000 * slowest:.0f} ms at most"
+    return Seen(text, 51 <= served <= 53 and served + full == 1000 and healthy)
+
+
+def r6_abandoned(target: Target) -> Seen:
+    """Calls whose answers nobody reads do not fill the memory, nor end the queue."""
+    return both(_abandoned(target), _old_session(target))
+
+
+def _abandoned(target: Target) -> Seen:
+    with target.start() as app:
+        sent = many(lambda _: app.post(target.predict, {"data": ["hello"]}), range(3000))
+        peak = app.memory("VmHWM")
+        served = until(lambda: app.call("hello", 90).ok, 60)  # once the queue has room
+    taken = sum(answer.ok for answer in sent)
+    seen = f"{taken} of 3,000 taken, {peak / MB:.0f} MB at most, then "
+    return Seen(seen + ("served" if served else "not served"), peak < ROOMY and served)
+
+
+def _old_session(target: Target) -> Seen:
+    """A page that has been open for long waits while the 2,000th newer one comes.
+
+    Gradio 6.31 keeps 2,000 sessions. When it forgets one whose call waits, its queue ends.
+    """
+    with target.start(WEB_CONCURRENCY="1") as app:
+        function = next(
+            one["id"]
+            for one in json.loads(app.ask("GET", "/config").text)["dependencies"]
+            if one["api_name"] == "predict"
+        )
+
+        def join(session: str, text: str = "hello") -> bool:
+            body = {"data": [text], "fn_index": function, "session_hash": session}
+            return app.post(f"{API}/queue/join", body).ok
+
+        join("old")
+        for n in range(1999):
+            until(functools.partial(join, f"session {n}"), 20)
+        gate = app.folder / "gate"
+        for text in (f"wait {gate}", "first", "second"):
+            join("old", text)
+        app.has_called("wait")
+        join("new")
+        gate.touch()
+        app.has_called("second")
+        after = app.call("hello")
+    return Seen(f"after 2,000 sessions, next: {after}", after.ok)
+
+
+def r7_one_by_one(target: Target) -> Seen:
+    """Calls leave nothing behind in memory."""
+    with target.start() as app:
+        many(app.call, ["hello"] * 200, 1)
+        before = app.memory()
+        served = sum(answer.ok for answer in many(app.call, ["hello"] * 2500, 1))
+        growth = app.memory() - before
+    return Seen(
+        f"{served} of 2,500 served, {growth / MB:+.0f} MB", served == 2500 and growth < 30 * MB
+    )
+
+
+def r8_client_gone(target: Target) -> Seen:
+    """A call whose client has left does not run; one that runs leaves its place."""
+    with target.start(WEB_CONCURRENCY="1") as app, ThreadPoolExecutor() as pool:
+        first, second = (app.folder / name for name in ("first", "second"))
+        running = pool.submit(app.call, f"wait {first}", 30)
+        app.has_called(f"wait {first}")
+        app.call("queued", timeout=3)
+        first.touch()
+        answered = running.result().ok
+        app.call(f"wait {second}", timeout=2)  # runs, and its client leaves
+        second.touch()
+        after = app.call("hello")
+        dropped = "called queued" not in app.log()
+    seen = f"queued: {'dropped' if dropped else 'run'}; after one that ran: {after}"
+    return Seen(seen, answered and dropped and after.ok)

@@ -1,0 +1,3 @@
+"""The guards of ml_ui hold with the version of Gradio that is installed."""
+
+from ml_ui.testing.guards import *
