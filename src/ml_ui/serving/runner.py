@@ -201,7 +201,11 @@ class PredictionRunner:
 
         # The job begins now: in a loop that is blocked it could not be seen as stuck.
         self._running.add(job)
-        return await asyncio.wrap_future(submit(run()))
+        try:
+            return await asyncio.wrap_future(submit(run()))
+        except asyncio.CancelledError:  # by its time limit, or its caller
+            replace_blocked_loop()
+            raise
 
     def release_slot(self) -> None:
         """Return a worker to the pool."""
@@ -335,6 +339,14 @@ def submit(coroutine: Coroutine[Any, Any, Any]) -> concurrent.futures.Future[Any
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
     return asyncio.run_coroutine_threadsafe(run(), _async_loop())
+
+
+def replace_blocked_loop() -> None:
+    """Take another event loop for the next async functions, if one blocks the present."""
+    runs = threading.Event()
+    _async_loop().call_soon_threadsafe(runs.set)
+    if not runs.wait(0.1):
+        _async_loop.cache_clear()
 
 
 @functools.cache
