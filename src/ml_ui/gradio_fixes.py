@@ -421,6 +421,7 @@ FIXES = [
             isinstance(demo._queue.stopped, bool)
             and isinstance(demo._queue.event_ids_to_events, dict)
             and isinstance(demo._queue.pending_event_ids_session, dict)
+            and "enqueue_time" in Event.__init__.__code__.co_names
         ),
     ),
     Fix(
