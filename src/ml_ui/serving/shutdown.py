@@ -47,6 +47,7 @@ class Shutdown:
             deadline = time.monotonic() + self._grace
             while self._busy() and time.monotonic() < deadline:
                 time.sleep(0.05)
+        process.exit_soon(0, EXIT)  # whatever becomes of the exception
         self._release()
         raise KeyboardInterrupt
 
