@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import fields
@@ -14,7 +15,14 @@ from ml_ui.serving.settings import Settings
 
 from .pages import page, serving
 
-ENVIRONMENT = ("GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_ROOT_PATH", "SPACE_HOST", "SPACE_ID")
+RUNNER = sys.modules["ml_ui.serving.runner"]  # the package has a function of this name
+ENVIRONMENT = (
+    "GRADIO_SERVER_NAME",
+    "GRADIO_SERVER_PORT",
+    "GRADIO_ROOT_PATH",
+    "SPACE_HOST",
+    "SPACE_ID",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -71,9 +71,7 @@ class Served:
 async def _leave(app: App, path: str, seconds: float) -> None:
     received: asyncio.Queue = asyncio.Queue()
     received.put_nowait({"type": "http.request", "body": b"", "more_body": False})
-    asyncio.get_running_loop().call_later(
-        seconds, received.put_nowait, {"type": "http.disconnect"}
-    )
+    asyncio.get_running_loop().call_later(seconds, received.put_nowait, {"type": "http.disconnect"})
 
     async def send(message: Any) -> None:
         pass

@@ -339,6 +339,7 @@ def middleware(monkeypatch):
 
     That returns one that sends a request: its status and its body.
     """
+
     class Everything:
         def has_function(self, name):
             return True
