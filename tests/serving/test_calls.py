@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 
 import gradio as gr
 import numpy as np
@@ -186,16 +187,6 @@ def test_a_cancelled_stream_is_closed_and_frees_its_worker(app):
     assert app.events("answer", "next") == [("complete", ["next"])]
 
 
-class Costly(gr.Textbox):
-    """A component whose output takes long to write."""
-
-    def postprocess(self, value):
-        if value == "costly":
-            running.set()
-            go_on.wait(10)
-        return super().postprocess(value)
-
-
 def test_worker_is_held_while_the_output_is_written(serve):
     began = []
 
@@ -204,8 +195,16 @@ def test_worker_is_held_while_the_output_is_written(serve):
         began.append(text)
         return text
 
+    def write(value):
+        if value == "costly":
+            running.set()
+            go_on.wait(10)
+        return value
+
     with gr.Blocks() as demo:
-        gr.on(None, costly, gr.Textbox(), Costly(), api_name="costly")
+        shown = gr.Textbox()
+        shown.postprocess = write
+        gr.on(None, costly, gr.Textbox(), shown, api_name="costly")
     app = serve(demo=demo, WEB_CONCURRENCY="1")
     demo.fns[0].concurrency_limit = 2  # so that the worker is all that the second waits for
     app.demo._queue.create_event_queue_for_fn(demo.fns[0])
@@ -268,8 +267,6 @@ def test_wrong_input_is_refused(serve, outcomes, content, message, tmp_path):
     before = outcomes("size")
     sent = app.client.post(f"{API}/upload", files={"files": ("a.png", content or b"x")}).json()
     if content is None:
-        from pathlib import Path
-
         Path(sent[0]).unlink()
     file = {"path": sent[0], "meta": {"_type": "gradio.FileData"}}
     assert message in str(app.events("size", file))
