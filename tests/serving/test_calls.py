@@ -12,7 +12,6 @@ from PIL import Image
 from ml_ui import guard
 from ml_ui.serving.runner import runner
 
-from .conftest import until
 from .pages import API, page, sse, strict
 
 running = threading.Event()  # a call has begun
@@ -302,27 +301,30 @@ def with_request():
 
 
 def with_progress():
-    def plain(text, progress=gr.Progress()):
-        progress(0.5, "half of it")
-        time.sleep(0.25)  # Gradio looks every 0.1 s
+    bar = gr.Progress()
+
+    def plain(text, progress=bar):
+        show(progress)
         return text
 
-    async def coroutine(text, progress=gr.Progress()):
-        progress(0.5, "half of it")
-        time.sleep(0.25)  # Gradio looks every 0.1 s
+    async def coroutine(text, progress=bar):
+        show(progress)
         return text
 
-    def generator(text, progress=gr.Progress()):
-        progress(0.5, "half of it")
-        time.sleep(0.25)  # Gradio looks every 0.1 s
+    def generator(text, progress=bar):
+        show(progress)
         yield text
 
-    async def async_generator(text, progress=gr.Progress()):
-        progress(0.5, "half of it")
-        time.sleep(0.25)  # Gradio looks every 0.1 s
+    async def async_generator(text, progress=bar):
+        show(progress)
         yield text
 
     return [plain, coroutine, generator, async_generator]
+
+
+def show(progress):
+    progress(0.5, "half of it")
+    time.sleep(0.25)  # Gradio looks every 0.1 s
 
 
 def test_request_reaches_every_kind_of_function(serve):

@@ -11,12 +11,12 @@ import pytest
 import uvicorn.config
 from gradio.routes import App, file_upload_statuses
 from gradio.server_messages import EstimationMessage, LogMessage
+from running import free_port
 
-from ml_ui import guard, gradio_fixes
+from ml_ui import gradio_fixes, guard
 from ml_ui.gradio_fixes import MAX_SESSIONS, MAX_UNREAD, GuardedApp, Messages, Sessions
 from ml_ui.serving import Server
 from ml_ui.serving.settings import Settings
-from running import free_port
 
 from .pages import page
 
