@@ -247,6 +247,8 @@ class Calls:
             return output
         finally:
             current_call.reset(token)
+            if outcome not in (None, "ok"):
+                call.abandon()
             call.finish()
             name = getattr(block_fn, "api_name", None)
             if name and outcome:
