@@ -158,7 +158,7 @@ def test_served_app_sweeps(serve, monkeypatch):
     monkeypatch.setattr(uploads, "INTERVAL", 0.05)
     monkeypatch.setattr(uploads, "KEPT", 0.2)
     app = serve(predict)
-    files = {"files": os.urandom(9)}  # not one of another test's
-    (path,) = app.client.post(f"{API}/upload", files=files).json()
+    content = os.urandom(9)  # a file that was there before would stay
+    (path,) = app.client.post(f"{API}/upload", files={"files": content}).json()
     assert os.path.exists(path)
     until(lambda: not os.path.exists(path))
