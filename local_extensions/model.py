@@ -42,7 +42,7 @@ class Model:
     std: float | str | tuple[float, ...] = 1.0
     pixel_source: str = ""
     # Of rows and texts.
-    features: Mapping[str, float] = field(default_factory=dict)  # with the fields' values
+    features: Mapping[str, float | str] = field(default_factory=dict)  # with the fields' values
     rows: list[list[Any]] = field(default_factory=list)  # examples
     # Of a demo.
     answers: list[str] = field(default_factory=list)  # for the examples, if they are labels
