@@ -14,6 +14,7 @@ from .common import LIMIT, Unusable
 SAVE = "load it where it was made and write it with save_model('model.ubj')"
 OLD = "with XGBoost 3.0 or older, xgboost.Booster(model_file='old.model').save_model('model.ubj')"
 LOCKED = (3, 2)  # the version that runs them, as in templates/requirements
+TESTED = (3, 4)  # the newest whose models gave the same answers there
 CLASSES = {"binary:logistic", "binary:hinge", "multi:softprob", "multi:softmax"}  # objectives
 NUMBERS = {
     "reg:squarederror", "reg:linear", "reg:squaredlogerror", "reg:pseudohubererror",
@@ -34,15 +35,15 @@ FORMS = {  # types of UBJSON, as struct has them
 
 def text(data, path: Path) -> dict:
     """Read a booster in JSON."""
-    whole = _without_trees(data, rb'"trees"\s*:\s*\[', rb'\]\s*\}\s*,\s*"name"')
-    return _booster(json.loads(whole), path)
+    end = rb'\]\s*(\}\s*,\s*"name"|,\s*"weight_drop")'
+    return _booster(json.loads(_without_trees(data, rb'"trees"\s*:\s*\[', end)), path)
 
 
 def binary(data, path: Path) -> dict:
     """Read a booster in UBJSON."""
-    start, end = (re.escape(_key(name)) for name in ("trees", "name"))
-    whole = _without_trees(data, start + rb"\[", rb"\}" + end, empty=b"]")
-    return _booster(_value(whole, 0)[0], path)
+    start, name, weights = (re.escape(_key(key)) for key in ("trees", "name", "weight_drop"))
+    end = rb"\}" + name + rb"|" + weights
+    return _booster(_value(_without_trees(data, start + rb"\[", end, empty=b"]"), 0)[0], path)
 
 
 def _key(name: str) -> bytes:
@@ -67,8 +68,7 @@ def _value(data: bytes, at: int):
     if kind in FORMS:
         return _number(data, at, kind)
     if kind == b"S":
-        size, at = _value(data, at)
-        return data[at : at + size].decode(), at + size
+        return _text(data, at)
     if kind in (b"T", b"F", b"Z"):
         return {b"T": True, b"F": False, b"Z": None}[kind], at
     if kind == b"{":
@@ -83,12 +83,23 @@ def _number(data: bytes, at: int, kind: bytes):
     return form.unpack_from(data, at)[0], at + form.size
 
 
+def _text(data: bytes, at: int):
+    size, at = _value(data, at)
+    return data[at : at + _count(size, data)].decode(), at + size
+
+
+def _count(number: int, data: bytes) -> int:
+    """Return a number of bytes or entries, of which a file has no more than bytes."""
+    if not 0 <= number <= len(data):
+        raise ValueError("cut short")
+    return number
+
+
 def _object(data: bytes, at: int):
     found = {}
     while data[at : at + 1] != b"}":
-        size, at = _value(data, at)
-        name = data[at : at + size].decode()
-        found[name], at = _value(data, at + size)
+        name, at = _text(data, at)
+        found[name], at = _value(data, at)
     return found, at + 1
 
 
@@ -99,9 +110,7 @@ def _array(data: bytes, at: int):
         kind, at = data[at + 1 : at + 2], at + 2
     if data[at : at + 1] == b"#":
         count, at = _value(data, at + 1)
-        if not 0 <= count <= len(data):
-            raise ValueError("cut short")
-        for _ in range(count):
+        for _ in range(_count(count, data)):
             value, at = _number(data, at, kind) if kind else _value(data, at)
             found.append(value)
         return found, at
@@ -127,7 +136,8 @@ def _booster(model: dict, path: Path) -> dict:
         learner["objective"]["name"],
         json.loads(attributes.get("scikit_learn", "{}")),
     )
-    _refuse(path, objective, wrapper, version)
+    _refuse(path, objective, wrapper)
+    _refuse_version(path, version, booster, scores)
     several = objective.startswith("binary:") and scores > 1  # labels, each by itself
     classes = objective in CLASSES and not several
     stored = [_categories(column) for column in content.get("cats", {}).get("enc", [])]
@@ -147,11 +157,6 @@ def _booster(model: dict, path: Path) -> dict:
             f"It stopped early: the app uses the best {int(best) + 1} of {rounds} rounds, as "
             "XGBoost's interface for scikit-learn does, and Booster.predict uses all by default."
         )
-    if tuple(version[:2]) > LOCKED:
-        notes.append(
-            f"It was saved by XGBoost {_dotted(version)} and will be run by {_dotted(LOCKED)}: compare "
-            "an answer with yours."
-        )
     return {
         "inputs": [("row", "float32", (None, count))],
         "features": tuple(learner.get("feature_names", [])),
@@ -164,12 +169,12 @@ def _booster(model: dict, path: Path) -> dict:
     }
 
 
-def _refuse(path: Path, objective: str, wrapper: dict, version: list[int]) -> None:
+def _refuse(path: Path, objective: str, wrapper: dict) -> None:
     """Refuse a model whose answers would not be known."""
     if objective not in CLASSES | NUMBERS:
         raise Unusable(
-            f"{path.name} has the objective {objective} of XGBoost {_dotted(version)}, which "
-            f"{_dotted(LOCKED)} does not know: train it with another."
+            f"{path.name} has the objective {objective}, which XGBoost {_dotted(LOCKED)}, the "
+            "version that would run it, does not know: train it with another."
         )
     kind = wrapper.get("_estimator_type") or wrapper.get("type") or ""
     if kind.lower().endswith("classifier") and objective not in CLASSES:
@@ -178,6 +183,38 @@ def _refuse(path: Path, objective: str, wrapper: dict, version: list[int]) -> No
             "and not in the file, so what its scores mean is not known: train it with "
             "binary:logistic or multi:softprob."
         )
+
+
+def _refuse_version(path: Path, version: list[int], booster: dict, scores: int) -> None:
+    """Refuse what the locked version reads wrongly, or not at all, of other versions' models."""
+    content, saved = booster.get("gbtree", booster)["model"], tuple(version[:2])
+    if "trees" not in content:  # a linear model
+        return
+    trees = int(content["gbtree_model_param"]["num_trees"])
+    rounds = len(content.get("iteration_indptr", [])) - 1
+    of_round = int(content["gbtree_model_param"].get("num_parallel_tree", 1))
+    texts = [
+        column["values"] for column in content.get("cats", {}).get("enc", []) if "offsets" in column
+    ]
+    if scores > 1 and trees == rounds * of_round and saved < LOCKED:
+        problem = "trees of several outputs each (multi_output_tree) crash it"
+        way = f"train it with {_dotted(LOCKED)}"
+    elif {"gbtree", "weight_drop"} & {*booster, *content} and saved > LOCKED:
+        problem, way = (
+            "booster=dart answers differently there",
+            f"train it with {_dotted(LOCKED)}",
+        )
+    elif saved < (3, 4) and any(min(values, default=0) < 0 for values in texts):
+        problem = "names of categories that are not ASCII are not whole in the file"
+        way = "rename them, or train it with 3.4"
+    elif saved > TESTED:
+        problem, way = "their answers have not been compared", f"train it with {_dotted(LOCKED)}"
+    else:
+        return
+    raise Unusable(
+        f"{path.name} was saved by XGBoost {_dotted(version)} and would be run by "
+        f"{_dotted(LOCKED)}: {problem}. Instead, {way}."
+    )
 
 
 def _categories(column: dict) -> list[float | str]:
