@@ -22,7 +22,8 @@ class Model:
         self._booster = xgboost.Booster(model_file=path)
         self._lock = Lock()  # not each kind of booster is safe among threads
         learner = json.loads(self._booster.save_config())["learner"]
-        sizes, self._objective = learner["learner_model_param"], learner["objective"]["name"]
+        sizes = learner["learner_model_param"]
+        self._objective = learner["objective"]["name"]
         self.input_shape = (None, self._booster.num_features())
         several_labels = int(sizes["num_target"]) > 1  # each with its own probability
         is_binary = self._objective in ("binary:logistic", "binary:hinge")
@@ -64,7 +65,7 @@ class Model:
         """
         batch = np.array(batch)
         for column, codes in self._categories.items():
-            batch[:, column] = [self._code(value, codes, column) for value in batch[:, column]]
+            batch[:, column] = [self._code(v, codes, column) for v in batch[:, column]]
         rows = xgboost.DMatrix(
             batch.astype(np.float32),
             feature_names=self._booster.feature_names,
