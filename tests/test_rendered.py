@@ -395,5 +395,3 @@ def test_readme_says_what_is_offered():
     assert said == {(task.title.lower(), short[title]) for task, title in pairs}
     endings = {FORMATS[name].endings[0] for f in FRAMEWORKS.values() for name in f.formats}
     assert all(f"`{ending}`" in readme for ending in endings if ending)
-    combinations = len(OFFERED) * len(QUESTIONS["platform"])
-    assert f"{combinations} combinations" in readme

@@ -84,7 +84,7 @@ class Model:
     def _code(self, value: float | str, codes: dict, column: int) -> float:
         if value in codes:
             return codes[value]
-        if value is None or value != value:  # missing
-            return np.nan
+        if value is None or (isinstance(value, float) and np.isnan(value)):
+            return np.nan  # missing
         name = (self._booster.feature_names or range(column + 1))[column]
         raise ValueError(f"{name}: {value!r} is none of {', '.join(map(str, codes))}")
