@@ -1,13 +1,11 @@
 """Answers to the questions as a typed value: the only module with cookiecutter's names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Answers:
+class Answers(NamedTuple):
     """Answers to the questions; None where a question has not been asked yet."""
 
     task: str

@@ -31,6 +31,14 @@ def arguments() -> dict[str, Any]:
     return context.params if context and context.command is cli.main else {}
 
 
+def settings() -> dict[str, Any]:
+    """Return the user's settings of cookiecutter, read once in a call."""
+    known, given = click.get_current_context().meta, arguments()
+    if __name__ not in known:
+        known[__name__] = get_user_config(given["config_file"], given["default_config"])
+    return known[__name__]
+
+
 def jinja() -> Iterator[str]:
     """Yield errors for answers that cookiecutter would render as Jinja, and so run.
 
@@ -40,8 +48,7 @@ def jinja() -> Iterator[str]:
     """
     if not (given := arguments()):
         return
-    settings = get_user_config(given["config_file"], given["default_config"])
-    default = settings["default_context"] or {}
+    default = settings()["default_context"] or {}
     default = {k: v for k, v in default.items() if not LITERAL.fullmatch(str(v))}
     places = {
         "": given["extra_context"] or {},
@@ -104,9 +111,8 @@ def _clean_up(project: Path) -> None:
 
 def no_replay() -> Iterator[str]:
     """Yield errors if cookiecutter cannot write its replay file, which it does first of all."""
-    if given := arguments():
-        settings = get_user_config(given["config_file"], given["default_config"])
-        for problem in unwritable(Path(settings["replay_dir"]), REPLAY, 2):
+    if arguments():
+        for problem in unwritable(Path(settings()["replay_dir"]), REPLAY, 2):
             yield f"replay_dir: {problem} Cookiecutter keeps the answers there: set another."
 
 

@@ -6,10 +6,8 @@ task.json a task, one in frameworks/ with framework.json a framework.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ml_ui.sizing.limits import GITHUB, PLATFORMS
 
@@ -23,8 +21,7 @@ PACKAGE = ROOT / "src" / "ml_ui"  # vendored into each project
 LARGE_FILE = next(limit["bytes"] for limit in GITHUB["limits"] if limit["kind"] == "warn")
 
 
-@dataclass(frozen=True)
-class Input:
+class Input(NamedTuple):
     """A kind of input of a model, and of the page."""
 
     name: str
@@ -36,8 +33,7 @@ class Input:
     examples: str | None = None  # the demo whose examples suit any model
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """A kind of output of a model, and of the page."""
 
     name: str
@@ -47,8 +43,7 @@ class Output:
     classes: bool = False  # the model has classes, whose names are the answer
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(NamedTuple):
     """What a model does: a pair of kinds, and a demo model."""
 
     name: str
@@ -72,8 +67,7 @@ class Task:
         return sorted({"guard", "launch", self.input.module, self.output.module} - {None})
 
 
-@dataclass(frozen=True)
-class Framework:
+class Framework(NamedTuple):
     """What runs a model: a library, or Python alone."""
 
     name: str
@@ -81,7 +75,7 @@ class Framework:
     requirements: Mapping[str, Sequence[str]]  # by class of hardware
     # Of FORMATS, the demos' first: the template of runtime.py (and architecture.py), the kinds
     # of input that it "runs", and whether its weights may be float16 ("halvable").
-    formats: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    formats: Mapping[str, Mapping[str, Any]] = {}
     function: bool = False  # it runs a function in model.py, without a model file
     gpu: Sequence[str] = ()  # classes of hardware on whose GPU it runs
     exports: Sequence[str] = ()  # formats that its models can be converted to
@@ -101,10 +95,10 @@ class Framework:
         demo = self.demo(task)
         return task.input.name in takes and demo is not None and demo.is_file()
 
-    @cached_property
+    @property
     def tasks(self) -> list[str]:
         """Names of the tasks that are offered with it."""
-        return [name for name, task in TASKS.items() if self.runs(task)]
+        return [task for task, name in OFFERED if name == self.name]
 
 
 def entries(entry: str) -> dict[str, dict[str, Any]]:
@@ -126,5 +120,10 @@ TASKS = {
 FRAMEWORKS = {
     name: Framework(**facts) for name, facts in entries("frameworks/*/framework.json").items()
 }
-OFFERED = [(task, framework.name) for framework in FRAMEWORKS.values() for task in framework.tasks]
+OFFERED = [
+    (task.name, framework.name)
+    for framework in FRAMEWORKS.values()
+    for task in TASKS.values()
+    if framework.runs(task)
+]
 COMMON = _read(TEMPLATES / "common.json")  # what every project requires

@@ -1,9 +1,8 @@
 """Where the project will live: its platform, tier and locked packages."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ml_ui.sizing import limits
 
@@ -11,8 +10,7 @@ from . import locks
 from .catalog import COMMON, FRAMEWORKS, PLATFORMS
 
 
-@dataclass(frozen=True)
-class Host:
+class Host(NamedTuple):
     """A tier of a platform, with the packages that the project has there."""
 
     tier: Mapping[str, Any]  # of the platform's hardware

@@ -3,11 +3,10 @@
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import kinds, model_files, quoting
 from .catalog import DEMOS, FRAMEWORKS, TASKS, Framework, Task
@@ -19,8 +18,7 @@ OF_CARD = {"title", "description", "features", "rows", "answers"}  # as Model ha
 inspect = cache(model_files.inspect)
 
 
-@dataclass(frozen=True)
-class Model:
+class Model(NamedTuple):
     """What a project needs to know of its model."""
 
     own: bool  # or a demo's
@@ -29,7 +27,7 @@ class Model:
     format: str  # a key of model_files.FORMATS; the framework's name for a function
     dtype: str | None = None  # of most of the weights
     file: str | None = None  # its name in model/; None for a function
-    files: Mapping[Path, str] = field(default_factory=dict)  # all of them, with these names
+    files: Mapping[Path, str] = {}  # all of them, with these names
     size: int = 0  # bytes
     labels: tuple[str, ...] = ()  # the classes' names, if no labels.txt comes along
     runtime: str | None = None  # templates of the framework
@@ -42,10 +40,10 @@ class Model:
     std: float | str | tuple[float, ...] = 1.0
     pixel_source: str = ""
     # Of rows and texts.
-    features: Mapping[str, float | str] = field(default_factory=dict)  # with the fields' values
-    rows: list[list[Any]] = field(default_factory=list)  # examples
+    features: Mapping[str, float | str] = {}  # with the fields' values
+    rows: Sequence[Sequence[Any]] = ()  # examples
     # Of a demo.
-    answers: list[str] = field(default_factory=list)  # for the examples, if they are labels
+    answers: Sequence[str] = ()  # for the examples, if they are labels
     measured: str | None = None  # how good a demo is, on what data
     notes: tuple[str, ...] = ()  # what the owner should know
 

@@ -1,7 +1,6 @@
 """The project that the answers ask for, each part worked out once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
@@ -15,14 +14,14 @@ from .host import Host, host
 from .model import Model, model
 
 
-@dataclass(frozen=True)
 class Project:
     """What the answers come to.
 
     Between the questions, only what follows from the answers so far can be asked for.
     """
 
-    answers: Answers
+    def __init__(self, answers: Answers) -> None:
+        self.answers = answers
 
     @property
     def task(self) -> Task:

@@ -186,7 +186,7 @@ def test_a_signal_takes_back_what_is_new(bake, tmp_path, number, is_new):
 def test_an_ignored_signal_stays_ignored(bake, tmp_path):
     """A shell has its jobs in the background ignore an interrupt."""
     assert signalled(tmp_path, signal.SIGINT, bake() / "README.md", ignored=True) == 0
-    assert (tmp_path / "made" / "requirements.txt").is_file()
+    assert (tmp_path / "made" / "requirements-dev.txt").is_file()
 
 
 @pytest.mark.parametrize("there", [False, True])

@@ -7,6 +7,8 @@ def _labelled(scores: np.ndarray) -> dict[str, float]:
     elif not _are_probabilities(scores):
         scores = np.exp(scores - scores.max())
         scores /= scores.sum()
+    if not np.isfinite(scores).all():
+        raise ValueError(f"no probabilities: {scores.tolist()[:5]}")
     names = _read_labels() if LABELS.exists() else load().labels
     names = names or [f"class {n}" for n in range(scores.size)]
     if len(names) != scores.size:

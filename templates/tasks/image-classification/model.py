@@ -10,7 +10,8 @@ def predict(image: np.ndarray) -> dict[str, float]:
         The probability of each label, 0 to 1.
 
     Raises:
-        ValueError: the labels are not as many as the classes, or two are the same.
+        ValueError: the labels are not as many as the classes, two are the same, or the
+            scores are not finite.
     """
     model = load()
     return _labelled(model(prepare(image, model.input_shape))[0])

@@ -8,9 +8,14 @@ def predict(image: np.ndarray) -> np.ndarray:
 
     Returns:
         RGB, shape (height, width, 3), or grey, shape (height, width); uint8, 0 to 255.
+
+    Raises:
+        ValueError: the output has values that are not finite.
     """
     model = load()
     output = model(prepare(image, model.input_shape))[0]
+    if not np.isfinite(output).all():
+        raise ValueError("the model's output has values that are not finite")
     if output.shape[0] in (1, 3):  # channels first
         output = output.transpose(1, 2, 0)
     pixels = (output * np.float32(STD) + np.float32(MEAN)).clip(0, 1) * 255

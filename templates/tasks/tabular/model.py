@@ -11,7 +11,8 @@ def predict(*row: float | str) -> dict[str, float] | float | str:
         or several in a text, such as "1.5, -2.25".
 
     Raises:
-        ValueError: the row or the labels do not match the model.
+        ValueError: the row or the labels do not match the model, or its output is not
+            finite.
     """
     model = load()
     if model.input_shape and model.input_shape[-1] not in (None, len(row)):
@@ -26,5 +27,7 @@ def predict(*row: float | str) -> dict[str, float] | float | str:
         labels = LABELS.exists() or (output.size > 1 and _are_probabilities(output))
     if labels:
         return _labelled(output)
+    if not np.isfinite(output).all():
+        raise ValueError(f"no numbers: {output.tolist()}")
     return float(output[0]) if output.size == 1 else ", ".join(map(str, output))
 {% endblock %}
