@@ -6,9 +6,12 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
+import gradio.blocks
+import pytest
 from gradio.routes import App
 from starlette.testclient import TestClient
 
@@ -20,7 +23,7 @@ API = "/gradio_api"
 
 def page(*functions: Callable, inputs: Any = "text", outputs: Any = "text") -> gr.Blocks:
     """Return a page that offers each function by its name."""
-    with gr.Blocks() as demo:
+    with without_spare_apps(), gr.Blocks() as demo:
         given, shown = (gr.components.get_component_instance(c) for c in (inputs, outputs))
         for function in functions:
             gr.on(None, function, given, shown, api_name=function.__name__)
@@ -109,6 +112,14 @@ def strict(text: str) -> Any:
 
 
 @contextlib.contextmanager
+def without_spare_apps() -> Iterator[None]:
+    """Skip the apps that Gradio makes of a page before that of `launch`: most of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gradio.blocks, "App", SimpleNamespace(create_app=lambda *_, **__: None))
+        yield
+
+
+@contextlib.contextmanager
 def serving(
     demo: gr.Blocks,
     settings: Settings,
@@ -118,7 +129,8 @@ def serving(
 ) -> Iterator[Served]:
     """Serve a page in this process as `launch` does, without a socket."""
     server = Server(demo, load, settings)
-    prepared = server.prepare(**options)
+    with without_spare_apps():
+        prepared = server.prepare(**options)
     # What else `gr.Blocks.launch` sets before it makes the app.
     demo.run_history, demo.max_file_size = False, prepared["max_file_size"]
     demo.auth = [prepared["auth"]] if "auth" in prepared else None

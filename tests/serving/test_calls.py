@@ -11,8 +11,9 @@ from PIL import Image
 
 from ml_ui import guard
 from ml_ui.serving.runner import runner
+from ml_ui.serving.settings import Settings
 
-from .pages import API, page, sse, strict
+from .pages import API, page, serving, sse, strict
 
 running = threading.Event()  # a call has begun
 go_on = threading.Event()  # it may end
@@ -67,10 +68,19 @@ def events():
     go_on.set()
 
 
-@pytest.fixture
-def app(serve):
+@pytest.fixture(autouse=True)
+def one_worker(monkeypatch, environment):
+    """Have one worker in each test."""
+    monkeypatch.setenv("WEB_CONCURRENCY", "1")
+
+
+@pytest.fixture(scope="module")
+def app():
     """Serve these functions with one worker."""
-    return serve(demo=page(answer, hold, stream, endless), WEB_CONCURRENCY="1", METRICS="1")
+    with serving(
+        page(answer, hold, stream, endless), Settings(web_concurrency=1, metrics=True)
+    ) as it:
+        yield it
 
 
 def since(before, after):
@@ -204,7 +214,7 @@ def test_worker_is_held_while_the_output_is_written(serve):
         shown = gr.Textbox()
         shown.postprocess = write
         gr.on(None, costly, gr.Textbox(), shown, api_name="costly")
-    app = serve(demo=demo, WEB_CONCURRENCY="1")
+    app = serve(demo=demo)
     demo.fns[0].concurrency_limit = 2  # so that the worker is all that the second waits for
     app.demo._queue.create_event_queue_for_fn(demo.fns[0])
     costly_answer, plain_answer = (app.start("costly", text)[1] for text in ("costly", "plain"))
@@ -231,7 +241,7 @@ def test_stream_with_a_wrong_output_is_closed_and_frees_its_worker(serve, outcom
         finally:
             closed.set()
 
-    app = serve(demo=page(steps, outputs="image"), WEB_CONCURRENCY="1")
+    app = serve(demo=page(steps, outputs="image"))
     before = outcomes("steps")
     for _ in range(2):
         assert "not what the page shows" in str(app.events("steps"))
@@ -359,7 +369,7 @@ def test_chat_streams_its_reply(serve, outcomes):
 
 
 def test_full_queue_is_refused(serve):
-    app = serve(demo=page(hold), WEB_CONCURRENCY="1", QUEUE_SIZE="2")
+    app = serve(demo=page(hold), QUEUE_SIZE="2")
     codes = []
     for n in range(6):
         codes.append(app.call("hold", str(n)).status_code)

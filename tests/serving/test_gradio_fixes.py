@@ -79,10 +79,6 @@ def uvicorn_runs_h11(patch, demo, app):
     patch.setattr(demo.server.config, "http_protocol_class", object)
 
 
-def stop_event_is_renamed(patch, demo, app):
-    patch.delattr(app, "stop_event")
-
-
 def queue_is_never_stopped(patch, demo, app):
     patch.setattr(demo._queue, "stopped", None)
 
@@ -109,7 +105,6 @@ def gradio_has_a_new_route(patch, demo, app):
         (signals_are_renamed, "upload-records"),
         (file_sets_are_renamed, "upload-records"),
         (uvicorn_runs_h11, "protocol"),
-        (stop_event_is_renamed, "stop-event"),
         (queue_is_never_stopped, "queue"),
         (events_are_kept_elsewhere, "queue"),
         (middleware_is_built_elsewhere, "middleware"),

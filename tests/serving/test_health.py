@@ -103,13 +103,12 @@ class Stopping:
 
     def __init__(self, monkeypatch, grace=8, pending=(1, 1, 0)):
         monkeypatch.setattr(shutdown, "QUIET", 0.05)
-        self.pending, self.released, self.exits = list(pending), [], []
+        self.pending = list(pending)
         monkeypatch.setattr(process, "exit_now", self.exit_now)
+        monkeypatch.setattr(process, "exit_soon", lambda status, seconds: None)
         self.health = Health(lambda: None, runner(), lambda: False)
         self.traffic = Traffic()
-        self.handler = shutdown.Shutdown(
-            grace, self.health, self.traffic, self.next, lambda: self.released.append(True)
-        )
+        self.handler = shutdown.Shutdown(grace, self.health, self.traffic, self.next)
 
     def exit_now(self, status):
         raise SystemExit(status)
@@ -124,7 +123,6 @@ def test_shutdown_waits_for_calls(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         stopping.handler(signal.SIGTERM, None)
     assert stopping.pending == [0]
-    assert stopping.released
     assert stopping.traffic.draining
     assert asyncio.run(stopping.health.readyz(None)).status_code == 503
 

@@ -52,10 +52,15 @@ streams = pytest.mark.parametrize("kind", KINDS[2:], ids=lambda kind: kind.__nam
 
 @pytest.fixture
 def pool(monkeypatch):
-    """Return a pool of one worker, with short time limits."""
+    """Return a pool of one worker."""
     monkeypatch.setenv("WEB_CONCURRENCY", "1")
-    pool = runner()
-    pool.timeout, pool.stream_timeout = 0.3, 10
+    return runner()
+
+
+@pytest.fixture
+def short_limit(pool):
+    """Return a pool of one worker, with a short time limit of each step."""
+    pool.timeout = 0.3
     return pool
 
 
@@ -119,7 +124,7 @@ def test_error_for_the_visitor_passes(pool, kind, log):
 
 
 @every_kind
-def test_step_has_a_time_limit(pool, kind, log):
+def test_step_has_a_time_limit(pool, short_limit, kind, log):
     ended = threading.Event()
 
     async def both():
@@ -137,7 +142,7 @@ def test_step_has_a_time_limit(pool, kind, log):
     assert any("did not end within 0.3 s" in line["message"] for line in log())
 
 
-def test_async_function_is_cancelled_at_its_time_limit(pool):
+def test_async_function_is_cancelled_at_its_time_limit(pool, short_limit):
     ended = []
 
     @guard
@@ -153,7 +158,7 @@ def test_async_function_is_cancelled_at_its_time_limit(pool):
 
 
 @streams
-def test_time_limit_is_for_each_step_and_the_whole(pool, kind):
+def test_time_limit_is_for_each_step_and_the_whole(pool, short_limit, kind):
     pool.stream_timeout = 0.8
 
     def steps():
@@ -201,7 +206,6 @@ def test_number_of_workers(pool, kind, monkeypatch):
 
 @every_kind
 def test_cancelled_call_keeps_its_worker_until_its_step_ends(pool, kind):
-    pool.timeout = 5
     began, end, order = threading.Event(), threading.Event(), []
 
     def first():
@@ -337,7 +341,7 @@ def test_only_a_function_can_be_guarded():
         guard(3)
 
 
-def test_new_calls_are_refused_while_all_workers_hang(pool, monkeypatch, log):
+def test_new_calls_are_refused_while_all_workers_hang(pool, short_limit, monkeypatch, log):
     exits, release = [], threading.Event()
     monkeypatch.setattr(process, "exit_now", exits.append)
     monkeypatch.setattr(RUNNER, "RESTART_AFTER", 0.1)
@@ -358,7 +362,7 @@ def test_new_calls_are_refused_while_all_workers_hang(pool, monkeypatch, log):
     until(lambda: not pool.exhausted)
 
 
-def test_app_does_not_exit_if_workers_return_meanwhile(pool, monkeypatch):
+def test_app_does_not_exit_if_workers_return_meanwhile(short_limit, monkeypatch):
     exits, release = [], threading.Event()
     monkeypatch.setattr(process, "exit_now", exits.append)
     monkeypatch.setattr(RUNNER, "RESTART_AFTER", 0.2)

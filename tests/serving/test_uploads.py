@@ -146,6 +146,7 @@ def test_upload_without_its_length_counts_as_the_largest(serve, monkeypatch):
 
 
 def test_uploads_are_refused_while_the_disk_is_nearly_full(serve, monkeypatch):
+    monkeypatch.setattr(uploads, "UPLOADS", 10**6)  # so many are never reached
     app = serve(predict)
     monkeypatch.setattr(uploads, "FREE", 1.0)
     answer = app.client.post(f"{API}/upload", files={"files": b"x"})
@@ -157,6 +158,7 @@ def test_served_app_sweeps(serve, monkeypatch):
     monkeypatch.setattr(uploads, "INTERVAL", 0.05)
     monkeypatch.setattr(uploads, "KEPT", 0.2)
     app = serve(predict)
-    (path,) = app.client.post(f"{API}/upload", files={"files": b"x"}).json()
+    content = os.urandom(9)  # a file that was there before would stay
+    (path,) = app.client.post(f"{API}/upload", files={"files": content}).json()
     assert os.path.exists(path)
     until(lambda: not os.path.exists(path))
