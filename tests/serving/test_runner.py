@@ -98,7 +98,10 @@ def test_error_has_a_reference_and_its_text_is_logged(pool, kind, log):
 
 
 @every_kind
-@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration])
+@pytest.mark.parametrize(
+    "error",
+    [SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration, asyncio.CancelledError],
+)
 def test_exit_ends_the_prediction_and_not_the_app(pool, kind, error):
     def leave():
         raise error(3)
