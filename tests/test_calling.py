@@ -115,7 +115,7 @@ def test_answer_that_names_the_slug(here):
 
 def test_answer_to_no_question_is_refused_before_the_first(here):
     done = at_terminal(here, lines(), "titel=x")
-    assert_refused(done.stdout + done.stderr, done.returncode, "'titel': there is no such question")
+    assert_refused(done.stdout + done.stderr, done.returncode, "'titel': no such question")
     assert "[1/" not in done.stdout
 
 
@@ -160,7 +160,7 @@ def test_folder_that_cannot_be_written(ask, here, monkeypatch, told):
     closed = Path.home() if told == "replay_dir" else here
     monkeypatch.setattr(os, "access", lambda path, mode: closed not in (path, *path.parents))
     result = ask("-o", "new/folder")
-    assert_refused(result.output, result.exit_code, f"{told}: {closed}", "be written to")
+    assert_refused(result.output, result.exit_code, f"{told}: {closed}", "not a writable folder")
     assert len(result.output.splitlines()) == 1
     assert not list(here.iterdir())
 
@@ -168,7 +168,9 @@ def test_folder_that_cannot_be_written(ask, here, monkeypatch, told):
 def test_output_dir_that_is_a_file(ask, here):
     (here / "file").touch()
     result = ask("-o", "file/folder")
-    assert_refused(result.output, result.exit_code, f"output_dir: {here / 'file'} is no folder")
+    assert_refused(
+        result.output, result.exit_code, f"output_dir: {here / 'file'} is not a writable folder"
+    )
 
 
 @pytest.mark.parametrize(
@@ -184,7 +186,7 @@ def test_disk_that_is_full(ask, here, monkeypatch, free, total, told):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
     result = ask()
     if told:
-        assert_refused(result.output, result.exit_code, told, " free, and ", " are needed.")
+        assert_refused(result.output, result.exit_code, told, " free; ", " are needed.")
         assert len(result.output.splitlines()) == 1
     assert bool(list(here.iterdir())) == (not told)
 

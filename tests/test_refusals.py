@@ -94,7 +94,7 @@ def test_labels_that_are_no_file(beside, kind):
     else:
         os.mknod(beside, 0o140600)
     done = run("model_path=m/digits.onnx", "project_slug=made")
-    assert_refused(done.stdout + done.stderr, done.returncode, "labels.txt: ", "no regular file")
+    assert_refused(done.stdout + done.stderr, done.returncode, "labels.txt: ", "not a regular file")
     assert not Path("made").exists()
 
 
@@ -122,7 +122,7 @@ def test_labels_are_as_many_as_the_outputs(beside, count, outputs):
     beside.write_text("".join(f"{n}\n" for n in range(count)))
     result = generate("model_path=m/m.onnx")
     classes = {1: 2}.get(outputs, outputs)
-    fragments = f"names {count} classes", f"the model itself {classes}"
+    fragments = f"has {count} classes", f"the model {classes}"
     assert_refused(result.output, result.exit_code, "labels.txt: ", *fragments)
     beside.write_text("".join(f"{n}\n" for n in range(classes)))
     result = generate("model_path=m/m.onnx", "project_slug=made", "platform=local")

@@ -292,11 +292,11 @@ def test_readme_tells_how_good_the_demo_is(bake, task, framework):
 @pytest.mark.parametrize(
     ("answers", "said", "unsaid"),
     [
-        ({"platform": "local"}, [], ["Sleep", "Waking", "source and age", "toolkit"]),
+        ({"platform": "local"}, [], ["Sleep", "Waking up", "source and age", "toolkit"]),
         (
             {"platform": "docker"},
             ["--sdk docker"],
-            ["Sleep", "Waking", "source and age", "toolkit"],
+            ["Sleep", "Waking up", "source and age", "toolkit"],
         ),
         ({"platform": "docker", "hardware": "gpu"}, ["toolkit"], []),
         (
@@ -304,7 +304,7 @@ def test_readme_tells_how_good_the_demo_is(bake, task, framework):
             ["Sleep: after 30 minutes", "at most 60 seconds", "plain git", "source and age"],
             [],
         ),
-        ({"platform": "heroku", "hardware": "basic"}, ["Sleep: never"], ["Waking"]),
+        ({"platform": "heroku", "hardware": "basic"}, ["Sleep: never"], ["Waking up"]),
         (
             {"platform": "heroku", "task": "image-to-image", "framework": "python"},
             [],
