@@ -28,11 +28,11 @@ lock: $(VENV)/installed  ## refresh the locked requirements and sizes, of ONLY=.
 	$(BIN)/uv run scripts/lock.py $(if $(ONLY),--only $(ONLY))
 	$(BIN)/python -m scripts.prompts
 
-runtimes: $(VENV)/installed  ## measure what each format of model takes in memory
-	$(BIN)/python -m scripts.runtimes
+runtimes: $(VENV)/installed  ## measure what formats of model take in memory, ONLY=... or all
+	$(BIN)/python -m scripts.runtimes $(ONLY)
 
-demos: $(VENV)/installed  ## train the demo models again
-	$(BIN)/uv run scripts/train_demos.py
+demos: $(VENV)/installed  ## train the demo models again, of ONLY=... (tasks, frameworks) or all
+	$(BIN)/uv run scripts/train_demos.py $(ONLY)
 
 prompts: $(VENV)/installed  ## write the prompts again, after a change of the data
 	$(BIN)/python -m scripts.prompts

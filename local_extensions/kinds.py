@@ -87,7 +87,8 @@ def _fields(found: ModelFile, own: bool, task: Task, framework: Framework) -> di
         return {}
     columns = found.n_features or (found.input_shape or (1,))[-1] or 1
     names = found.features or [f"feature {n + 1}" for n in range(columns)]
-    facts = {"features": dict.fromkeys(names, 0.0), "rows": [[0.0] * len(names)]}
+    values = found.values or [0.0] * len(names)
+    facts = {"features": dict(zip(names, values, strict=True)), "rows": [[*values]]}
     if not found.features:
         facts["to_do"] = "The file does not name its columns: check FEATURES in model.py."
     return facts

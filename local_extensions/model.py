@@ -40,7 +40,7 @@ class Model(NamedTuple):
     std: float | str | tuple[float, ...] = 1.0
     pixel_source: str = ""
     # Of rows and texts.
-    features: Mapping[str, float] = {}  # with the fields' default values
+    features: Mapping[str, float | str] = {}  # with the fields' default values
     rows: Sequence[Sequence[Any]] = ()  # examples
     # Of a demo.
     answers: Sequence[str] = ()  # for the examples, if they are labels

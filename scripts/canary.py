@@ -61,8 +61,6 @@ REMOVALS = [
         ("R16", "R14"),
         "GuardedApp.build_middleware_stack = App.build_middleware_stack",
     ),
-    Removal("stop-event", ("R18",), f"release = {NOTHING}"),
-    Removal("monitoring", ("R17",)),
 ]
 # They look at Gradio, and fix nothing.
 CHECKS = ("routes", "queue")
@@ -109,8 +107,8 @@ CHANGES = [
     Change("the stack of middleware is built elsewhere", "fastapi",
            r"\bbuild_middleware_stack\b", "make_middleware_stack"),
     Change("max_body_size is ignored", "starlette", r"if self\.max_body_size is not None", "if 0"),
-    *map(renamed, ("temp_file_sets", "stop_event", "process_api", "enqueue_time", "_queue",
-                   "event_ids_to_events", "pending_event_ids_session", "enable_monitoring")),
+    *map(renamed, ("temp_file_sets", "process_api", "enqueue_time", "_queue",
+                   "event_ids_to_events", "pending_event_ids_session")),
 ]  # fmt: skip
 
 

@@ -176,8 +176,28 @@ if name.endswith(".pkl"):
 else:
     (skops.io.dump if name.endswith(".skops") else joblib.dump)(model, name)
 """
+# Deep trees, some of them many times: training them all would take hours.
+XGBOOST = """
+import json
+
+import numpy as np
+import xgboost
+
+rng = np.random.default_rng(0)
+rows, classes = rng.normal(size=(20_000, 16)), rng.integers(0, 10, 20_000)
+asked = {"objective": "multi:softprob", "num_class": 10, "max_depth": 16, "min_child_weight": 0}
+trees = xgboost.train(asked, xgboost.DMatrix(rows, label=classes), 1)
+model = json.loads(trees.save_raw("json"))
+content, rounds = model["learner"]["gradient_booster"]["model"], 20 * blocks + 1
+content["trees"] = [tree | {"id": n} for n, tree in enumerate(content["trees"] * rounds)]
+content["tree_info"] *= rounds
+content["iteration_indptr"] = list(range(0, 10 * rounds + 1, 10))
+content["gbtree_model_param"]["num_trees"] = str(10 * rounds)
+xgboost.Booster(model_file=bytearray(json.dumps(model).encode())).save_model(name)
+"""
 MAKERS = {
-    "onnx": ONNX, "scikit-learn": SCIKIT_LEARN, "pytorch": PYTORCH, "keras": KERAS
+    "onnx": ONNX, "scikit-learn": SCIKIT_LEARN, "pytorch": PYTORCH, "keras": KERAS,
+    "xgboost": XGBOOST,
 }  # fmt: skip
 
 
@@ -203,6 +223,8 @@ FORMATS = {
     "keras": Format("keras", "network.keras", ("float16",)),
     "hdf5": Format("keras", "network.h5", ("float16",)),
     "savedmodel": Format("keras", "saved"),
+    "ubj": Format("xgboost", "trees.ubj"),
+    "xgboost-json": Format("xgboost", "trees.json"),
 }
 
 
@@ -228,7 +250,7 @@ def environment(framework: str) -> Path:
 
 
 TASKS = dict.fromkeys(MAKERS, "image-classification") | {
-    "python": "image-to-image", "scikit-learn": "tabular"
+    "python": "image-to-image", "scikit-learn": "tabular", "xgboost": "tabular"
 }  # fmt: skip
 
 
@@ -314,7 +336,7 @@ def facts(found: list[dict[str, float]], others: dict[str, list[dict[str, float]
 @cache
 def versions() -> str:
     """Return the machine and the versions of the measurements, in one line."""
-    shown = ["gradio", "onnxruntime", "scikit-learn", "torch", "tensorflow-cpu"]
+    shown = ["gradio", "onnxruntime", "scikit-learn", "torch", "tensorflow-cpu", "xgboost-cpu"]
     found = {}
     for framework in MAKERS:
         command = [environment(framework) / "bin" / "python", "-m", "pip", "list", "--format=json"]

@@ -15,6 +15,7 @@
 #   "skops==0.16.0",
 #   "tensorflow-cpu==2.21.0",
 #   "torch==2.13.0",
+#   "xgboost-cpu==3.2.0",
 # ]
 #
 # [tool.uv.sources]
@@ -25,7 +26,10 @@
 # url = "https://download.pytorch.org/whl/cpu"
 # explicit = true
 # ///
-"""Train the demo models: python scripts/train_demos.py [task ...]
+"""Train the demo models: python scripts/train_demos.py [task or framework ...]
+
+With a task's name, its files are written anew; with a framework's, only the files of that
+framework, and its results in card.json.
 
 All data come with the packages named above, so nothing is downloaded. The figures
 in card.json are measured on the files as written, with data kept out of training.
@@ -34,10 +38,12 @@ in card.json are measured on the files as written, with data kept out of trainin
 import json
 import os
 import re
+import shutil
 import sys
 import zipfile
 from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -52,6 +58,7 @@ import skimage.data
 import skops.io
 import tensorflow as tf
 import torch
+import xgboost
 from keras import layers
 from PIL import Image
 from skl2onnx import to_onnx
@@ -66,7 +73,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.export import Dim
 
-DEMOS = Path(__file__).parents[1] / "demos"
+ROOT = Path(__file__).parents[1]
+DEMOS = ROOT / "demos"
 SEED = 0
 
 
@@ -138,11 +146,18 @@ def read_sklearn(path):
     return skops.io.load(path, trusted=[]).predict_proba
 
 
+def read_xgboost(path):
+    """Read an XGBoost file as a function from an array to class probabilities."""
+    model = xgboost.Booster(model_file=path)
+    return lambda batch: model.predict(xgboost.DMatrix(batch))
+
+
 READERS = {
     "onnx": (".onnx", read_onnx),
     "keras": (".keras", read_keras),
     "pytorch": (".pt2", read_torch),
     "scikit-learn": (".skops", read_sklearn),
+    "xgboost": (".ubj", read_xgboost),
 }
 
 
@@ -478,6 +493,9 @@ def tabular(folder):
     kind = FloatTensorType([None, 4])
     write_sklearn_as_onnx(classifier, "features", kind, folder / "iris.onnx")
 
+    trees = xgboost.XGBClassifier(n_estimators=20, max_depth=2, n_jobs=1, random_state=SEED)
+    trees.fit(x, y).save_model(folder / "iris.ubj")
+
     outputs = {framework: model(x_test) for framework, model in read_all(folder, "iris").items()}
     agreed = np.all([o.argmax(axis=1) == y_test for o in outputs.values()], axis=0)
     examples = [x_test[agreed & (y_test == species)][0] for species in range(3)]
@@ -624,10 +642,43 @@ TASKS = {
     "text-classification": text_classification,
 }
 
+
+def train(task, folder):
+    """Train the demo models of a task, of every framework."""
+    keras.utils.set_random_seed(SEED)  # Python's, NumPy's and TensorFlow's
+    torch.manual_seed(SEED)
+    folder.mkdir(parents=True, exist_ok=True)
+    TASKS[task](folder)
+
+
+def update(task, frameworks):
+    """Train a task's demo models; keep the files and results of some frameworks alone."""
+    folder = DEMOS / task
+    card = json.loads((folder / "card.json").read_text("utf-8"))
+    with TemporaryDirectory() as scratch:
+        trained = Path(scratch)
+        train(task, trained)
+        results = json.loads((trained / "card.json").read_text("utf-8"))["results"]
+        for framework in frameworks & results.keys():
+            for path in trained.glob(f"*{READERS[framework][0]}"):
+                shutil.copy(path, folder)
+            card["results"][framework] = results[framework]
+    write_card(folder, **card)
+
+
+def takes(framework, task):
+    """Return whether a framework has a format for the input of a task."""
+    facts = (ROOT / "templates" / "frameworks" / framework / "framework.json").read_text("utf-8")
+    kind = json.loads((ROOT / "templates" / "tasks" / task / "task.json").read_text("utf-8"))
+    return any(kind["input"] in format["runs"] for format in json.loads(facts)["formats"].values())
+
+
 if __name__ == "__main__":
-    for task in sys.argv[1:] or TASKS:
-        keras.utils.set_random_seed(SEED)  # Python's, NumPy's and TensorFlow's
-        torch.manual_seed(SEED)
-        folder = DEMOS / task
-        folder.mkdir(parents=True, exist_ok=True)
-        TASKS[task](folder)
+    names = set(sys.argv[1:]) or TASKS.keys()
+    if unknown := names - TASKS.keys() - READERS.keys():
+        sys.exit(f"no task or framework: {', '.join(sorted(unknown))}")
+    for task in TASKS:
+        if task in names:
+            train(task, DEMOS / task)
+        elif frameworks := {name for name in names & READERS.keys() if takes(name, task)}:
+            update(task, frameworks)

@@ -3,12 +3,12 @@
 import ast
 import json
 import os
-import pty
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import QUESTIONS, ROOT
 
 ASKED = [question for question in QUESTIONS if not question.startswith("_")]
@@ -77,6 +77,7 @@ def record(folder: Path) -> dict:
 
 def at_terminal(here: Path, typed: str, *arguments: str) -> subprocess.CompletedProcess:
     """Run the command line for somebody who types."""
+    pty = pytest.importorskip("pty")
     mine, its = pty.openpty()
     os.write(mine, typed.encode())
     command = [sys.executable, "-m", "cookiecutter", ROOT, *arguments]

@@ -27,7 +27,7 @@ def install(project: Path) -> Path:
     environment = BUILD / "venvs" / hashlib.sha256(locks).hexdigest()[:12]
     if not (environment / "installed").exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
-        # A package index that cannot be reached is asked once, not five times a package.
+        # One try of a package index that cannot be reached, not five for each package.
         subprocess.run(
             [environment / "bin" / "pip", "install", "-q", *(f"-r{name}" for name in names)],
             cwd=project, env=os.environ | {"PIP_RETRIES": "0"}, check=True,
@@ -105,7 +105,7 @@ def photograph(height: int = PHOTO[0], width: int = PHOTO[1]) -> bytes:
 
 
 def is_grey(picture: Path, photo: bytes) -> bool:
-    """Tell whether a picture is the luma of a photograph, but for JPEG's rounding."""
+    """Return whether a picture is the luma of a photograph, but for JPEG's rounding."""
     answer = np.asarray(Image.open(picture).convert("L"), float)
     luma = np.asarray(Image.open(io.BytesIO(photo)).convert("L"), float)
     return answer.shape == luma.shape and np.abs(answer - luma).mean() < 2

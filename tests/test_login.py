@@ -96,7 +96,7 @@ def space(bake, tmp_path):
     return folder
 
 
-def test_only_who_has_signed_in_at_the_hub_may_call(space, browser):
+def test_login_with_the_hub(space, browser):
     port = free_port()
     page = browser.new_page()
     with provider() as hub:

@@ -25,7 +25,11 @@ from local_extensions.catalog import FRAMEWORKS
 from local_extensions.model_files import FORMATS, Unusable, inspect
 
 ROOT = Path(__file__).resolve().parent.parent
-DEMOS = sorted(file for file in (ROOT / "demos").rglob("*") if file.suffix in model_files.ENDINGS)
+DEMOS = sorted(
+    file
+    for file in (ROOT / "demos").rglob("*")
+    if file.suffix in model_files.ENDINGS and file.name != "card.json"
+)
 
 # Protobuf: a field is a number and a value; a message is fields one after another. -------
 

@@ -46,10 +46,10 @@ def test_each_package_of_a_lock_has_its_sizes(path):
     assert of(packages=weighed).uses_gpu is path.stem.endswith("-gpu")
 
 
-@pytest.mark.parametrize("measured", [{}, {"ubj": None}])
+@pytest.mark.parametrize("measured", [{}, {"gguf": None}])
 def test_format_without_figures(monkeypatch, measured):
     monkeypatch.setattr(footprint, "FORMATS", measured)
-    answer = report.check("heroku", "eco", of(1_000, format="ubj"))
+    answer = report.check("heroku", "eco", of(1_000, format="gguf"))
     assert answer.fits is None
     assert answer.ways_out == ()
     for name in ("memory", "peak", "boot"):
@@ -58,7 +58,7 @@ def test_format_without_figures(monkeypatch, measured):
         assert check.limit
     assert find(answer, "slug").fits
     (reason,) = answer.not_known
-    assert "the format 'ubj' has not been measured" in reason
+    assert "the format 'gguf' has not been measured" in reason
     text = report.as_text(answer)
     assert "eco ($5/month): it is not known whether it fits." in text
     assert re.search(r"^memory {5}not known, limit 512 MB$", text, re.MULTILINE)
@@ -74,7 +74,7 @@ def test_format_is_not_recorded():
 
 
 def test_measured_values_decide_where_none_is_predicted():
-    answer = report.check("heroku", "eco", of(1_000, format="ubj"))
+    answer = report.check("heroku", "eco", of(1_000, format="gguf"))
     measured = {"memory": 3e8, "peak": 3e8, "boot": 4.0}
     assert answer.measured(measured).fits is True
     assert answer.measured(measured).not_known == ()
@@ -84,7 +84,7 @@ def test_measured_values_decide_where_none_is_predicted():
 
 
 def test_a_limit_that_is_passed_decides():
-    answer = report.check("heroku", "eco", of(1_200_000_000, format="ubj"))
+    answer = report.check("heroku", "eco", of(1_200_000_000, format="gguf"))
     assert answer.fits is False
     assert answer.not_known[0] in " ".join(report.as_text(answer).split())
     assert not any(way.startswith(("Take", "Go to Render")) for way in answer.ways_out)

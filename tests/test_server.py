@@ -1,4 +1,7 @@
-"""What stands around a generated app: doors, log and figures, on a real one."""
+"""Server processes: SIGTERM, connections, memory, load, fuzzing, a login, a terminal.
+
+What needs no process of its own is tested in tests/serving.
+"""
 
 import asyncio
 import contextlib
@@ -13,14 +16,12 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import quote
 
 import httpx
 import numpy as np
 import psutil
 import pytest
 from gradio_client import Client, handle_file
-from gradio_client.exceptions import AppError
 from PIL import Image
 from running import BUILD, check_grey, clean_environment, free_port, install, photograph, served
 
@@ -28,32 +29,21 @@ pytestmark = pytest.mark.slow
 
 STORY_A = {"task": "image-to-image", "framework": "python", "platform": "local"}
 ECHO = """
-import time
-
 import gradio as gr
 
-import server
+from ml_ui import guard, launch
 
 
+@guard
 def predict(text):
-    if text == "sleep":
-        print("asleep", flush=True)
-        time.sleep(1)
     if text == "raise":
         raise ValueError("a secret of /srv/app")
-    if text == "":
-        raise gr.Error("Write something first.")
     return text
 
 
-with gr.Blocks() as demo:
-    gr.Interface(predict, "textbox", "textbox", api_name="predict", flagging_mode="never")
-    hidden = gr.Button()
-    hidden.click(lambda: "opened", None, gr.Textbox(), api_name="hidden", api_visibility="private")
-
-server.launch(demo, lambda: None)
+demo = gr.Interface(predict, "textbox", "textbox", api_name="predict", flagging_mode="never")
+launch(demo, lambda: None)
 """
-ORIGIN = "https://example.com"
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +64,7 @@ def iris(bake):
 
 @contextlib.contextmanager
 def serving(project: Path, *, wrap: tuple[str, ...] = (), **variables: str):
-    """Serve a project with these settings; give its address."""
+    """Serve a project with these settings; yield its address."""
     port = free_port()
     environment = clean_environment(install(project), PORT=str(port), **variables)
     with served(project, [*wrap, "python", "app.py"], environment, port) as url:
@@ -82,91 +72,18 @@ def serving(project: Path, *, wrap: tuple[str, ...] = (), **variables: str):
 
 
 def log() -> list[dict]:
-    """Return what the app has logged, but for Gradio's own prints."""
+    """Return the lines that the app has logged, without those that Gradio prints."""
     lines = (BUILD / "served.log").read_text("utf-8").splitlines()
     return [json.loads(line) for line in lines if line.startswith("{")]
 
 
-def call(
-    url: str, text: str = "hello", name: str = "predict", **headers: str | bytes
-) -> httpx.Response:
-    """Ask for a prediction; the answer is not waited for."""
-    body = {"data": [text]}
-    return httpx.post(f"{url}/gradio_api/call/{name}", json=body, headers=headers)
+def call(url: str, text: str = "hello") -> httpx.Response:
+    """Call the function; its answer is not read."""
+    return httpx.post(f"{url}/gradio_api/call/predict", json={"data": [text]})
 
 
-LOOKS = """
-import numpy as np
-from PIL import Image
-import pictures
-
-Image.fromarray((np.arange(65536, dtype=np.uint16)).reshape(256, 256)).save("16.png")
-assert pictures.read("16.png")[..., 0].mean(1).tolist() == list(range(256))
-logo = Image.new("RGBA", (20, 20))
-logo.paste("black", (0, 0, 10, 20))
-for name, picture in {"rgba.png": logo, "la.png": logo.convert("LA")}.items():
-    picture.save(name)
-    assert pictures.read(name)[0, ::10].tolist() == [[0] * 3, [255] * 3], name
-slope = np.arange(6912, dtype=np.uint8).reshape(48, 48, 3)
-Image.fromarray(slope).save("10.jpg", progressive=True)
-head, *scans = open("10.jpg", "rb").read().split(b"\\xff\\xda")
-assert len(scans) > 5
-assert pictures.read("10.jpg").shape == (48, 48, 3)
-again = [head, *scans[:-1], *scans[-2:-1] * 500, scans[-1]]
-open("many.jpg", "wb").write(b"\\xff\\xda".join(again))
-Image.new("L", (1, 70_000)).save("thin.png")
-Image.new("L", (9, 9)).save("tiles.tiff")
-refused = {"many.jpg": "too many parts", "thin.png": "70000", "tiles.tiff": "not a picture"}
-for name, why in refused.items():
-    try:
-        pictures.read(name)
-    except Exception as error:
-        assert why in str(error), (name, error)
-    else:
-        raise AssertionError(name)
-"""
-FORGETS = """
-from types import SimpleNamespace as Event
-import gradio as gr
-from server import files, sessions
-
-with gr.Blocks() as demo:
-    pass
-known = sessions.Sessions(demo)
-demo._queue.event_ids_to_events["event"] = Event(session_hash="waiting")
-for name in ("waiting", *map(str, range(sessions.REMEMBERED))):
-    known[name] = None
-assert len(known) == sessions.REMEMBERED
-assert "waiting" in known and "0" not in known
-
-files.uploads.append("done", "name", b"x")
-files.uploads.set_done("done")
-ids = files.forget_uploads(set())
-assert ids == {"done"}
-files.uploads.append("new", "name", b"x")
-assert files.forget_uploads(ids) == {"new"}
-"""
-
-
-def test_a_picture_is_read_as_it_looks(bake, tmp_path):
-    project = bake(**STORY_A)
-    environment = clean_environment(install(project), PYTHONPATH=str(project))
-    subprocess.run(["python", "-c", LOOKS], cwd=tmp_path, env=environment, check=True)
-
-
-def test_what_nobody_waits_for_is_forgotten(project):
-    environment = clean_environment(install(project))
-    subprocess.run(["python", "-c", FORGETS], cwd=project, env=environment, check=True)
-
-
-def test_login(project, browser):
+def test_login_in_a_browser(project, browser):
     with serving(project, APP_USERNAME="ann", APP_PASSWORD="pass word") as url:
-        assert httpx.get(f"{url}/healthz").status_code == 200
-        assert httpx.get(f"{url}/readyz").status_code == 200
-        closed = ["config", "gradio_api/info", "gradio_api/queue/status", "gradio_api/file=x"]
-        assert {httpx.get(f"{url}/{path}").status_code for path in closed} == {401}
-        assert call(url).status_code == 401
-        assert httpx.post(f"{url}/gradio_api/upload", files={"files": b"x"}).status_code == 401
         client = Client(url, auth=("ann", "pass word"), verbose=False)
         assert client.predict("hello", api_name="/predict") == "hello"
         page = browser.new_page()
@@ -180,156 +97,10 @@ def test_login(project, browser):
         page.close()
 
 
-def test_guessing_a_password_is_slow(project):
-    with serving(project, APP_USERNAME="ann", APP_PASSWORD="pass") as url:
-        tries = [
-            httpx.post(f"{url}/login", data={"username": "ann", "password": guess})
-            for guess in "abcdefghij"
-        ]
-    assert [answer.status_code for answer in tries] == [400] * 6 + [429] * 4
-    assert 0 < int(tries[-1].headers["Retry-After"]) <= 11
-
-
-def test_rate_limit_of_a_client(project):
-    with serving(project, RATE_LIMIT="3") as url:
-        assert [call(url).status_code for _ in range(5)] == [200, 200, 200, 429, 429]
-        # From here on as though a proxy on this machine had told who asks; what is before
-        # its own entry is what the client claims.
-        chains = [f"198.51.100.{n}, 203.0.113.7" for n in range(5)]
-        answers = [call(url, **{"X-Forwarded-For": chain}) for chain in chains]
-        assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
-        assert call(url, **{"X-Forwarded-For": "203.0.113.8"}).status_code == 200
-        # Hosts of one IPv6 network are one client.
-        network = [f"2001:db8::{n}" for n in range(5)]
-        answers = [call(url, **{"X-Forwarded-For": host}) for host in network]
-        assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
-
-
-def test_a_forged_address_is_not_believed(project):
-    with serving(project, RATE_LIMIT="3", FORWARDED_ALLOW_IPS="192.0.2.1") as url:
-        forged = [{"X-Forwarded-For": f"203.0.113.{n}"} for n in range(5)]
-        answers = [call(url, **header).status_code for header in forged]
-    assert answers == [200, 200, 200, 429, 429]
-
-
-@pytest.mark.parametrize("proxy", ["DYNO", "SPACE_ID"])
-def test_the_platform_s_proxy_is_believed(bake, proxy):
-    """The default there: the last address that is not of a private network."""
-    code = "import os, server; print(os.environ['FORWARDED_ALLOW_IPS'])"
-    project = bake(**STORY_A)
-    environment = clean_environment(install(project), **{proxy: "x"})
-    run = subprocess.run(
-        ["python", "-c", code], cwd=project, env=environment, capture_output=True, text=True,
-        check=True,
-    )  # fmt: skip
-    assert "10.0.0.0/8" in run.stdout
-
-
-def test_origins(project):
-    with serving(project, ALLOWED_ORIGINS=f"{ORIGIN}, https://other.example") as url:
-        welcome = call(url, Origin=ORIGIN)
-        assert welcome.status_code == 200
-        assert welcome.headers["Access-Control-Allow-Origin"] == ORIGIN
-        preflight = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
-        for path in ("upload", "call/predict"):
-            answer = httpx.options(f"{url}/gradio_api/{path}", headers=preflight)
-            assert answer.status_code == 200, path
-        assert call(url, Origin=url).status_code == 200
-        for origin in ("https://evil.example", "null", f"{ORIGIN}.evil.example"):
-            answer = call(url, Origin=origin)
-            assert answer.status_code == 403
-            assert "Access-Control-Allow-Origin" not in answer.headers
-            answer = httpx.get(f"{url}/config", headers={"Origin": origin})
-            assert "Access-Control-Allow-Origin" not in answer.headers
-
-
-def test_a_space_may_have_two_names(project):
-    with serving(project, SPACE_HOST="user-app.hf.space,app.example.com") as url:
-        origins = ("https://user-app.hf.space", "https://app.example.com", "null", "https://")
-        answers = [call(url, Origin=origin).status_code for origin in origins]
-    assert answers == [200, 200, 403, 403]
-
-
-def test_what_is_no_name_is_refused(project):
-    with serving(project) as url:
-        for name in (b"[", b"[::1", b"a]b", b"x" * 5000, "\u00e9".encode()):
-            assert httpx.get(url, headers={"Host": name}).status_code == 400, name
-            assert call(url, Origin=b"https://" + name).status_code == 403, name
-
-
-def test_hosts(project):
-    with serving(project, ALLOWED_HOSTS="app.example, *.apps.example") as url:
-        for host, status in {
-            "app.example": 200, "a.apps.example:443": 200, "localhost": 200,
-            "evil.example": 400, "apps.example.evil": 400, "apps.example": 400,
-        }.items():  # fmt: skip
-            assert httpx.get(url, headers={"Host": host}).status_code == status, host
-        forwarded = {"X-Forwarded-Host": "evil.example"}
-        assert httpx.get(f"{url}/config", headers=forwarded).status_code == 400
-
-
-def test_what_the_page_does_not_offer_is_closed(project):
-    with serving(project) as url:
-        for name in ("hidden", "unknown", "v2/hidden"):
-            assert call(url, name=name).status_code == 404
-        for kind in ("run", "api"):
-            assert httpx.post(f"{url}/gradio_api/{kind}/hidden", json={"data": []}).is_client_error
-        assert httpx.get(f"{url}/metrics").status_code == 404
-        headers = httpx.get(url).headers
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert "frame-ancestors 'self'" in headers["Content-Security-Policy"]
-
-
-def test_what_would_store_files_beside_ours_is_closed(project):
-    with serving(project) as url:
-        for path in ("process_recording", "component_server"):
-            answer = httpx.post(f"{url}/gradio_api/{path}", files={"file": b"x"})
-            assert answer.status_code == 404, path
-
-
-def test_no_line_of_the_log_can_be_forged(project):
-    forged = '0\n{"message": "forged"}'
-    with serving(project) as url:
-        for path in (f"custom_component/{forged}/client/0/0", f"file={forged}"):
-            assert httpx.get(f"{url}/gradio_api/{quote(path)}").status_code == 400
-    assert "forged" not in [line["message"] for line in log()]
-
-
 JOIN = b"POST /gradio_api/queue/join HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"
 
 
-def test_a_request_is_short_and_comes_soon(project):
-    with serving(project) as url:
-        port = port_of(url)
-        late, half, long = (socket.create_connection(("127.0.0.1", port), 60) for _ in range(3))
-        with late, half, long:
-            late.sendall(b"GET / HTTP/1.1\r\nHost: ")
-            half.sendall(JOIN)
-            with pytest.raises(OSError):  # nobody reads it any more
-                long.sendall(b"GET / HTTP/1.1\r\nX: " + b"x" * 10_000_000)
-                long.sendall(b"x")
-            assert late.recv(1) == half.recv(1) == b""
-        with httpx.Client(base_url=url) as client:  # one connection, many requests
-            body = {"data": ["x" * 900_000]}
-            for _ in range(3):
-                assert client.post("/gradio_api/call/predict", json=body).status_code == 200
-
-
-def test_an_upload_that_breaks_off_is_no_failure(project):
-    head = (
-        b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
-        b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
-    )
-    with serving(project) as url:
-        with socket.create_connection(("127.0.0.1", port_of(url)), 10) as gone:
-            gone.sendall(head)
-        assert call(url).status_code == 200
-    lines = log()
-    assert "/gradio_api/upload" in {line.get("path") for line in lines}
-    assert not [line for line in lines if line["level"] == "error"]
-
-
-def test_who_still_sends_does_not_keep_the_app_from_stopping(project):
+def test_slow_request_does_not_delay_shutdown(project):
     with serving(project) as url:
         process = process_of(url)
         with socket.create_connection(("127.0.0.1", port_of(url)), 10) as half:
@@ -341,18 +112,7 @@ def test_who_still_sends_does_not_keep_the_app_from_stopping(project):
     assert time.monotonic() - start < 7  # SHUTDOWN_GRACE is 8
 
 
-def test_a_session_has_a_short_name(project):
-    with serving(project) as url:
-        for name, status in (("x" * 64, 200), ("x" * 65, 400)):
-            body = {"data": ["hello"], "fn_index": 0, "session_hash": name}
-            answer = httpx.post(f"{url}/gradio_api/queue/join", json=body)
-            assert answer.status_code == status, answer.text
-        for method in ("GET", "POST"):
-            path = f"upload{'_progress' if method == 'GET' else ''}?upload_id={'x' * 65}"
-            assert httpx.request(method, f"{url}/gradio_api/{path}").status_code == 404
-
-
-def test_many_connections_may_be_open(project):
+def test_open_file_limit_is_raised(project):
     with (
         serving(project, wrap=("prlimit", "--nofile=256:4096")) as url,
         contextlib.ExitStack() as stack,
@@ -365,53 +125,13 @@ def test_many_connections_may_be_open(project):
         assert httpx.get(f"{url}/healthz", timeout=10).status_code == 200
 
 
-def test_a_body_of_small_parts_is_refused(project):
-    """As objects they would take a hundred times as much memory."""
-    body = b'{"data": [' + b"{}," * 700_000 + b"{}]}"
-    with serving(project) as url:
-        for path in ("call/predict", "queue/join", "cancel"):
-            for content in (body, iter([body])):  # with its length, and in chunks
-                answer = httpx.post(f"{url}/gradio_api/{path}", content=content, timeout=30)
-                assert answer.status_code == 413, path
-        assert call(url).status_code == 200
-
-
-def test_the_doors_stand_under_a_path_too(project):
-    with serving(project, GRADIO_ROOT_PATH="/app", RATE_LIMIT="2") as url:
-        assert call(f"{url}/app", name="hidden").status_code == 404
-        assert httpx.get(f"{url}/app/gradio_api/proxy={url}").status_code == 404
-        assert [call(f"{url}/app").status_code for _ in range(2)] == [200, 429]
-
-
-def test_a_cancelled_call_does_not_run(project):
-    with serving(project, WEB_CONCURRENCY="1") as url:
-        for n in range(8):
-            body = {"data": ["sleep"], "fn_index": 0, "session_hash": f"s{n}"}
-            joined = httpx.post(f"{url}/gradio_api/queue/join", json=body)
-            cancel = joined.json() | {"session_hash": f"s{n}", "fn_index": 0}
-            assert httpx.post(f"{url}/gradio_api/cancel", json=cancel).status_code == 200
-        assert Client(url, verbose=False).predict("hello", api_name="/predict") == "hello"
-    assert (BUILD / "served.log").read_text("utf-8").count("asleep") <= 2
-
-
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e400", "9" * 400])
-def test_a_number_is_finite(iris, number):
+def test_nan_and_infinity_are_refused(iris, number):
     body = f'{{"data": [1, 2, 3, {number}]}}'
     headers = {"Content-Type": "application/json"}
     call = httpx.post(f"{iris}/gradio_api/call/predict", content=body, headers=headers)
-    told = httpx.get(f"{iris}/gradio_api/call/predict/{call.json()['event_id']}").text
-    assert "Give a number for petal width" in told
-
-
-def test_an_answer_is_given_once(project):
-    with serving(project) as url:
-        path = f"{url}/gradio_api/call/predict/{call(url).json()['event_id']}"
-        assert "hello" in httpx.get(path).text
-        again = httpx.get(path)
-        assert again.status_code == 404
-        assert "answered" in again.text
-        unknown = httpx.get(f"{url}/gradio_api/queue/data?session_hash=unknown")
-        assert unknown.status_code == 404
+    answer = httpx.get(f"{iris}/gradio_api/call/predict/{call.json()['event_id']}").text
+    assert "Give a number for petal width" in answer
 
 
 SLOW = """
@@ -420,23 +140,24 @@ from pathlib import Path
 
 import gradio as gr
 
-import server
-from server import files
+from ml_ui import guard, launch
+from ml_ui.serving import uploads
 
-files.KEPT, files.SWEPT = 1, 0.2
+uploads.KEPT, uploads.INTERVAL = 1, 0.2
 
 
+@guard
 def size(path):
     time.sleep(2)
     return len(Path(path).read_bytes())
 
 
 demo = gr.Interface(size, gr.File(), gr.Number(), api_name="predict", flagging_mode="never")
-server.launch(demo, lambda: None)
+launch(demo, lambda: None)
 """
 
 
-def test_a_file_is_kept_while_its_call_waits(project, tmp_path):
+def test_uploads_are_kept_while_their_call_waits(project, tmp_path):
     folder, mine = tmp_path / "slow", tmp_path / "mine"
     shutil.copytree(project, folder)
     (folder / "app.py").write_text(SLOW, "utf-8")
@@ -453,7 +174,7 @@ def test_a_file_is_kept_while_its_call_waits(project, tmp_path):
     assert not list(mine.glob("app-*"))
 
 
-def test_a_session_that_reads_nothing_does_not_fill_the_memory(project):
+def test_unread_messages_do_not_fill_the_memory(project):
     with serving(project) as url:
         process = process_of(url)
         memory, body = [], {"data": ["x" * 50_000], "fn_index": 0, "session_hash": "s"}
@@ -466,36 +187,7 @@ def test_a_session_that_reads_nothing_does_not_fill_the_memory(project):
     assert memory[1] - memory[0] < 30, memory
 
 
-def test_metrics_and_log(project):
-    with serving(project, METRICS="1") as url:
-        client = Client(url, verbose=False)
-        for text in ("one", "two"):
-            client.predict(text, api_name="/predict")
-        with pytest.raises(AppError) as told:
-            client.predict("raise", api_name="/predict")
-        with pytest.raises(AppError, match="Write something first"):
-            client.predict("", api_name="/predict")
-        figures = httpx.get(f"{url}/metrics").text
-    found = dict(re.findall(r"^(\S+) ([\d.e+-]+)$", figures, re.MULTILINE))
-    assert float(found['app_predictions_total{name="predict",outcome="ok"}']) == 2
-    assert float(found['app_predictions_total{name="predict",outcome="failed"}']) == 1
-    assert float(found['app_predictions_total{name="predict",outcome="refused"}']) == 1
-    assert float(found["app_prediction_seconds_count"]) == 4
-    assert float(found["app_queue_wait_seconds_count"]) == 4
-    assert float(found["app_queue_length"]) == 0
-    assert "app_model_load_seconds" in found
-    assert float(found["process_resident_memory_bytes"]) > 1e8
-    # The answer gives a reference and no more; under it the log has the trace.
-    reference = re.search(r"reference (\w+)", str(told.value))[1]
-    assert "secret" not in str(told.value)
-    (entry,) = [line for line in log() if reference in line["message"]]
-    assert "a secret of /srv/app" in entry["trace"]
-    calls = [line for line in log() if line.get("path") == "/gradio_api/queue/join"]
-    assert [line["status"] for line in calls] == [200] * 4
-    assert not [line for line in log() if line.get("path") == "/readyz"]
-
-
-def test_a_terminal_gets_no_json(project):
+def test_terminal_gets_text(project):
     pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
     parent, child = pty.openpty()
     port = free_port()
@@ -512,21 +204,10 @@ def test_a_terminal_gets_no_json(project):
         app.terminate()
         assert app.wait(20) == 0
     os.close(child)
-    said = os.read(parent, 100_000).decode()
-    assert '"path"' not in said
-    assert "Running on local URL" in said
-    assert "ValueError: a secret of /srv/app" in said
-
-
-def test_all_settings_that_are_wrong_are_told_at_once(project):
-    wrong = {"PORT": "99999", "QUEUE_SIZE": "many", "APP_USERNAME": "ann"}
-    run = subprocess.run(
-        ["python", "app.py"], cwd=project, env=clean_environment(install(project), **wrong),
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert run.returncode == 1
-    (line,) = run.stderr.splitlines()
-    assert "99999" in line and "QUEUE_SIZE='many'" in line and "APP_PASSWORD" in line
+    output = os.read(parent, 100_000).decode()
+    assert '"path"' not in output
+    assert "Running on local URL" in output
+    assert "ValueError: a secret of /srv/app" in output
 
 
 def ask(url: str, photos: list[bytes], users: int) -> list[bytes | Exception]:
@@ -562,7 +243,7 @@ def distinct(count: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("same", [True, False], ids=["same", "distinct"])
-def test_64_users_lose_and_mix_up_nothing(bake, same):
+def test_64_users_get_their_own_answers(bake, same):
     photos = [photograph()] * 128 if same else distinct(256)
     with serving(bake(**STORY_A)) as url:
         answers = ask(url, photos, 64)
@@ -574,11 +255,11 @@ def test_64_users_lose_and_mix_up_nothing(bake, same):
 
 
 def test_steady_load(bake):
-    """Three minutes, or SOAK_MINUTES: nothing is lost, and memory does not grow."""
+    """A minute, or SOAK_MINUTES: every call is answered, and memory does not grow."""
     photos, lost, memory = distinct(64), [], []
     with serving(bake(**STORY_A)) as url:
         process = process_of(url)
-        end = time.monotonic() + 60 * float(os.environ.get("SOAK_MINUTES", "3"))
+        end = time.monotonic() + 60 * float(os.environ.get("SOAK_MINUTES", "1"))
         while time.monotonic() < end:
             answers = ask(url, photos, 8)
             lost += [answer for answer in answers if isinstance(answer, Exception)]
@@ -598,9 +279,9 @@ def growth(memory: list[float]) -> float:
     return after - before
 
 
-def test_no_request_breaks_the_app(bake, photo, browser, tmp_path):
-    """A minute, or FUZZ_MINUTES, of what each endpoint's schema allows, and what it does not."""
-    seconds = 60 * float(os.environ.get("FUZZ_MINUTES", "1"))
+def test_fuzzing(bake, photo, browser, tmp_path):
+    """45 s, or FUZZ_MINUTES: no request that a schema allows, or forbids, is answered 5xx."""
+    seconds = 60 * float(os.environ.get("FUZZ_MINUTES", "0.75"))
     with serving(bake(**STORY_A)) as url:
         process, memory = process_of(url), []
         fuzzers = [

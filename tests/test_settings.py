@@ -1,23 +1,16 @@
-"""What a project's server makes of its environment, by itself."""
+"""Settings of the server, from environment variables, cores and memory."""
 
-import importlib.util
-import sys
+from dataclasses import fields
 
 import pytest
-from conftest import ROOT
 
-PATH = ROOT / "{{cookiecutter.project_slug}}" / "server" / "settings.py"
+from ml_ui.serving import settings as module
 
 
 @pytest.fixture
 def settings(monkeypatch):
-    """Return server/settings.py as a module, in an environment that says nothing."""
-    spec = importlib.util.spec_from_file_location("settings", PATH)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "settings", module)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # it would come into projects
-    spec.loader.exec_module(module)
-    for field in module.fields(module.Settings):
+    """Return the module, in an environment without any setting."""
+    for field in fields(module.Settings):
         monkeypatch.delenv(field.name.upper(), raising=False)
     monkeypatch.delenv("GRADIO_SERVER_PORT", raising=False)
     return module
@@ -25,7 +18,7 @@ def settings(monkeypatch):
 
 @pytest.fixture
 def machine(settings, monkeypatch):
-    """Return a function that sets how many cores there are, and what cgroups say."""
+    """Return a function that sets the number of cores, and the files of cgroups."""
 
     def be(cores: int, memory: int = 8 << 30, **files: str) -> None:
         monkeypatch.setattr(settings.os, "sched_getaffinity", lambda _: range(cores), raising=False)
@@ -78,7 +71,7 @@ def test_every_kind_of_value_is_read(settings, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("PORT", "abc", "PORT='abc' is no whole number"),
         ("PORT", "0", "the port 0 is not one"),
@@ -93,13 +86,13 @@ def test_every_kind_of_value_is_read(settings, monkeypatch):
         ("ALLOWED_ORIGINS", "https://example.com/", "is not like https://example.com"),
     ],
 )
-def test_what_cannot_be_understood_is_named(settings, monkeypatch, name, value, said):
+def test_invalid_value_is_named(settings, monkeypatch, name, value, message):
     monkeypatch.setenv(name, value)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         settings.Settings.from_environment()
 
 
-def test_names_are_read_without_their_capitals(settings, monkeypatch):
+def test_names_are_read_in_lower_case(settings, monkeypatch):
     monkeypatch.setenv("ALLOWED_HOSTS", "App.Example.com, *.Example.org, ::1")
     monkeypatch.setenv("ALLOWED_ORIGINS", "https://Example.com:8443, *")
     monkeypatch.setenv("APP_USERNAME", "Ann")
@@ -110,7 +103,7 @@ def test_names_are_read_without_their_capitals(settings, monkeypatch):
     assert (read.app_username, read.app_password) == ("Ann", " With spaces ")
 
 
-def test_there_is_one_login(settings, monkeypatch):
+def test_two_logins_are_refused(settings, monkeypatch):
     for name in ("OAUTH_CLIENT_ID", "APP_USERNAME", "APP_PASSWORD"):
         monkeypatch.setenv(name, "x")
     assert not settings.Settings.from_environment().hub_login  # not a Space
@@ -119,6 +112,14 @@ def test_there_is_one_login(settings, monkeypatch):
         settings.Settings.from_environment()
 
 
-def test_an_empty_value_is_none(settings, monkeypatch):
+def test_empty_value_is_the_default(settings, monkeypatch):
     monkeypatch.setenv("PORT", "")
     assert settings.Settings.from_environment() == settings.Settings()
+
+
+def test_every_invalid_value_is_named_at_once(settings, monkeypatch):
+    for name, value in {"PORT": "99999", "QUEUE_SIZE": "many", "APP_USERNAME": "ann"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match="99999.*APP_PASSWORD") as raised:
+        settings.Settings.from_environment()
+    assert "QUEUE_SIZE='many'" in str(raised.value)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
-from . import keras, onnx, scikit_learn, torch
+from . import keras, onnx, scikit_learn, torch, xgboost
 from .common import Archive, Unusable, human, one_line, refuse_pointer, refuse_special, unreachable
 
 
@@ -60,6 +60,10 @@ FORMATS = {
     "safetensors": Format("safetensors file", [".safetensors"], torch.safetensors, rb".{4}\0{4}\{"),
     "keras": Format("Keras model", [".keras"], keras.archive, "config.json metadata.json"),
     "hdf5": Format("Keras HDF5 model", [".h5", ".hdf5"], keras.hdf5, rb"\x89HDF\r\n\x1a\n"),
+    "ubj": Format("XGBoost model", [".ubj"], xgboost.binary, rb"\{L.{8}learner\{"),
+    "xgboost-json": Format(
+        "XGBoost model", [".json"], xgboost.text, rb'\s*\{\s*"learner"\s*:\s*\{'
+    ),
     "savedmodel": Format("TensorFlow SavedModel", [""], keras.saved_model, ""),  # a folder
 }
 ENDINGS = [end for format in FORMATS.values() for end in format.endings if end]
@@ -69,6 +73,7 @@ INSTEAD = {  # advice for formats that no framework here loads
     ".pb": "give the folder of a SavedModel, or convert the graph to ONNX with tf2onnx",
     ".mlmodel": "Core ML needs an Apple device: export the original model to ONNX",
     ".bin": f"for PyTorch, {torch.SAVE}",
+    ".model": f"for XGBoost, {xgboost.SAVE}",
     ".ckpt": f"for PyTorch, {torch.SAVE}; for Keras, {keras.SAVE}",
 }
 REFUSED = {  # content that is not a usable model, by its mark
@@ -84,6 +89,12 @@ REFUSED = {  # content that is not a usable model, by its mark
         "is a TensorFlow Lite model: give the original Keras model, or convert it with tf2onnx"
     ),
     rb"GGUF": "is a GGUF model, a language model for llama.cpp: serve it with llama-server",
+    rb"(binf)?.{136}.{8}(reg|binary|multi|count|rank|survival):": (
+        f"is in XGBoost's old binary format, which 3.1 and later do not read: {xgboost.OLD}"
+    ),
+    rb'(booster\[|\[\s*\{\s*"nodeid")': (
+        f"is a dump of an XGBoost model, for reading: {xgboost.SAVE}"
+    ),
     rb"\s*<(!DOCTYPE|!doctype|html)": "is a web page: download the model itself",
 }
 MARKS = REFUSED | {format.mark: kind for kind, format in FORMATS.items()}
@@ -101,6 +112,7 @@ class ModelFile:
     dtype: str | None = None  # of most of the weights
     labels: tuple[str, ...] = ()  # class names
     features: tuple[str, ...] = ()  # column names
+    values: tuple[float | str, ...] = ()  # an example per column, if not all take numbers
     n_features: int | None = None
     n_outputs: int | None = None  # scores or other numbers per item
     runs_code: bool = False  # loading such a file can run code
@@ -142,9 +154,10 @@ def _folder(path: Path) -> ModelFile:
     """Read a SavedModel folder."""
     if not (path / "saved_model.pb").is_file():
         inside = [file.name for file in path.iterdir() if file.suffix in ENDINGS]
+        inside.sort(key=lambda name: (name.endswith(".json"), name))  # most are no models
         raise Unusable(
             f"{path} is a folder without saved_model.pb, so not a SavedModel: give "
-            f"{path / min(inside) if inside else 'the model file itself'}."
+            f"{path / inside[0] if inside else 'the model file itself'}."
         )
     files = []
     for at, folders, names in os.walk(path):
@@ -162,7 +175,7 @@ def _file(path: Path) -> ModelFile:
     title, endings = FORMATS[found.format].title, FORMATS[found.format].endings
     if path.suffix not in endings:
         raise Unusable(
-            f"{path.name} is {'an' if title[0] in 'AO' else 'a'} {title} ({endings[0]}) by its "
+            f"{path.name} is {'an' if title[0] in 'AOX' else 'a'} {title} ({endings[0]}) by its "
             f"content: rename it to {path.stem}{endings[0]}, or give the right file."
         )
     return found

@@ -247,6 +247,8 @@ class Calls:
             return output
         finally:
             current_call.reset(token)
+            if outcome not in (None, "ok"):
+                call.abandon()
             call.finish()
             name = getattr(block_fn, "api_name", None)
             if name and outcome:
@@ -318,13 +320,6 @@ def signed_in_user(request: Request) -> str:
     return name
 
 
-def release(demo: gr.Blocks, app: App, loop: asyncio.AbstractEventLoop | None) -> None:
-    """Let the server end: it would wait for the heartbeat of each open page."""
-    if loop and demo.is_running:  # else the server is not up yet
-        loop.call_soon_threadsafe(app.stop_event.set)
-        demo.server.config.timeout_graceful_shutdown = 1
-
-
 # The registry ----------------------------------------------------------------------------
 
 
@@ -359,10 +354,6 @@ def _protocol(demo: gr.Blocks, queue: QueueState) -> None:
     uvicorn.config.HTTP_PROTOCOLS["auto"] = name
     room = process.raise_open_file_limit()
     protocol.LimitedProtocol.max_connections = max(16, int(protocol.SHARE * room))
-
-
-def _monitoring(demo: gr.Blocks, queue: QueueState) -> None:
-    demo.enable_monitoring = False  # `launch` does so too, once it serves
 
 
 def _nothing(demo: gr.Blocks, queue: QueueState) -> None:
@@ -421,16 +412,8 @@ FIXES = [
             isinstance(demo._queue.stopped, bool)
             and isinstance(demo._queue.event_ids_to_events, dict)
             and isinstance(demo._queue.pending_event_ids_session, dict)
+            and "enqueue_time" in Event.__init__.__code__.co_names
         ),
-    ),
-    Fix(
-        "stop-event",
-        "the end of open pages at a shutdown",
-        _nothing,
-        lambda demo, app: isinstance(app.stop_event, asyncio.Event),
-    ),
-    Fix(
-        "monitoring", "Gradio's page of analytics", _monitoring, lambda demo, app: True
     ),
 ]
 

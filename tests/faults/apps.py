@@ -171,9 +171,10 @@ class App:
     def stored(self) -> int:
         """Return the bytes of the files in the folder for temporary ones."""
         total = 0
-        for path in self.folder.joinpath("tmp").rglob("*"):
-            with contextlib.suppress(OSError):  # gone by now
-                total += path.stat().st_size * path.is_file()
+        for folder, _, names in os.walk(self.folder / "tmp"):  # passes over what is gone
+            for name in names:
+                with contextlib.suppress(OSError):
+                    total += os.stat(os.path.join(folder, name)).st_size
         return total
 
     def stop(self, seconds: float = 10) -> int | None:

@@ -1,7 +1,6 @@
 """Serve a Gradio app: settings from the environment, guards, probes, graceful shutdown."""
 
 import argparse
-import asyncio
 import contextlib
 import os
 import signal
@@ -106,9 +105,7 @@ class Server:
             self.health,
             self.traffic,
             lambda: runner().running - runner().stuck + len(self.queue),
-            lambda: gradio_fixes.release(demo, self.app, self._loop),
         )
-        self._loop: asyncio.AbstractEventLoop | None = None
         self.app: gradio_fixes.GuardedApp
 
     def prepare(self, **options: Any) -> dict[str, Any]:
@@ -203,7 +200,6 @@ class Server:
 
         @contextlib.asynccontextmanager
         async def lifespan(app: gr.routes.App) -> AsyncIterator[Any]:
-            self._loop = asyncio.get_running_loop()
             async with contextlib.AsyncExitStack() as stack:
                 sweep = self.files.swept(self.queue.waiting, records.forget)
                 await stack.enter_async_context(sweep)

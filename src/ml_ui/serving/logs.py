@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import time
 from datetime import UTC, datetime
 
 
@@ -11,9 +12,9 @@ class JSONFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        time = datetime.fromtimestamp(record.created, UTC)
+        created = datetime.fromtimestamp(record.created, UTC)
         line = {
-            "time": time.isoformat(timespec="milliseconds"),
+            "time": created.isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "message": record.getMessage(),
             **getattr(record, "fields", {}),
@@ -23,6 +24,27 @@ class JSONFormatter(logging.Formatter):
         return json.dumps(line)
 
 
+class AcceptErrorFilter(logging.Filter):
+    """Rate limit of asyncio's error when no more files may be open.
+
+    It is logged for each connection of the backlog, thousands of times a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is logged: of these errors one in ten seconds."""
+        if "out of system resource" not in record.getMessage():
+            return True
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + 10
+        return True
+
+
 def configure() -> None:
     """Log warnings to a terminal; to anything else also a line for each request."""
     handler = logging.StreamHandler(sys.stderr)
@@ -30,3 +52,4 @@ def configure() -> None:
         handler.setFormatter(JSONFormatter())
         logging.getLogger("ml_ui").setLevel(logging.INFO)
     logging.getLogger().addHandler(handler)
+    logging.getLogger("asyncio").addFilter(AcceptErrorFilter())

@@ -28,16 +28,10 @@ API = "/gradio_api/"
 CALL_ROUTES = tuple(API + name for name in ("call/", "queue/join", "run/", "api/"))
 # To pass on other Spaces (`gr.load`), to edit the app in the browser, and two that store
 # what they are sent beside our folder; gr.ImageEditor and gr.FileExplorer need the last.
-CLOSED_ROUTES = tuple(
-    API + name
-    for name in (
-        "proxy=",
-        "vibe-",
-        "undo-vibe-",
-        "dev/",
-        "process_recording",
-        "component_server",
-    )
+CLOSED_ROUTES = (
+    *(API + name for name in ("proxy=", "vibe-", "undo-vibe-", "dev/")),
+    *(API + name for name in ("process_recording", "component_server")),
+    "/monitoring",  # Gradio's page of analytics
 )
 # The hosts of an app for this computer and share links; Gradio calls itself by one.
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1", "*.gradio.live")

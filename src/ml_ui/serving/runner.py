@@ -38,6 +38,7 @@ class Call:
     returned: bool = False  # the app's function: an error now is one of its output
     answered: bool = False
     slots: list[Callable[[], None]] = field(default_factory=list)
+    abandon: Callable[[], None] = lambda: None  # the stream whose value this is
 
     def hold(self, release: Callable[[], None]) -> None:
         """Keep a worker slot until the output is written, which may cost as much."""
@@ -71,7 +72,7 @@ def guard(function: Function) -> Function:
     """
     if not callable(function):
         raise TypeError(f"guard() takes a function, not {function!r}")
-    target = inspect.unwrap(function)
+    target = _below(function)
     if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
 
         @functools.wraps(function)
@@ -96,6 +97,14 @@ def guard(function: Function) -> Function:
         wrapper = call
     wrapper.__guarded__ = True  # type: ignore[attr-defined]
     return cast(Function, wrapper)
+
+
+def _below(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function below the decorators of another, or that of a callable object."""
+    target: Callable[..., Any] = inspect.unwrap(function)
+    if inspect.isroutine(target) or isinstance(target, (type, functools.partial)):
+        return target
+    return type(target).__call__
 
 
 def is_guarded(function: object) -> bool:
@@ -201,7 +210,11 @@ class PredictionRunner:
 
         # The job begins now: in a loop that is blocked it could not be seen as stuck.
         self._running.add(job)
-        return await asyncio.wrap_future(submit(run()))
+        try:
+            return await asyncio.wrap_future(submit(run()))
+        except asyncio.CancelledError:  # by its time limit, or its caller
+            replace_blocked_loop()
+            raise
 
     def release_slot(self) -> None:
         """Return a worker to the pool."""
@@ -236,12 +249,13 @@ class Worker:
     def __init__(self, pool: PredictionRunner) -> None:
         self._pool = pool
         self._step: asyncio.Future[Any] | None = None
+        self._released = False
         self._deadline = time.monotonic() + pool.stream_timeout
 
     async def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a function, plain or async, within PREDICT_TIMEOUT."""
         bound = functools.partial(function, *args, **kwargs)
-        is_async = inspect.iscoroutinefunction(inspect.unwrap(function))
+        is_async = inspect.iscoroutinefunction(_below(function))
         return await self._run(bound, is_async, self._pool.timeout)
 
     async def next(self, values: Any) -> Any:
@@ -259,6 +273,8 @@ class Worker:
         else:
             step = functools.partial(next, values, END)
         is_async = hasattr(values, "__anext__")
+        if call := current_call.get():
+            call.abandon = functools.partial(self.abandon, values)
         if left < pool.timeout:
             return await self._run(step, is_async, left, message)
         return await self._run(step, is_async, pool.timeout)
@@ -283,6 +299,8 @@ class Worker:
 
     def close(self, values: Any) -> None:
         """Close a generator that is not used up, once its last step is done."""
+        if self._released:
+            return
         last_step = self._step
 
         async def close() -> None:
@@ -297,8 +315,19 @@ class Worker:
 
         self._step = asyncio.ensure_future(close())
 
+    def abandon(self, values: Any) -> None:
+        """Close a generator whose value could not be shown, and return the slot.
+
+        Gradio keeps such a generator, or leaves it to the garbage collector.
+        """
+        self.close(values)
+        self.release()
+
     def release(self) -> None:
         """Return the slot to the pool, once the last step and the answer are done."""
+        if self._released:
+            return
+        self._released = True
         call = current_call.get()
         if self._step and not self._step.done():
             self._step.add_done_callback(lambda _: self._pool.release_slot())
@@ -335,6 +364,14 @@ def submit(coroutine: Coroutine[Any, Any, Any]) -> concurrent.futures.Future[Any
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
     return asyncio.run_coroutine_threadsafe(run(), _async_loop())
+
+
+def replace_blocked_loop() -> None:
+    """Take another event loop for the next async functions, if one blocks the present."""
+    runs = threading.Event()
+    _async_loop().call_soon_threadsafe(runs.set)
+    if not runs.wait(0.1):
+        _async_loop.cache_clear()
 
 
 @functools.cache

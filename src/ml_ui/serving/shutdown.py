@@ -20,7 +20,6 @@ class Shutdown:
         health: becomes unready.
         traffic: new calls are refused, answers in progress are waited for.
         pending: returns the number of predictions that run or wait.
-        release: lets the server end.
     """
 
     def __init__(
@@ -29,13 +28,11 @@ class Shutdown:
         health: Health,
         traffic: Traffic,
         pending: Callable[[], int],
-        release: Callable[[], None],
     ) -> None:
         self._grace = grace
         self._health = health
         self._traffic = traffic
         self._pending = pending
-        self._release = release
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         """Wait for the calls that run, and interrupt the main thread."""
@@ -47,7 +44,7 @@ class Shutdown:
             deadline = time.monotonic() + self._grace
             while self._busy() and time.monotonic() < deadline:
                 time.sleep(0.05)
-        self._release()
+        process.exit_soon(0, EXIT)  # whatever becomes of the exception
         raise KeyboardInterrupt
 
     def _busy(self) -> bool:

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 KEPT = 10 * 60  # seconds; a tenth of it while space is short
 INTERVAL = 60  # seconds between two sweeps
-FREE = 0.1  # of the disk, to be left free
+FREE = 0.1  # of the disk, to be left free; of a large one, as much as UPLOADS
 UPLOADS = 50  # of the largest size, all together: 1 GB by default
 
 # Gradio reads this when a page is built. Our folder is deleted when Python ends; it is
@@ -48,7 +48,8 @@ class TemporaryFiles:
 
     def _short(self, size: int = 0) -> bool:
         disk = shutil.disk_usage(FOLDER)
-        return self._size + size > self._cap or disk.free - size < FREE * disk.total
+        reserve = min(FREE * disk.total, self._cap)
+        return self._size + size > self._cap or disk.free - size < reserve
 
     def sweep(self, waiting: float) -> set[str]:
         """Delete the files that were last used too long ago; return their paths.

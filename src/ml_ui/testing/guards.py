@@ -67,10 +67,6 @@ def test_page_and_health(url: str) -> None:
     assert httpx.get(f"{url}/readyz").json() == {"status": "ready"}
 
 
-def test_every_guard_is_in_force(client: httpx.Client, log: Path) -> None:
-    assert "not in force" not in log.read_text("utf-8", "replace")
-
-
 def test_exit_ends_a_prediction_and_not_the_app(client: httpx.Client) -> None:
     assert "reference" in answer(client, "exit")
     assert "complete" in answer(client, "hello")
@@ -116,3 +112,8 @@ def test_a_long_session_name_is_refused(client: httpx.Client) -> None:
 def test_a_full_queue_is_refused(client: httpx.Client) -> None:
     codes = [call(client, "slow").status_code for _ in range(8)]
     assert set(codes) == {200, 503}
+
+
+def test_every_guard_is_in_force(client: httpx.Client, log: Path) -> None:
+    # Last: the app checks itself once it serves.
+    assert "not in force" not in log.read_text("utf-8", "replace")

@@ -24,8 +24,8 @@ def predict(*row: float | str) -> dict[str, float] | float | str:
     output = np.atleast_1d(model(np.array([row], object if has_text else float))[0])
     labels = model.labels
     if labels is None:
-        labels = output.size > 1 and _are_probabilities(output)
-    if LABELS.exists() or labels:
+        labels = LABELS.exists() or (output.size > 1 and _are_probabilities(output))
+    if labels:
         return _labelled(output)
     if not np.isfinite(output).all():
         raise ValueError(f"no numbers: {output.tolist()}")

@@ -146,7 +146,7 @@ def g26_jinja_on_the_command_line(target: Target) -> Seen:
     """Give Jinja as KEY=VALUE, which cookiecutter renders, and names of its own variables."""
     outcomes = {}
     cases = [(target.texts[1], value) for value in JINJA]
-    cases += [(name, "x") for name in ("__start", "_extensions", "_is_new")]
+    cases += [(name, "x") for name in ("__start", "__model", "_is_new")]
     cases += [(target.texts[1], "{% for n in range(9999999) %}{% endfor %}")]
     for name, value in cases:
         desk = Desk(target)

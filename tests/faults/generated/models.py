@@ -221,7 +221,7 @@ def g29_unmeasured_format(target: Target) -> Seen:
     command = [sys.executable, "-m", "ml_ui", "preflight"]
     told = subprocess.run(command, cwd=desk.project, capture_output=True, text=True, check=False)
     text = told.stdout + told.stderr
-    fits = re.search(r"\bit fits\b", text)
+    fits = re.search(r": it fits\b", text)
     known = "not known" if re.search("not known|unknown|not measured", text) else "no word of it"
     seen = f"exit status {told.returncode}, {'it fits' if fits else 'not said to fit'}, {known}"
     return Seen(seen, told.returncode == 2 and not fits and known == "not known")

@@ -90,7 +90,7 @@ ROWS = [
     Row("R15", "paths and addresses not for visitors", "4xx, nothing read or asked", r15_paths),
     Row("R16", "foreign Origin, null, foreign Host", "not let read or call; 400", r16_origins),
     Row("R17", "flagging, statistics, private functions", "closed", r17_closed),
-    Row("R18", "SIGTERM idle, in flight, hung", "ends in 10 s; answers arrive", r18_sigterm),
+    Row("R18", "SIGTERM idle, in flight, a page open, hung", "ends in 10 s; answers arrive", r18_sigterm),
     Row("R19", "SIGTERM as process 1", "ends in 10 s", r19_as_process_1),
     Row("R20", "SIGTERM while the model loads", "ends at once, status not 0", r20_while_loading),
     Row("R21", "model file missing, corrupt, evil", "a line says so, no code is run",

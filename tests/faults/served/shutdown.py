@@ -49,6 +49,19 @@ def stop_before_download(target: Target) -> Seen:
     return Seen(f"a picture: {result}, {ended(status)}", result == "downloaded")
 
 
+def stop_with_a_page_open(target: Target) -> Seen:
+    """SIGTERM while a page is open, which is a request that never ends."""
+    request = f"GET {API}/heartbeat/page HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    with (
+        target.start() as app,
+        socket.create_connection(("127.0.0.1", app.port), 10) as page,
+    ):
+        page.sendall(request.encode())
+        page.recv(1000)
+        status = app.stop()
+    return Seen(f"a page open: {ended(status)}", status in ENDED)
+
+
 def stop_hung(target: Target) -> Seen:
     """SIGTERM while a prediction hangs: no longer than the grace that is set."""
     hangs = target.start(SHUTDOWN_GRACE="2", PREDICT_TIMEOUT="300")
@@ -61,7 +74,13 @@ def stop_hung(target: Target) -> Seen:
 
 def r18_sigterm(target: Target) -> Seen:
     """SIGTERM, while different things go on."""
-    stops = (stop_idle, stop_in_flight, stop_before_download, stop_hung)
+    stops = (
+        stop_idle,
+        stop_in_flight,
+        stop_before_download,
+        stop_with_a_page_open,
+        stop_hung,
+    )
     return both(*(stop(target) for stop in stops))
 
 

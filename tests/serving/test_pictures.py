@@ -1,0 +1,141 @@
+"""Pictures: read as they look, refused by what decoding them costs, and their memory."""
+
+import os
+import subprocess
+import sys
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+from ml_ui import pictures
+
+LIMIT = 350  # MB that the number of workers counts for each
+PEAK = """
+import os, re, sys
+from PIL import Image
+from ml_ui import pictures
+
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1000
+
+Image.init()
+for path in sys.argv[1:]:
+    child = os.fork()  # its peak begins anew
+    if not child:
+        before = peak()
+        pictures.write(pictures.read(path))
+        print(peak() - before, flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+COSTLIEST = [
+    ("JPEG", "CMYK", (5000, 5000), {"quality": 20}),
+    ("PNG", "RGBA", (5000, 5000), {"compress_level": 1}),
+    ("PNG", "LA", (5000, 5000), {"compress_level": 1}),
+    ("PNG", "I;16", (5000, 5000), {"compress_level": 1}),
+    ("GIF", "P", (5000, 5000), {}),
+    ("BMP", "RGB", (5000, 5000), {}),
+    ("WEBP", "RGB", (5000, 3000), {"lossless": True, "method": 0}),
+    ("WEBP", "RGBA", (5000, 3000), {"lossless": True, "method": 0}),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="reads Linux's own figure")
+def test_costliest_picture_of_each_format_fits_its_worker(tmp_path):
+    names = [f"{kind}-{mode}" for kind, mode, _, _ in COSTLIEST]
+    for name, (kind, mode, size, options) in zip(names, COSTLIEST, strict=True):
+        Image.new(mode, size).save(tmp_path / name, kind, **options)
+    run = subprocess.run(
+        [sys.executable, "-c", PEAK, *names],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    peaks = dict(zip(names, map(float, run.stdout.split()), strict=True))
+    print(peaks)
+    assert all(100 < peak < LIMIT for peak in peaks.values()), peaks
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "message"),
+    [
+        ("PNG", (5000, 5001), "at most 25 megapixels"),
+        ("WEBP", (5000, 3001), "at most 15 megapixels"),
+        ("PNG", (1, 65_501), "sides of 65500"),
+    ],
+)
+def test_large_picture_is_refused(tmp_path, kind, size, message):
+    Image.new("L", size).save(tmp_path / "picture", kind)
+    with pytest.raises(gr.Error, match=message) as raised:
+        pictures.read(str(tmp_path / "picture"))
+    assert f"{size[0]} x {size[1]}" in str(raised.value)
+
+
+def test_16_bits_are_scaled_to_8(tmp_path):
+    path = str(tmp_path / "16.png")
+    Image.fromarray(np.arange(65536, dtype=np.uint16).reshape(256, 256)).save(path)
+    assert pictures.read(path)[..., 0].mean(1).tolist() == list(range(256))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "P"])
+def test_transparent_is_white(tmp_path, mode):
+    logo = Image.new("RGBA", (20, 20))
+    logo.paste("black", (0, 0, 10, 20))
+    path = str(tmp_path / "logo.png")
+    (logo.convert("LA") if mode == "LA" else logo.quantize() if mode[0] == "P" else logo).save(path)
+    assert pictures.read(path)[0, ::10].tolist() == [[0] * 3, [255] * 3]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation(tmp_path, orientation):
+    turns = {3: 2, 6: 3, 8: 1}  # quarter turns, counterclockwise, of those that cameras write
+    shape = np.zeros((8, 16, 3), np.uint8)
+    shape[:4, :4] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = str(tmp_path / "photo.png")
+    Image.fromarray(shape).save(path, exif=exif)
+    found = pictures.read(path)
+    assert found.shape == ((16, 8, 3) if orientation > 4 else (8, 16, 3))
+    if orientation in turns:
+        assert (found == np.rot90(shape, turns[orientation])).all()
+
+
+def test_progressive_jpeg_may_have_few_scans(tmp_path):
+    slope = np.arange(6912, dtype=np.uint8).reshape(48, 48, 3)
+    path = tmp_path / "scans.jpg"
+    Image.fromarray(slope).save(path, progressive=True)
+    head, *scans = path.read_bytes().split(b"\xff\xda")
+    assert len(scans) > 5
+    assert pictures.read(str(path)).shape == (48, 48, 3)
+    many = [head, *scans[:-1], *scans[-2:-1] * 500, scans[-1]]
+    path.write_bytes(b"\xff\xda".join(many))
+    with pytest.raises(gr.Error, match="too many parts"):
+        pictures.read(str(path))
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + b"\0" * 50, "TIFF"])
+def test_what_is_no_picture_is_refused(tmp_path, content):
+    path = tmp_path / "picture"
+    if content == "TIFF":
+        Image.new("L", (9, 9)).save(path, content)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(gr.Error, match="not a picture in one of BMP, GIF, JPEG"):
+        pictures.read(str(path))
+
+
+def test_missing_picture_is_asked_for():
+    with pytest.raises(gr.Error, match="Choose a picture first"):
+        pictures.read(None)
+
+
+def test_written_pictures_have_names_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    grey = np.full((5, 7), 128, np.uint8)
+    first, second = pictures.write(grey), pictures.write(grey)
+    assert first != second
+    assert first.startswith(str(tmp_path))
+    assert pictures.read(first).shape == (5, 7, 3)

@@ -1,0 +1,174 @@
+"""HTTP protocol: limits of headers, slow clients and connections, over real sockets."""
+
+import asyncio
+import time
+
+import pytest
+import uvicorn
+
+from ml_ui.serving import protocol
+from ml_ui.serving.protocol import LimitedProtocol
+
+HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+async def app(scope, receive, send):
+    """Answer once the whole body is there."""
+    while (await receive()).get("more_body"):
+        pass
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
+    )
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+@pytest.fixture
+def with_server(monkeypatch):
+    """Return a function that runs a coroutine function with the port of a server."""
+    monkeypatch.setattr(protocol, "READ_TIMEOUT", 0.4)
+    monkeypatch.setattr(LimitedProtocol, "max_connections", 50)
+
+    def run(scenario):
+        async def main():
+            config = uvicorn.Config(
+                app, port=0, http=LimitedProtocol, lifespan="off", log_level="error"
+            )
+            server = uvicorn.Server(config)
+            config.load()
+            server.lifespan = config.lifespan_class(config)
+            await server.startup()
+            try:
+                return await asyncio.wait_for(
+                    scenario(server.servers[0].sockets[0].getsockname()[1]), 10
+                )
+            finally:
+                await server.shutdown()
+
+        return asyncio.run(main())
+
+    return run
+
+
+async def connect(port):
+    return await asyncio.open_connection("127.0.0.1", port)
+
+
+async def seconds_until_closed(reader):
+    """Return the time until the server closes a connection without an answer."""
+    start = time.monotonic()
+    try:
+        assert await reader.read() == b""
+    except ConnectionResetError:
+        pass
+    return time.monotonic() - start
+
+
+async def answered(reader, writer):
+    writer.write(GET)
+    head = await reader.readuntil(b"\r\n\r\n")
+    await reader.readexactly(2)
+    return head.startswith(b"HTTP/1.1 200")
+
+
+def test_endless_headers_are_cut_off(with_server):
+    async def scenario(port):
+        reader, writer = await connect(port)
+        writer.write(b"GET / HTTP/1.1\r\nX: ")
+        try:
+            for _ in range(200):
+                writer.write(b"x" * 1024)
+                await writer.drain()
+        except ConnectionError:
+            pass
+        return await seconds_until_closed(reader)
+
+    assert with_server(scenario) < 0.3
+
+
+def test_headers_up_to_the_limit_are_read(with_server):
+    async def scenario(port):
+        reader, writer = await connect(port)
+        for _ in range(3):  # the limit is of one request, not of a connection
+            writer.write(GET[:-2] + b"X: " + b"x" * 50_000 + b"\r\n\r\n")
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+            await reader.readexactly(2)
+
+    with_server(scenario)
+
+
+@pytest.mark.parametrize("part", [b"", b"GET / HTTP/1.1\r\nHost: ", HEAD, HEAD + b"x" * 10])
+def test_slow_requests_are_cut_off(with_server, part):
+    async def scenario(port):
+        reader, writer = await connect(port)
+        writer.write(part)
+        return await seconds_until_closed(reader)
+
+    assert 0.3 < with_server(scenario) < 3
+
+
+def test_slow_headers_are_cut_off_though_they_trickle(with_server):
+    async def scenario(port):
+        reader, writer = await connect(port)
+        writer.write(b"GET / HTTP/1.1\r\nX: ")
+        closed = asyncio.create_task(seconds_until_closed(reader))
+        while not closed.done():
+            writer.write(b"x")
+            await asyncio.sleep(0.1)
+        return closed.result()
+
+    assert 0.3 < with_server(scenario) < 3
+
+
+def test_trickling_body_is_cut_off(with_server):
+    async def scenario(port):
+        reader, writer = await connect(port)
+        writer.write(HEAD)
+        closed = asyncio.create_task(seconds_until_closed(reader))
+        while not closed.done():
+            writer.write(b"x")  # each in time, and far too few
+            await asyncio.sleep(0.1)
+        return closed.result()
+
+    assert 0.3 < with_server(scenario) < 3
+
+
+def test_steady_body_is_read(with_server):
+    async def scenario(port):
+        reader, writer = await connect(port)
+        writer.write(HEAD)
+        for _ in range(10):
+            writer.write(b"x" * 10_000)
+            await asyncio.sleep(0.1)
+        return await reader.readuntil(b"\r\n")
+
+    assert with_server(scenario).startswith(b"HTTP/1.1 200")
+
+
+def test_idle_connections_make_room_for_new_ones(with_server, monkeypatch):
+    monkeypatch.setattr(LimitedProtocol, "max_connections", 3)
+    monkeypatch.setattr(protocol, "READ_TIMEOUT", 30)
+
+    async def scenario(port):
+        idle = []
+        for _ in range(3):
+            idle.append(await connect(port))
+            assert await answered(*idle[-1])
+        assert await answered(*await connect(port))
+        assert await seconds_until_closed(idle[0][0]) < 5
+        assert await answered(*idle[2])
+        assert len(LimitedProtocol._open) <= 4
+
+    with_server(scenario)
+
+
+def test_connections_are_forgotten_when_they_close(with_server):
+    async def scenario(port):
+        for _ in range(5):
+            reader, writer = await connect(port)
+            assert await answered(reader, writer)
+            writer.close()
+        await asyncio.sleep(0.1)
+        return len(LimitedProtocol._open), len(LimitedProtocol._idle)
+
+    assert with_server(scenario) == (0, 0)
