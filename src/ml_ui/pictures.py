@@ -1,4 +1,4 @@
-"""Read pictures that visitors upload, and write those that they get."""
+"""Read uploaded pictures, and write pictures for download."""
 
 import os
 import secrets
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-# More is refused: decoding takes up to 340 MB, which the number of workers counts on.
+# More is rejected: decoding takes up to 340 MB, as the number of workers assumes.
 MEGAPIXELS = 25
 # libwebp takes twice the memory of other decoders: 534 MB for 25 megapixels with alpha.
 MEGAPIXELS_OF = {"WEBP": 15}
@@ -56,7 +56,7 @@ def read(path: str | None) -> NDArray[np.uint8]:
 
 
 def _scans(path: str, kind: str | None) -> int:
-    """Return the number of scans of a JPEG, those of an embedded thumbnail included."""
+    """Return the number of scans of a JPEG, including an embedded thumbnail's."""
     is_jpeg = kind in ("JPEG", "MPO")
     return Path(path).read_bytes().count(b"\xff\xda") if is_jpeg else 1
 
@@ -82,7 +82,7 @@ def write(pixels: NDArray[np.uint8]) -> str:
         pixels: RGB, shape (height, width, 3), or grey, shape (height, width);
             uint8, 0 to 255.
     """
-    # A name of its own: of two equal answers in one file, one could be cut off.
+    # A unique name: two equal answers in one file could cut each other off.
     within = os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()
     folder = Path(within, secrets.token_hex(16))
     folder.mkdir(parents=True)
