@@ -450,7 +450,7 @@ def refusal(path):
 
 
 @pytest.mark.parametrize("case", MODELS)
-def test_a_model_is_recognised(case, tmp_path):
+def test_model_is_recognised(case, tmp_path):
     filename, content, expected = MODELS[case]
     found = inspect(write(tmp_path, filename, content))
     assert {key: getattr(found, key) for key in expected} == expected
@@ -460,13 +460,13 @@ def test_a_model_is_recognised(case, tmp_path):
 
 
 @pytest.mark.parametrize("head", [b"\x08\1", b"x\1", b"\x80\2"], ids=["onnx", "zlib", "pickle"])
-def test_the_longest_mark_decides(head, tmp_path):
+def test_longest_mark_wins(head, tmp_path):
     content = safetensors(length=int.from_bytes(head, "little"), weight=30)
     assert content.startswith(head)
     assert inspect(write(tmp_path, "m.safetensors", content)).format == "safetensors"
 
 
-def test_a_savedmodel_is_recognised(tmp_path):
+def test_savedmodel_is_recognised(tmp_path):
     write(tmp_path, "saved_model.pb", saved_model(-1, 8, 8, 1))
     (tmp_path / "variables").mkdir()
     write(tmp_path / "variables", "variables.index", bytes(1000))
@@ -488,14 +488,14 @@ def test_a_savedmodel_is_recognised(tmp_path):
         (b"\x04\x22M\x18" + bytes(60), "package lz4"),
     ],
 )
-def test_what_an_owner_should_know_is_noted(content, note, tmp_path):
+def test_notes_for_the_owner(content, note, tmp_path):
     endings = {b"PK": ".pt2", b"\x08\x08": ".onnx", b"\x80\x02": ".pkl", b"\x04\x22": ".joblib"}
     ending = ".keras" if b"keras_version" in content else endings[content[:2]]
     (said,) = inspect(write(tmp_path, f"model{ending}", content)).notes
     assert note in said
 
 
-def test_external_weights_come_along(tmp_path):
+def test_external_weights_are_companions(tmp_path):
     weights = [onnx_tensor(name, 3, location="model.onnx.data") for name in "ab"]
     path = write(tmp_path, "model.onnx", onnx(IMAGE, weights=weights))
     assert "model.onnx.data, which is missing" in refusal(path)
@@ -505,7 +505,7 @@ def test_external_weights_come_along(tmp_path):
     assert found.size == path.stat().st_size + 500
 
 
-def test_external_weights_cut_short_are_refused(tmp_path):
+def test_truncated_external_weights_are_refused(tmp_path):
     extra = [("offset", "64"), ("length", "100")]
     model = onnx(IMAGE, weights=[onnx_tensor("a", 3, location="w.data", extra=extra)])
     path = write(tmp_path, "model.onnx", model)
@@ -515,7 +515,7 @@ def test_external_weights_cut_short_are_refused(tmp_path):
     assert inspect(path).size == len(model) + 164
 
 
-def test_external_weights_come_along_from_a_download_cache(tmp_path):
+def test_external_weights_in_a_download_cache(tmp_path):
     (tmp_path / "blobs").mkdir()
     (tmp_path / "snapshot").mkdir()
     model = onnx(IMAGE, weights=[onnx_tensor("a", 3, location="w.data")])
@@ -527,7 +527,7 @@ def test_external_weights_come_along_from_a_download_cache(tmp_path):
 
 @pytest.mark.parametrize("where", ["initializer", "attribute", "function"])
 @pytest.mark.parametrize("location", ["../secret", "/etc/hostname", "", "link", "a/../../secret"])
-def test_external_weights_from_elsewhere_are_refused(where, location, tmp_path):
+def test_external_weights_outside_the_folder_are_refused(where, location, tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
     write(tmp_path, "secret", b"not yours")
@@ -631,14 +631,14 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_used_is_refused(case, tmp_path):
+def test_unusable_file_is_refused(case, tmp_path):
     filename, content, reason = REFUSED[case]
     said = refusal(write(tmp_path, filename, content))
     assert said.startswith(filename)
     assert reason in said
 
 
-def test_a_missing_file_is_told_with_a_near_one(tmp_path):
+def test_missing_file_suggests_a_similar_name(tmp_path):
     write(tmp_path, "digits.onnx", onnx(IMAGE))
     assert refusal(tmp_path / "digit.onnx").endswith("does not exist. Did you mean digits.onnx?")
     assert refusal(tmp_path / "other").endswith("does not exist. Check the path.")
@@ -646,7 +646,7 @@ def test_a_missing_file_is_told_with_a_near_one(tmp_path):
     assert "there is no folder" in refusal(tmp_path / "digits.onnx" / "digits.onnx")
 
 
-def test_a_folder_must_be_a_savedmodel(tmp_path):
+def test_folder_must_be_a_savedmodel(tmp_path):
     assert "give the model file itself" in refusal(tmp_path)
     path = write(tmp_path, "digits.onnx", onnx(IMAGE))
     assert f"give {path}." in refusal(tmp_path)
@@ -664,14 +664,14 @@ def test_links_are_followed_and_broken_ones_refused(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
-def test_other_things_than_files_are_refused(tmp_path):
+def test_special_files_and_invalid_paths_are_refused(tmp_path):
     os.mkfifo(tmp_path / "model.onnx")
     assert "neither a file nor a folder" in refusal(tmp_path / "model.onnx")
     assert "is not a valid path" in refusal(Path("a\0b"))
     assert "cannot be read" in refusal(Path("a" * 5000))
 
 
-def test_a_permission_error_is_told(tmp_path, monkeypatch):
+def test_unreadable_file_is_refused(tmp_path, monkeypatch):
     path = write(tmp_path, "digits.onnx", onnx(IMAGE))
 
     def denied(*args, **kwargs):
@@ -682,13 +682,13 @@ def test_a_permission_error_is_told(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("case", MODELS)
-def test_a_model_cut_short_is_refused(case, tmp_path):
+def test_truncated_model_is_refused(case, tmp_path):
     filename, content, _ = MODELS[case]
     for size in range(1, len(content) - 1, len(content) // 20):
         refusal(write(tmp_path, filename, content[:size]))
 
 
-def test_damage_is_refused_or_harmless(tmp_path):
+def test_damaged_model_is_refused_or_harmless(tmp_path):
     chance = random.Random(0)
     for filename, content, _ in MODELS.values():
         for _ in range(40):
@@ -713,7 +713,7 @@ class Canary:
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_no_code_of_a_file_runs(protocol, tmp_path):
+def test_code_in_a_file_never_runs(protocol, tmp_path):
     canary = tmp_path / "canary"
     content = pickle.dumps(Canary(canary), protocol)
     for filename, whole in {
@@ -735,12 +735,12 @@ def test_no_code_of_a_file_runs(protocol, tmp_path):
     assert canary.exists(), "the canary does not sing"
 
 
-def test_formats_are_those_of_the_catalog():
+def test_formats_match_the_catalog():
     offered = [kind for framework in FRAMEWORKS.values() for kind in framework.formats]
     assert sorted(offered) == sorted(FORMATS)
 
 
-def test_only_the_standard_library_is_used_and_little_of_it():
+def test_imports_little_and_only_the_standard_library():
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import model_files; "
         "print({'zipfile', 'pickletools', 'lzma', 'difflib'} & sys.modules.keys())"
@@ -751,7 +751,7 @@ def test_only_the_standard_library_is_used_and_little_of_it():
 
 
 @pytest.mark.parametrize("path", DEMOS, ids=lambda path: path.name)
-def test_a_demo_is_recognised(path):
+def test_demo_is_recognised(path):
     found = inspect(path)
     assert path.suffix == FORMATS[found.format].endings[0]
     assert not found.notes
@@ -763,5 +763,5 @@ def test_a_demo_is_recognised(path):
         assert found.input_dtype == ("string" if "text" in path.parent.name else "float32")
 
 
-def test_there_are_demos():
+def test_demos_exist():
     assert DEMOS

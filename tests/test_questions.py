@@ -145,7 +145,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_any_name_of_a_model(here, tmp_path, name):
+def test_any_model_name(here, tmp_path, name):
     """The file may be called anything; in the project its name is harmless."""
     (tmp_path / f"{name}.skops").symlink_to(IRIS)
     path = f"../{name}.skops"
@@ -162,7 +162,7 @@ def test_any_name_of_a_model(here, tmp_path, name):
     assert texts((made / "app.py").read_text("utf-8"))[0].isprintable()
 
 
-def test_nothing_runs_and_nothing_is_left_outside(here, tmp_path):
+def test_input_never_runs_or_leaves_files_outside(here, tmp_path):
     """The real command line, every free text at once."""
     model = tmp_path / "$(touch canary)`touch canary`;touch canary.skops"
     model.symlink_to(IRIS)
@@ -302,7 +302,7 @@ def test_refusal_of_the_real_command_line(models, case):
 
 
 @pytest.mark.parametrize("platform", ["docker", "local"])
-def test_no_limit_no_refusal(ask, models, platform):
+def test_no_refusal_without_a_limit(ask, models, platform):
     """Without the hook, which would copy more than a gigabyte."""
     result = ask(*BIG, f"platform={platform}", "project_slug=made", "--accept-hooks", "no")
     assert result.exit_code == 0, result.output
@@ -310,7 +310,7 @@ def test_no_limit_no_refusal(ask, models, platform):
     assert most[platform] in (models / "made" / "README.md").read_text("utf-8")
 
 
-def test_labels_of_a_windows_editor(ask, models):
+def test_labels_with_bom_and_crlf(ask, models):
     assert ask("model_path=fine/iris.skops", "task=tabular", "project_slug=made").exit_code == 0
 
 
@@ -325,7 +325,7 @@ def test_labels_of_a_windows_editor(ask, models):
         ("python_version", {"python_version": "3.11"}),
     ],
 )
-def test_refusal_right_behind_the_question(models, question, answers):
+def test_refusal_right_after_the_question(models, question, answers):
     typed = lines(**answers).splitlines(keepends=True)[: ASKED.index(question) + 1]
     done = at_terminal(models, "".join(typed))
     last = done.stdout.rpartition("\n        ")[2]
@@ -335,7 +335,7 @@ def test_refusal_right_behind_the_question(models, question, answers):
 # The lists of choices ---------------------------------------------------------------------
 
 
-def test_choices_are_those_of_the_data():
+def test_choices_match_the_data():
     facts = ROOT / "src" / "ml_ui" / "sizing" / "platforms.json"
     known = json.loads(facts.read_text("utf-8"))["platforms"]
     offered = {path.name for path in (ROOT / "templates" / "platforms").iterdir()}
@@ -351,7 +351,7 @@ def test_choices_are_those_of_the_data():
             assert default["class"] in classes, "the default hardware suits every framework"
 
 
-def test_no_secret_is_asked_for():
+def test_no_question_asks_for_a_secret():
     """cookiecutter stores the answers in clear, to replay them."""
     assert not [
         q for q in ASKED if any(word in q for word in ("token", "key", "password", "secret"))
