@@ -15,7 +15,7 @@ demo: $(VENV)/installed  ## generate the default project and serve it
 test: typecheck  ## everything, with the coverage of the package
 	$(BIN)/pytest --cov
 
-test-fast: $(VENV)/installed  ## what needs no install, build, server or browser
+test-fast: $(VENV)/installed  ## tests that install, build and serve nothing
 	$(BIN)/pytest -m "not slow"
 
 typecheck: $(VENV)/installed  ## mypy, strict for the package
@@ -28,22 +28,22 @@ lock: $(VENV)/installed  ## refresh the locked requirements and sizes, of ONLY=.
 	$(BIN)/uv run scripts/lock.py $(if $(ONLY),--only $(ONLY))
 	$(BIN)/python -m scripts.prompts
 
-runtimes: $(VENV)/installed  ## measure what formats of model take in memory, ONLY=... or all
+runtimes: $(VENV)/installed  ## measure the memory and load time of model formats, ONLY=... or all
 	$(BIN)/python -m scripts.runtimes $(ONLY)
 
-demos: $(VENV)/installed  ## train the demo models again, of ONLY=... (tasks, frameworks) or all
+demos: $(VENV)/installed  ## retrain the demo models, of ONLY=... (tasks, frameworks) or all
 	$(BIN)/uv run scripts/train_demos.py $(ONLY)
 
-prompts: $(VENV)/installed  ## write the prompts again, after a change of the data
+prompts: $(VENV)/installed  ## regenerate the prompts from the data
 	$(BIN)/python -m scripts.prompts
 
 bench: $(VENV)/installed  ## print the figures that the README quotes
 	$(BIN)/python -m scripts.bench
 
-boot: $(VENV)/installed  ## time a container's boot beside the usual Dockerfile's
+boot: $(VENV)/installed  ## compare a container's boot time with the usual Dockerfile's
 	$(BIN)/python -m scripts.boot
 
-faults: $(VENV)/installed  ## do every fault to a plain app, to ours, to ours as on a Space, and to LitServe
+faults: $(VENV)/installed  ## inject every fault into a plain app, ours, ours as on a Space, and LitServe
 	$(BIN)/python -m scripts.faults
 
 canary: $(VENV)/installed  ## the guards against the newest Gradio; which fixes it still needs

@@ -1,7 +1,7 @@
-"""Finish the project: what only these answers need, the model, the next steps.
+"""Post-generation hook: write the chosen files, copy the model and ml_ui, print next steps.
 
-Rendered by cookiecutter and run in the new project; it uses no network and touches
-nothing outside.
+Rendered by cookiecutter and run in the new project. It uses no network and writes nothing
+outside the project.
 """
 
 import sys
@@ -21,12 +21,12 @@ ANSWERS = json.loads(r""" {{ cookiecutter | tojson }} """)
 COPIES = json.loads(r""" {{ (cookiecutter | project).copies | tojson }} """)
 VENDORED = "{{ vendored }}"
 IS_NEW = ANSWERS.get("_is_new", False)  # cookiecutter made the folder in this run
-KEEP = ANSWERS.get("_skip_if_file_exists", False)  # as cookiecutter was asked to
+KEEP = ANSWERS.get("_skip_if_file_exists", False)  # cookiecutter's option
 SUMMARY = json.loads(r""" {{ (cookiecutter | project).summary | tojson }} """)
 
 
 def unpack(bundle: str) -> None:
-    """Write the files that only these answers need, which came rendered as one."""
+    """Write the chosen files from the rendered bundle, and remove it."""
     with open(bundle, encoding="utf-8") as file:
         files = json.load(file)
     for path, text in files.items():
@@ -38,7 +38,7 @@ def unpack(bundle: str) -> None:
 
 
 def mark(path: str, line: str) -> None:
-    """Write a line before all others of a file."""
+    """Prepend a line to a file."""
     with open(path, encoding="utf-8") as file:
         text = file.read()
     with open(path, "w", encoding="utf-8", newline="") as file:
@@ -56,7 +56,7 @@ def copy(source: str, target: str) -> None:
 
 
 def make_room(path: str) -> None:
-    """Make the folder that a path lies in."""
+    """Create the parent folder of a path."""
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
 
 
@@ -69,7 +69,7 @@ def next_steps(readme: str) -> str:
 
 
 def main() -> None:
-    """Finish the project in the current folder, once the answers are known to work."""
+    """Finish the project in the current folder; the answers are validated already."""
     unpack("_chosen_files.json")
     for source, target in COPIES.items():
         copy(source, target)
@@ -78,19 +78,19 @@ def main() -> None:
         text = f"\n{SUMMARY}\n\n{next_steps(file.read())}"
     try:
         print(text, flush=True)
-    except BrokenPipeError:  # the reader has gone: no reason to give up the project
+    except BrokenPipeError:  # the reader is gone; the project is complete
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def stop(number: int, _frame: object) -> None:
-    """End at a signal; from now on another one does not matter."""
+    """Signal handler: exit, ignoring further signals."""
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     sys.exit(128 + number)
 
 
 def take_back() -> None:
-    """Remove an unfinished project, unless its folder may hold the user's own files."""
+    """Remove an unfinished project, unless its folder existed before."""
     if IS_NEW:
         project = os.getcwd()
         os.chdir(os.pardir)  # Windows does not remove a process's current folder
@@ -99,14 +99,14 @@ def take_back() -> None:
 
 if __name__ == "__main__":
     for each in SIGNALS:
-        if signal.getsignal(each) != signal.SIG_IGN:  # as in a job in the background
+        if signal.getsignal(each) != signal.SIG_IGN:  # ignored by a shell for background jobs
             signal.signal(each, stop)
     try:
         main()
-    except SystemExit:  # by a signal; cookiecutter, which got it too, removes nothing
+    except SystemExit:  # by the signal handler; cookiecutter does not clean up then
         take_back()
         raise
-    except OSError as error:  # cookiecutter, if it made the folder, removes it
+    except OSError as error:  # cookiecutter removes a folder that it created
         sys.exit(f"{error}. The project is not finished: make room for it, or give another folder.")
     finally:
         os.remove(__file__)

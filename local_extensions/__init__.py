@@ -19,13 +19,13 @@ from .project import project
 
 
 class CompiledTemplates(FileSystemBytecodeCache):
-    """Templates as bytecode, kept where Python keeps that of modules, and if it does."""
+    """Bytecode cache of templates, in __pycache__ if Python writes bytecode."""
 
     def __init__(self) -> None:
         super().__init__(str(Path(__file__).with_name("__pycache__")))
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        with suppress(OSError):  # a folder that is not ours to write to
+        with suppress(OSError):  # the folder is read-only
             if not sys.dont_write_bytecode:
                 super().dump_bytecode(bucket)
 
@@ -58,9 +58,9 @@ class ProjectExtension(Extension):
         }
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
-        """Check the answers where cookiecutter renders the name of the project's folder.
+        """Validate the answers when cookiecutter renders the name of the project's folder.
 
-        That is after the questions, before anything is made, and at a replay, which asks
-        none. A filter in the folder's own name would not do: Windows allows no bar there.
+        That is after the questions, before anything is written, and in a replay too, which
+        asks none. A filter in the folder's name is impossible: Windows forbids `|` there.
         """
         return "{{ cookiecutter | project_folder }}" if source == catalog.SKELETON.name else source

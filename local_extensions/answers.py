@@ -19,8 +19,8 @@ class Answers(NamedTuple):
     python_version: str | None
     license: str | None
     ci: bool
-    template: str  # as it was given on the command line
-    given: tuple[tuple[str, Any], ...]  # each question with its answer, as it was given
+    template: str  # as given on the command line
+    given: tuple[tuple[str, Any], ...]  # questions and answers, unchanged
 
     @classmethod
     def of(cls, context: Mapping[str, Any]) -> "Answers":

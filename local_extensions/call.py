@@ -1,4 +1,4 @@
-"""How cookiecutter was called, and whether it can write where it is about to."""
+"""Command-line arguments of cookiecutter, and checks of the folders it writes to."""
 
 import json
 import os
@@ -21,18 +21,18 @@ from ml_ui.sizing import limits
 from .catalog import ROOT
 from .model_files.common import one_line
 
-REPLAY = 100_000  # bytes, ten times what the answers take
+REPLAY = 100_000  # bytes, ten times the size of the answers
 LITERAL = re.compile(rf"\{{\{{ {string_re.pattern} \}}\}}", string_re.flags)
 
 
 def arguments() -> dict[str, Any]:
-    """Return what cookiecutter's command line was given, or nothing if another program runs."""
+    """Return the arguments of cookiecutter's command line; {} under another program."""
     context = click.get_current_context(silent=True)
     return context.params if context and context.command is cli.main else {}
 
 
 def settings() -> dict[str, Any]:
-    """Return the user's settings of cookiecutter, read once in a call."""
+    """Return the user's configuration of cookiecutter, read once per call."""
     known, given = click.get_current_context().meta, arguments()
     if __name__ not in known:
         known[__name__] = get_user_config(given["config_file"], given["default_config"])
@@ -42,9 +42,9 @@ def settings() -> dict[str, Any]:
 def jinja() -> Iterator[str]:
     """Yield errors for answers that cookiecutter would render as Jinja, and so run.
 
-    They come from the command line and from default_context in cookiecutter's settings,
-    where a text that is nothing but a quoted literal may stay: so does an update of a project
-    pass its answers. Typed answers and those of a replay are not rendered.
+    They come from the command line and from default_context in cookiecutter's configuration.
+    There, a quoted literal is allowed: an update of a project passes its answers that way.
+    Typed and replayed answers are not rendered.
     """
     if not (given := arguments()):
         return
@@ -57,41 +57,41 @@ def jinja() -> Iterator[str]:
     for place, values in places.items():
         for name, value in ((one_line(k[:60]), str(v)) for k, v in values.items()):
             if name.startswith("_"):
-                yield f"{name!r}{place}: names that begin with _ are the template's. Leave it out."
+                yield f"{name!r}{place}: names starting with _ are reserved. Leave it out."
             elif mark := next((mark for mark in ("{{", "{%", "{#") if mark in value), None):
                 yield (
-                    f"{name}: {value[:60]!r}{place} holds {mark}, which cookiecutter would run as "
-                    "Jinja. Leave it out, or type this answer when you are asked."
+                    f"{name}: {value[:60]!r}{place} contains {mark}, which cookiecutter would run "
+                    "as Jinja. Leave it out, or type this answer when asked."
                 )
 
 
 @cache
 def questions() -> dict[str, Any]:
-    """Return what cookiecutter.json asks, its private variables included."""
+    """Return the questions of cookiecutter.json, including its private variables."""
     return json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
 
 
 def unknown() -> Iterator[str]:
-    """Yield errors for answers on the command line without a question.
+    """Yield an error for each KEY=VALUE of the command line that matches no question.
 
-    Cookiecutter itself ignores them silently.
+    cookiecutter itself ignores these silently.
     """
     if not (given := arguments().get("extra_context")):
         return
     public = [question for question in questions() if question[0] != "_"]
     for name in filter(lambda name: name not in public, given):
-        import difflib  # slow to import, and for misspellings alone
+        import difflib  # slow to import, and only needed for misspellings
 
         near = difflib.get_close_matches(name, public, 1)
-        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(public)}."
-        yield f"{name[:60]!r}: there is no such question. {hint}"
+        hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(public)}."
+        yield f"{name[:60]!r}: no such question. {hint}"
 
 
 def clean_up_after_failure(project: Path) -> None:
     """Register the cleanup of a new project, if this is cookiecutter's command line.
 
-    Cookiecutter removes an unfinished project if the hook or a template fails, but not if
-    its own writing does, as where the disk, the inodes or a quota run out.
+    cookiecutter removes an unfinished project if the hook or a template fails, but not if
+    it cannot write a file itself, for lack of space, inodes or quota.
     """
     if (given := arguments()) and not given["keep_project_on_failure"]:
         click.get_current_context().call_on_close(partial(_clean_up, project))
@@ -99,7 +99,7 @@ def clean_up_after_failure(project: Path) -> None:
 
 def _clean_up(project: Path) -> None:
     error = sys.exc_info()[1]
-    if error is None or isinstance(error, Exit):  # how click ends a command that went well
+    if error is None or isinstance(error, Exit):  # how click ends a successful command
         return
     shutil.rmtree(project, ignore_errors=True)
     if isinstance(error, OSError):
@@ -110,28 +110,28 @@ def _clean_up(project: Path) -> None:
 
 
 def no_replay() -> Iterator[str]:
-    """Yield errors if cookiecutter cannot write its replay file, which it does first of all."""
+    """Yield errors if cookiecutter cannot write its replay file, which it does first."""
     if arguments():
         for problem in unwritable(Path(settings()["replay_dir"]), REPLAY, 2):
-            yield f"replay_dir: {problem} Cookiecutter keeps the answers there: set another."
+            yield f"replay_dir: {problem} cookiecutter stores the answers there: set another."
 
 
 def linked(project: Path, written: Iterable[Path]) -> Iterator[str]:
-    """Yield the symbolic links in a project that files would be written through, elsewhere."""
+    """Yield errors for symbolic links in a project that generation would write through."""
     for path in sorted(project / name for name in written):
         if path != project and path.is_symlink():
             yield f"{path} is a link to {os.readlink(path)}, which is not overwritten. Remove it."
 
 
 def unwritable(folder: Path, size: int, files: int) -> Iterator[str]:
-    """Yield errors if files of this size in total cannot be written to a folder, new or not."""
+    """Yield errors if `files` files of `size` bytes in all cannot be written to a folder."""
     there = next((path for path in (folder, *folder.parents) if os.path.exists(path)), folder)
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
-        yield f"{there} is no folder that can be written to."
+        yield f"{there} is not a writable folder."
         return
     disk = shutil.disk_usage(there)
-    if disk.free < size and disk.total:  # some file systems do not tell
-        yield f"{there} has {limits.size(disk.free)} free, and {limits.size(size)} are needed."
+    if disk.free < size and disk.total:  # some file systems report 0
+        yield f"{there} has {limits.size(disk.free)} free; {limits.size(size)} are needed."
     inodes = os.statvfs(there) if hasattr(os, "statvfs") else None  # not on Windows
     if inodes and inodes.f_files and inodes.f_favail < files:
-        yield f"{there} has room for {inodes.f_favail} more files, and {files} are needed."
+        yield f"{there} has room for {inodes.f_favail} more files; {files} are needed."

@@ -1,4 +1,4 @@
-"""Catalogue of what is offered: the entries beside the templates that they describe.
+"""Catalogue of kinds, tasks and frameworks: JSON files beside their templates.
 
 A folder in templates/inputs/ or outputs/ with kind.json is a kind, one in tasks/ with
 task.json a task, one in frameworks/ with framework.json a framework.
@@ -28,9 +28,9 @@ class Input(NamedTuple):
     title: str  # "a picture"
     component: str  # Gradio's, as app.py has it
     call: str  # parts/_call-<call>.md shows how to call the app
-    module: str | None = None  # of ml_ui, which reads it
-    many: bool = False  # an example has more than one value
-    examples: str | None = None  # the demo whose examples suit any model
+    module: str | None = None  # of ml_ui, to read it
+    many: bool = False  # an example has several values
+    examples: str | None = None  # the demo with examples for any model
 
 
 class Output(NamedTuple):
@@ -39,8 +39,8 @@ class Output(NamedTuple):
     name: str
     title: str
     component: str
-    module: str | None = None  # of ml_ui, which writes it
-    classes: bool = False  # the model has classes, whose names are the answer
+    module: str | None = None  # of ml_ui, to write it
+    classes: bool = False  # the output is one of the model's classes
 
 
 class Task(NamedTuple):
@@ -51,14 +51,14 @@ class Task(NamedTuple):
     emoji: str  # of its Space
     input: Input
     output: Output
-    demo: str  # the demo model's file, without its ending
+    demo: str  # the demo model's file, without extension
     framework: str  # the demo's default
-    size: Sequence[int | None] = ()  # height and width of a picture, if the model does not tell
+    size: Sequence[int | None] = ()  # height and width of a picture where the model declares none
     function: Mapping[str, str] | None = None  # title and description of function.py
 
     @property
     def does(self) -> str:
-        """Say what goes in and what comes out."""
+        """Return the task in words: "a picture in, a picture out"."""
         return f"{self.input.title} in, {self.output.title} out"
 
     @property
@@ -68,7 +68,7 @@ class Task(NamedTuple):
 
 
 class Framework(NamedTuple):
-    """What runs a model: a library, or Python alone."""
+    """A framework: the library that runs a model, or plain Python."""
 
     name: str
     title: str
@@ -76,19 +76,19 @@ class Framework(NamedTuple):
     # Of FORMATS, the demos' first: the template of runtime.py (and architecture.py), the kinds
     # of input that it "runs", and whether its weights may be float16 ("halvable").
     formats: Mapping[str, Mapping[str, Any]] = {}
-    function: bool = False  # it runs a function in model.py, without a model file
-    gpu: Sequence[str] = ()  # classes of hardware on whose GPU it runs
+    function: bool = False  # runs a function in model.py, without a model file
+    gpu: Sequence[str] = ()  # classes of hardware whose GPU it uses
     exports: Sequence[str] = ()  # formats that its models can be converted to
     channels_last: bool = False
     pixels: Sequence[Mapping[str, Any]] = ()  # by the network's name: how pixels are scaled
 
     def demo(self, task: Task) -> Path | None:
-        """Return the path of a task's demo model, if it has one; None for a function."""
+        """Return the path of a task's demo model, which may not exist; None for a function."""
         first = next(iter(self.formats), None)
         return first and DEMOS / task.name / f"{task.demo}{FORMATS[first].endings[0]}"
 
     def runs(self, task: Task) -> bool:
-        """Return whether the task is offered: a format takes its input, and there is a demo."""
+        """Return whether the task is offered: a format runs its input, and a demo exists."""
         if self.function:
             return task.function is not None
         takes = {kind for format in self.formats.values() for kind in format["runs"]}
@@ -97,12 +97,12 @@ class Framework(NamedTuple):
 
     @property
     def tasks(self) -> list[str]:
-        """Names of the tasks that are offered with it."""
+        """Names of the tasks offered with it."""
         return [task for task, name in OFFERED if name == self.name]
 
 
 def entries(entry: str) -> dict[str, dict[str, Any]]:
-    """Read templates/<entry>, a pattern, by the name of each folder."""
+    """Read the JSON files that match a pattern in templates/, keyed by folder name."""
     paths = sorted(TEMPLATES.glob(entry))
     return {p.parent.name: {"name": p.parent.name, **_read(p)} for p in paths}
 

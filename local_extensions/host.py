@@ -1,4 +1,4 @@
-"""Where the project will live: its platform, tier and locked packages."""
+"""Host of the project: platform, hardware tier and locked packages."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -11,13 +11,13 @@ from .catalog import COMMON, FRAMEWORKS, PLATFORMS
 
 
 class Host(NamedTuple):
-    """A tier of a platform, with the packages that the project has there."""
+    """A hardware tier of a platform, with the packages of the project there."""
 
     tier: Mapping[str, Any]  # of the platform's hardware
     where: str  # platform, tier and price, in words
-    python: str  # the exact version, where the platform has but one
+    python: str  # the exact version, if the platform has only one
     requirements: list[str]  # as in requirements.in
-    lock: str  # the name of the locked set
+    lock: str  # its name
     locked: str  # text of requirements.txt
     sizes: Mapping[str, Any]  # of the locked packages
 
@@ -29,7 +29,7 @@ class Host(NamedTuple):
 
 @cache
 def host(framework: str, platform: str, hardware: str, python: str) -> Host:
-    """Return where a project of these answers lives."""
+    """Return the host for the answers."""
     tier = PLATFORMS[platform]["hardware"][hardware]
     own = FRAMEWORKS[framework].requirements
     base, extras = locks.split(own, tier["class"])

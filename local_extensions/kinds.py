@@ -1,6 +1,6 @@
-"""What each kind of input takes from a model file: does it suit, and what the project needs.
+"""Compatibility of a model file with each kind of input, and the fields it sets in Model.
 
-A function for each folder of templates/inputs/ in TAKES, and in FACTS if it needs any.
+TAKES has a function for each folder of templates/inputs/, FACTS for those with fields.
 """
 
 import math
@@ -15,7 +15,7 @@ SMALLEST = 64  # values of a flat model of pictures, as of 8x8 pixels
 
 
 def _columns(found: ModelFile) -> int | None:
-    """Return the number of columns of a model of rows, None if it takes any or is none."""
+    """Return the number of columns; None if it is free or the model does not take rows."""
     shape = found.input_shape or ()
     return found.n_features or (shape[1] if len(shape) == 2 else None)
 
@@ -39,7 +39,7 @@ def _takes_text(found: ModelFile) -> str | None:
     return "text" if is_text and _columns(found) in (None, 1) else None
 
 
-# What a model file takes, in words, if that is this kind of input.
+# Functions that describe the input of a model file; None if it is not of this kind.
 TAKES: dict[str, Callable[[ModelFile], str | None]] = {
     "picture": _takes_picture,
     "row": _takes_row,
@@ -48,13 +48,13 @@ TAKES: dict[str, Callable[[ModelFile], str | None]] = {
 
 
 def takes(found: ModelFile) -> dict[str, str]:
-    """Return the kinds of input that a model file can have, each in words; none if unknown."""
+    """Return the kinds of input that a model file fits, in words; none if unknown."""
     said = {kind: takes(found) for kind, takes in TAKES.items()}
     return {kind: text for kind, text in said.items() if text}
 
 
 def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> dict[str, Any]:
-    """Return shape and scaling of the model's pictures, and what its owner has to check."""
+    """Return shape and scaling of the model's pictures, with a note for the owner."""
     shape, first, size = found.input_shape, not framework.channels_last, list(task.size)
     channels = 3
     if shape and len(shape) == 4:
@@ -82,7 +82,7 @@ def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> di
 
 
 def _fields(found: ModelFile, own: bool, task: Task, framework: Framework) -> dict[str, Any]:
-    """Return the columns of a model of rows; a demo's are in its card."""
+    """Return the columns of a model; a demo's are in its card."""
     if not own:
         return {}
     columns = found.n_features or (found.input_shape or (1,))[-1] or 1
@@ -95,11 +95,11 @@ def _fields(found: ModelFile, own: bool, task: Task, framework: Framework) -> di
 
 
 def _sentence(found: ModelFile, own: bool, task: Task, framework: Framework) -> dict[str, Any]:
-    """Return an example for a model of texts; a demo's are in its card."""
+    """Return an example text; a demo's are in its card."""
     return {"rows": [["The parcel came a week late, and the box was open."]]} if own else {}
 
 
-# What the project's Model has besides for this kind of input.
+# Functions that return further fields of Model, by kind of input.
 FACTS: dict[str, Callable[[ModelFile, bool, Task, Framework], dict[str, Any]]] = {
     "picture": _pixels,
     "row": _fields,

@@ -1,9 +1,9 @@
 """Locked requirements and their sizes: a base for each framework and hardware class, and extras.
 
 `requirements/<framework>-<hardware>` is a base. `requirements/extras/<name>` has only the pins
-that an extra adds to a base, `requirements/extras/<name>.<framework>-<hardware>` those that it
-adds to this base, where they differ. Both are written by scripts/lock.py, which imports this
-module as well; hence the standard library alone.
+that an extra adds to any base, `requirements/extras/<name>.<framework>-<hardware>` the pins for
+one base, where they differ. Both are written by scripts/lock.py, which imports this module
+too: it must use only the standard library.
 """
 
 import json
@@ -21,13 +21,13 @@ def split(requirements: Mapping[str, list[str]], hardware: str) -> tuple[str, li
     """Split the requirements of a hardware class into the class of its base, and extras.
 
     Args:
-        requirements: those of a framework, by hardware class.
+        requirements: of a framework, by hardware class.
         hardware: the class.
     """
     extras = [each for each in requirements[hardware] if each in EXTRAS]
     rest = [each for each in requirements[hardware] if each not in EXTRAS]
     same = [name for name, packages in requirements.items() if packages == rest]
-    # The last, since PyTorch's are the same for CPU and GPU, and ZeroGPU has a GPU.
+    # The last: PyTorch's are the same for CPU and GPU, and ZeroGPU has a GPU.
     return (same[-1] if extras and same else hardware), extras
 
 
@@ -37,7 +37,7 @@ def requirements(framework: str, hardware: str, extras: Iterable[str] = ()) -> s
 
 
 def sizes(framework: str, hardware: str, extras: Iterable[str] = ()) -> dict[str, Any]:
-    """Return the sizes of the packages of a base and extras, as of the oldest of them."""
+    """Return the package sizes of a base and extras, with the oldest date."""
     paths = _files(framework, hardware, extras, "json")
     base, *more = (json.loads(path.read_text("utf-8")) for path in paths)
     for added in more:

@@ -1,7 +1,7 @@
-"""Manifest of a project: which files it has, and where each comes from.
+"""Manifest of a project: its files, and where each comes from.
 
-Every project has what is in {{cookiecutter.project_slug}}/. What the answers decide is rendered
-from templates/ (`files`) or copied as it is (`copies`).
+Every project has the files in {{cookiecutter.project_slug}}/. The answers decide which others
+are rendered from templates/ (`files`) or copied unchanged (`copies`).
 """
 
 import re
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def files(project: "Project") -> dict[str, str]:
-    """Return the files that are rendered for these answers, each with its template."""
+    """Return the files rendered for these answers, with their templates."""
     answers, model = project.answers, project.model
     task, framework = f"tasks/{project.task.name}", f"frameworks/{project.framework.name}"
     found = {
@@ -41,13 +41,13 @@ def files(project: "Project") -> dict[str, str]:
 
 
 def layers(project: "Project") -> list[str]:
-    """Return the folders of templates/ that are laid over the project, the last one on top."""
+    """Return the overlay folders in templates/; later ones win."""
     platforms = (*project.platform.get("files_of", ()), project.answers.platform)
     return ["ci", *(f"platforms/{name}" for name in platforms)]
 
 
 def copies(project: "Project") -> dict[str, str]:
-    """Return the files and folders that are copied, each with its path in the project."""
+    """Return the files and folders that are copied, with their paths in the project."""
     model = project.model
     found = {
         TEMPLATES / "requirements" / "dev.txt": "requirements-dev.txt",
@@ -59,7 +59,7 @@ def copies(project: "Project") -> dict[str, str]:
 
 
 def files_of(source: Path) -> list[Path]:
-    """Return the files that the hook copies of a file or a folder."""
+    """Return the file, or the files in a folder, that the hook copies."""
     if source.is_file():
         return [source]
     found = (path for path in source.rglob("*") if path.is_file())
@@ -75,7 +75,7 @@ def written(project: "Project") -> set[Path]:
 
 
 def lfs_patterns(project: "Project") -> list[str]:
-    """Return the patterns of .gitattributes for Git LFS; the estimate asks for them too."""
+    """Return the Git LFS patterns of .gitattributes; the estimate uses them too."""
     if ".gitattributes" not in project.files:
         return []
     if any(rule["name"] == "binary" for rule in project.platform["rules"]):
@@ -84,7 +84,7 @@ def lfs_patterns(project: "Project") -> list[str]:
     for source, target in project.copies.items():
         path = Path(source)
         if any(file.stat().st_size > LARGE_FILE for file in files_of(path)):
-            # A name may hold what git takes for a wildcard, an escape, a quote, or the end.
+            # Characters that git reads as a wildcard, an escape, a quote, or the end.
             name = re.sub(r'[\s*?\[\]\\"\ud800-\udfff]+', "*", target)
             patterns.append(f"{name}/**" if path.is_dir() else name)
     return patterns

@@ -12,24 +12,24 @@ from . import kinds, model_files, quoting
 from .catalog import DEMOS, FRAMEWORKS, TASKS, Framework, Task
 from .model_files.common import Unusable, human, refuse_pointer, refuse_special, unreachable
 
-LABELS = 1_000_000  # bytes of a labels.txt: the names of 20,000 classes are half of it
+LABELS = 1_000_000  # bytes of a labels.txt; the names of 20,000 classes take half
 OF_CARD = {"title", "description", "features", "rows", "answers"}  # as Model has them
 
 inspect = cache(model_files.inspect)
 
 
 class Model(NamedTuple):
-    """What a project needs to know of its model."""
+    """Description of the project's model."""
 
-    own: bool  # or a demo's
+    own: bool  # False: a demo model or the plain function
     title: str
     description: str
     format: str  # a key of model_files.FORMATS; the framework's name for a function
     dtype: str | None = None  # of most of the weights
     file: str | None = None  # its name in model/; None for a function
-    files: Mapping[Path, str] = {}  # all of them, with these names
+    files: Mapping[Path, str] = {}  # all of them, with their names in model/
     size: int = 0  # bytes
-    labels: tuple[str, ...] = ()  # the classes' names, if no labels.txt comes along
+    labels: tuple[str, ...] = ()  # class names, if no labels.txt is copied
     runtime: str | None = None  # templates of the framework
     architecture: str | None = None
     examples: Path | None = None  # a folder of pictures
@@ -40,11 +40,11 @@ class Model(NamedTuple):
     std: float | str | tuple[float, ...] = 1.0
     pixel_source: str = ""
     # Of rows and texts.
-    features: Mapping[str, float | str] = {}  # with the fields' values
+    features: Mapping[str, float | str] = {}  # with the fields' default values
     rows: Sequence[Sequence[Any]] = ()  # examples
     # Of a demo.
     answers: Sequence[str] = ()  # for the examples, if they are labels
-    measured: str | None = None  # how good a demo is, on what data
+    measured: str | None = None  # its accuracy, and on which data
     notes: tuple[str, ...] = ()  # what the owner should know
 
     @property
@@ -79,7 +79,7 @@ def model(task_name: str, framework_name: str, path: Path | None) -> Model:
 
 
 def _weights(found: model_files.ModelFile, framework: Framework) -> dict[str, Any]:
-    """Return the files that the model consists of, and what loads them."""
+    """Return the model's files and the templates that load them."""
     source, labels = found.path, found.path.with_name("labels.txt")
     has_labels = labels.is_file()
     templates = framework.formats[found.format]
@@ -100,7 +100,7 @@ def _weights(found: model_files.ModelFile, framework: Framework) -> dict[str, An
 
 
 def _card(task: Task, framework: Framework) -> dict[str, Any]:
-    """Return what demos/<task>/card.json says of the demo model."""
+    """Return the description of the demo model in demos/<task>/card.json."""
     card = json.loads((DEMOS / task.name / "card.json").read_text("utf-8"))
     measured = card["measured"].format(card["results"][framework.name])
     described = {name: value for name, value in card.items() if name in OF_CARD}
@@ -108,7 +108,7 @@ def _card(task: Task, framework: Framework) -> dict[str, Any]:
 
 
 def read_labels(source: Path) -> list[str] | None:
-    """Read labels.txt beside the model; return None if there is none, raise Unusable if unfit."""
+    """Read labels.txt beside the model; None if there is none, Unusable if it is invalid."""
     path = source.with_name("labels.txt")
     if not os.path.lexists(path):
         return None
@@ -121,7 +121,7 @@ def read_labels(source: Path) -> list[str] | None:
     except OSError as error:
         raise Unusable(unreachable(path, error)) from None
     except ValueError:
-        raise Unusable("the file beside the model is no text in UTF-8. Save it as such.") from None
+        raise Unusable("the file beside the model is not UTF-8 text. Save it as UTF-8.") from None
 
 
 def _title(source: Path) -> str:
@@ -132,9 +132,9 @@ def _title(source: Path) -> str:
 def _to_do(
     found: model_files.ModelFile, weights: Mapping[str, Any], task: Task, of_input: str | None
 ) -> Iterator[str]:
-    """Yield notes on what the file does not say and its owner has to add."""
+    """Yield a note for each fact that the file does not declare and its owner has to add."""
     if weights["architecture"]:
-        yield "The file holds weights alone: return your network from architecture.py."
+        yield "The file contains only weights: define your network in architecture.py."
     if of_input:
         yield of_input
     has_labels = found.labels or "labels.txt" in weights["files"].values()

@@ -1,4 +1,4 @@
-"""The project that the answers ask for, each part worked out once."""
+"""The project to generate: its parts, each computed once from the answers."""
 
 from collections.abc import Mapping
 from functools import cache, cached_property
@@ -15,9 +15,9 @@ from .model import Model, model
 
 
 class Project:
-    """What the answers come to.
+    """The project to generate, derived from the answers.
 
-    Between the questions, only what follows from the answers so far can be asked for.
+    Between the questions, only the parts that follow from the answers so far are available.
     """
 
     def __init__(self, answers: Answers) -> None:
@@ -30,7 +30,7 @@ class Project:
 
     @property
     def framework(self) -> Framework:
-        """What runs the model."""
+        """Framework that runs the model."""
         return FRAMEWORKS[self.answers.framework]
 
     @cached_property
@@ -45,18 +45,18 @@ class Project:
 
     @cached_property
     def host(self) -> Host:
-        """The platform and tier where it will live."""
+        """Platform, hardware tier and locked packages."""
         answers = self.answers
         return host(answers.framework, answers.platform, answers.hardware, answers.python_version)
 
     @cached_property
     def files(self) -> dict[str, str]:
-        """Files that are rendered for these answers, each with its template."""
+        """Files rendered for these answers, with their templates."""
         return manifest.files(self)
 
     @cached_property
     def copies(self) -> dict[str, str]:
-        """Files and folders that are copied, each with its path in the project."""
+        """Files and folders that are copied, with their paths in the project."""
         return manifest.copies(self)
 
     @cached_property
@@ -66,12 +66,12 @@ class Project:
 
     @cached_property
     def footprint(self) -> Footprint:
-        """What it will weigh."""
+        """Estimated footprint."""
         return sizing.estimate(self)
 
     @cached_property
     def report(self) -> Report:
-        """What it will weigh beside the limits of its platform."""
+        """Footprint against the platform's limits."""
         return sizing.compare(self)
 
     @property

@@ -1,6 +1,6 @@
-"""Validation of the answers: refuse at the question what cannot work.
+"""Validation of the answers, each right after its question.
 
-Cookiecutter renders the private variables of cookiecutter.json in their place among
+cookiecutter renders the private variables of cookiecutter.json in their place among
 the questions. A refusal there ends it with one message, before anything is created.
 """
 
@@ -26,9 +26,9 @@ from .kinds import takes
 from .model import inspect, read_labels
 from .project import Project, project
 
-Context = dict[str, Any]  # cookiecutter's: what it has asked so far, by the question's name
+Context = dict[str, Any]  # cookiecutter's: the answers so far, by question
 
-# Bytes that are kept free beside the files: for the ends of their blocks, for folders.
+# Bytes in reserve for folders and partly filled blocks.
 MARGIN = 1_000_000
 HUB_ID = re.compile(r"[A-Za-z0-9][\w-]*/[\w.-]+(@[\w.-]+)?", re.ASCII)
 
@@ -38,21 +38,21 @@ class Refused(FailedHookException):
 
 
 def refuse_jinja() -> None:
-    """Refuse Jinja in the arguments of a command line, before cookiecutter renders anything.
+    """Refuse Jinja in the command line's answers, before cookiecutter renders anything.
 
-    Called where the extension is loaded: `__check_call=x` would take the place of that check.
+    Called when the extension is loaded: `__check_call=x` would replace that check.
     """
     _refuse(call.jinja())
 
 
 def check_call(context: Context) -> str:
-    """Refuse a call that cannot work, before the first question and before anything is written."""
+    """Validate the command line before the first question and before anything is written."""
     _refuse(call.no_replay())
     return check(context, "arguments")
 
 
 def choose_model(context: Context) -> str:
-    """Return the absolute path of the model, or nothing for the demo model."""
+    """Return the absolute path of the model, or "" for the demo model."""
     given = context["model_path"].strip()
     if not given:
         return ""
@@ -61,8 +61,8 @@ def choose_model(context: Context) -> str:
         name, _, revision = given.partition("@")
         at = f" --revision {revision}" if revision else ""
         raise Refused(
-            f"model_path: there is no file {given} here. If it is a model on the Hub, which is "
-            f"not fetched for you yet: hf download {name} FILE{at}, and give the file's path."
+            f"model_path: {given} does not exist. A model on the Hub is not downloaded for you: "
+            f"run `hf download {name} FILE{at}`, and give that file's path."
         )
     _refuse(_own_model(path))
     if _interactive():
@@ -85,8 +85,8 @@ def _own_model(path: Path) -> Iterator[str]:
         labels = found.labels
     elif classes and classes != len(labels):
         yield (
-            f"labels.txt: the file beside the model names {len(labels)} classes, and the "
-            f"model itself {classes}. Correct it, or move it elsewhere."
+            f"labels.txt: the file beside the model has {len(labels)} classes, the model "
+            f"{classes}. Correct it, or move it elsewhere."
         )
     if twice := [name[:60] for name, count in Counter(labels).items() if count > 1]:
         yield (
@@ -96,7 +96,7 @@ def _own_model(path: Path) -> Iterator[str]:
 
 
 def _interactive() -> bool:
-    """Return whether a person at a terminal answers the questions."""
+    """Return whether the questions are asked in a terminal."""
     return sys.stdin.isatty() and "--no-input" not in sys.argv
 
 
@@ -133,7 +133,7 @@ def choose_framework(context: Context) -> str:
 
 
 def show_hardware(context: Context) -> str:
-    """Show the tiers of the chosen platform, with what they cost and what to know."""
+    """Print the hardware tiers of the platform with price, memory and notes."""
     if not _interactive():
         return ""
     answers = Answers.of(context)
@@ -146,24 +146,24 @@ def show_hardware(context: Context) -> str:
 
 
 def check(context: Context, question: str) -> str:
-    """Refuse an answer right behind its question, before the next one is asked."""
+    """Validate an answer before the next question."""
     if _interactive():
         _refuse(CHECKS[question](Answers.of(context)))
     return ""
 
 
 def project_folder(context: Context) -> str:
-    """Return the name of the project's folder, once the answers are found to work.
+    """Validate all answers and return the name of the project's folder.
 
-    Cookiecutter renders that name before it makes anything: after the questions, and at a
+    cookiecutter renders that name before it writes anything: after the questions, and in a
     replay, which asks none.
     """
-    if "_output_dir" in context:  # else it is an answer that names this one
+    if "_output_dir" in context:  # without it, another answer refers to this one
         wanted = project(Answers.of(context))
         folder = Path(context["_output_dir"], context["project_slug"])
         is_new = not os.path.lexists(folder)
         refuse_what_cannot_work(wanted, folder, is_new)
-        # For the hook, which removes nothing else if it fails, and keeps what it is asked to.
+        # For the hook: it removes only a new folder if it fails, and skips existing files.
         context["_is_new"] = is_new
         context["_skip_if_file_exists"] = call.arguments().get("skip_if_file_exists", False)
         if is_new:
@@ -172,7 +172,7 @@ def project_folder(context: Context) -> str:
 
 
 def refuse_what_cannot_work(wanted: Project, folder: Path, is_new: bool) -> None:
-    """Refuse answers that cannot work, all problems at once."""
+    """Refuse answers that cannot work, with all problems in one message."""
     answers = wanted.answers
     if answers.model_path:
         _refuse(_own_model(answers.model_path))
@@ -202,18 +202,18 @@ def _text(answers: Answers, question: str, longest: int) -> Iterator[str]:
     text = getattr(answers, question)
     odd = {f"U+{ord(c):04X}" for c in text if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")}
     if odd:
-        yield f"{question}: holds {', '.join(sorted(odd))}. Write one line of plain text."
+        yield f"{question}: contains {', '.join(sorted(odd))}. Use one line of plain text."
     elif not 0 < len(text.strip()) <= longest:
-        yield f"{question}: has {len(text.strip())} characters. Write 1 to {longest}."
+        yield f"{question}: has {len(text.strip())} characters; 1 to {longest} are allowed."
 
 
 def _slug(answers: Answers) -> Iterator[str]:
     name = answers.project_slug
     if not quoting.is_slug(name):
         yield (
-            f"project_slug: {name[:60]!r} cannot name a folder, a Space and an app. Use 2 to "
-            f"{quoting.SLUG_LENGTH} of a-z, 0-9 and single hyphens, a letter first: "
-            f"{quoting.slug(name)}, for instance."
+            f"project_slug: {name[:60]!r} is not a valid name for a folder, a Space and an app. "
+            f"Use 2 to {quoting.SLUG_LENGTH} of a-z, 0-9 and single hyphens, starting with a "
+            f"letter, such as {quoting.slug(name)}."
         )
 
 
@@ -221,7 +221,7 @@ def _hardware(answers: Answers) -> Iterator[str]:
     tiers, chosen = PLATFORMS[answers.platform]["hardware"], answers.hardware
     useful = host.useful_tiers(answers.platform, answers.framework)
     if chosen not in tiers:
-        import difflib  # slow to import, and for misspellings alone
+        import difflib  # slow to import, and only needed for misspellings
 
         near = difflib.get_close_matches(chosen, tiers, 1)
         hint = f"Did you mean {near[0]}? " if near else ""
@@ -231,8 +231,8 @@ def _hardware(answers: Answers) -> Iterator[str]:
         )
     elif chosen not in useful:
         yield (
-            f"hardware: {FRAMEWORKS[answers.framework].title} makes no use of the GPU of "
-            f"{chosen}. Answer one of {', '.join(useful)}."
+            f"hardware: {FRAMEWORKS[answers.framework].title} does not use the GPU of {chosen}. "
+            f" Answer one of {', '.join(useful)}."
         )
 
 
@@ -244,7 +244,7 @@ def _python(answers: Answers) -> Iterator[str]:
         yield f"python_version: {chosen} does not run {version}. Answer {' or '.join(runs)}."
 
 
-# What may be wrong with the answer to a question, and with those to none.
+# Validators by question; "arguments" is the command line.
 CHECKS = {
     "arguments": lambda _: call.unknown(),
     "task": _task,

@@ -1,4 +1,4 @@
-"""Names and texts as the languages of the generated files write them."""
+"""Quoting for Python, JSON, YAML and TOML, and valid names."""
 
 import json
 import re
@@ -7,17 +7,17 @@ from typing import Any
 
 SLUG_LENGTH = 30  # Heroku's limit for an app's name, the strictest of the platforms
 SLUG = re.compile(rf"(?=.{{2,{SLUG_LENGTH}}}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
-# Windows keeps these names for devices.
+# Windows reserves these names for devices.
 DEVICES = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for n in range(10)}
 
 
 def is_slug(text: str) -> bool:
-    """Return whether a text can name a folder, a Space, a Heroku app and an image."""
+    """Return whether a text is a valid name of a folder, a Space, a Heroku app and an image."""
     return bool(SLUG.fullmatch(text)) and text not in DEVICES
 
 
 def slug(text: str) -> str:
-    """Make such a name from any text."""
+    """Return a slug of any text."""
     plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
     words = re.sub(r"[^a-z0-9]+", "-", plain.replace("'", "")).lstrip("-0123456789")
     name = words[:SLUG_LENGTH].strip("-")
@@ -25,7 +25,7 @@ def slug(text: str) -> str:
 
 
 def file_name(text: str) -> str:
-    """Make a file's name harmless and short enough for one line of Python."""
+    """Return a safe file name, short enough for one line of Python."""
     stem, ending = re.fullmatch(r"(.*?)(\.[A-Za-z0-9]{1,11})?", text, re.DOTALL).groups("")
     stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", stem)[:30].strip("-.")
     if stem.partition(".")[0].lower() in DEVICES | {""}:
@@ -34,7 +34,7 @@ def file_name(text: str) -> str:
 
 
 def py(value: Any) -> str:
-    """Write a value as a Python literal, with the quotes that ruff prefers."""
+    """Return a value as a Python literal, with the quotes that ruff prefers."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{py(k)}: {py(v)}" for k, v in value.items()) + "}"
     if isinstance(value, tuple):
@@ -49,7 +49,7 @@ def py(value: Any) -> str:
 
 
 def py_block(value: dict | list, indent: int = 0) -> str:
-    """Write a list or dict as a Python literal, one entry a line."""
+    """Return a list or dict as a Python literal, one entry per line."""
     pad = " " * indent
     if isinstance(value, dict):
         brackets, entries = "{}", [f"{py(k)}: {py(v)}" for k, v in value.items()]
@@ -60,9 +60,9 @@ def py_block(value: dict | list, indent: int = 0) -> str:
 
 
 def json_line(value: Any) -> str:
-    """Write a value as JSON, which YAML and TOML read as well."""
+    """Return a value as JSON that is also valid YAML and TOML."""
     text = json.dumps(value, ensure_ascii=False)
-    # JSON lets these pass, YAML does not.
+    # Valid in JSON, not in YAML.
     return re.sub(
         r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda m: f"\\u{ord(m[0]):04x}", text
     )

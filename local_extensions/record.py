@@ -12,14 +12,14 @@ from .catalog import ROOT
 if TYPE_CHECKING:
     from .project import Project
 
-# The first line of the package that is copied into the project.
+# First line of the package's copy in the project.
 VENDORED = record.vendored(ml_ui.__version__)
 
 
 def answers_json(project: "Project") -> str:
     """Return .ml-ui.json: answers, versions and sizes, from which the project is updated."""
     answers, model = project.answers, project.model
-    # Folders are private: of the model's path, only the name.
+    # Only the model's file name: its folders are private.
     model_path = answers.model_path.name if answers.model_path else ""
     version = {"version": ml_ui.__version__, "commit": commit(ROOT)}
     return record.text(
@@ -40,7 +40,7 @@ def answers_json(project: "Project") -> str:
 
 
 def commit(repository: Path) -> str | None:
-    """Return the commit that a repository is at, or None if it has none or has changes."""
+    """Return the commit of a repository; None without one or with uncommitted changes."""
     if not (repository / ".git").exists():  # an archive, which may lie in another repository
         return None
     command = ["git", "-C", str(repository), "status", "--porcelain=v2", "--branch", "-uno"]

@@ -1,4 +1,4 @@
-"""Size of the project against the limits of its platform, before there is a project."""
+"""Size of the project against its platform's limits, before it is generated."""
 
 import textwrap
 from pathlib import Path
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from .project import Project
 
 TEXTS = 16_000  # bytes of the rendered files within 5,000, without the licence and the lock
-PACKED = 0.334  # what git leaves of a project's texts, in all combinations within 0.004
+PACKED = 0.334  # git's compression of a project's texts, +-0.004 in all combinations
 
 
 def estimate(project: "Project") -> footprint.Footprint:
-    """Return the footprint of a project, from what will be copied and rendered."""
+    """Return the footprint of a project, from the files to copy and to render."""
     attributes = [f"{pattern} filter=lfs" for pattern in project.lfs_patterns]
     weights, packed, loaded, pictures, files = 0, 0.0, 0.0, 0, []
     sources = TEXTS + len(project.host.locked)
@@ -71,13 +71,13 @@ def as_text(found: report.Report) -> str:
 
 
 def summary(project: "Project") -> str:
-    """Return the text after a generation: whether it fits, and notes on the model."""
+    """Return the summary for the terminal: whether it fits, and notes on the model."""
     notes = (f"Note: {note}" for note in project.model.notes)
     return "\n".join([as_text(project.report), *notes])
 
 
 def cost_section(project: "Project") -> str:
-    """Return what the host costs, when it sleeps, and how near its limits the project is."""
+    """Return the README's section on cost: price, sleep, and size against the limits."""
     host, checks = project.host, project.report.checks
     tier, about = host.tier, [f"{host.where}: {host.tier['title']}."]
     if tier["note"] and tier["note"] not in host.where:
@@ -88,8 +88,8 @@ def cost_section(project: "Project") -> str:
     for limit in project.platform["limits"]:
         if limit["name"] == "boot" and not sleep.startswith("never"):
             about.append(
-                f"Waking is a whole start, of at most {limit['written']}: time a first call to "
-                "see how long yours takes."
+                f"Waking up is a cold start of at most {limit['written']}: time a first call to "
+                "see yours."
             )
     lines = [textwrap.fill(" ".join(about), 88, break_on_hyphens=False), ""]
     own = {limit["name"] for limit in project.platform["limits"]}  # GitHub costs nothing
@@ -101,6 +101,6 @@ def cost_section(project: "Project") -> str:
     sources = ", with the source and age of each limit" if limited else ""
     again = (
         f"`python -m ml_ui preflight` computes this again{sources}. `--platform` and `--hardware` "
-        "try another home, and `--measure` builds and boots the project here and compares."
+        "try another host, and `--measure` builds and boots the project here and compares."
     )
     return "\n".join([*lines, "", textwrap.fill(again, 88, break_on_hyphens=False)])

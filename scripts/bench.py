@@ -2,8 +2,8 @@
 
     python -m scripts.bench
 
-Generation is timed beside a template of one file and no hooks, in pairs, since machines
-are shared and noisy; the ratio is the figure.
+Generation is timed in pairs with a template of one file and no hooks, since machines are
+shared and noisy; the ratio is the figure.
 """
 
 import os
@@ -21,7 +21,7 @@ ROUNDS = 9
 
 
 def seconds(template: Path, folder: Path) -> float:
-    """Return how long it takes to generate a project with the default answers."""
+    """Return the seconds to generate a project with the default answers."""
     command = [sys.executable, "-m", "cookiecutter", "--no-input", "-o", folder, template]
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
@@ -45,7 +45,7 @@ def generation(folder: Path) -> tuple[float, float]:
 
 
 def combinations() -> int:
-    """Return how many combinations of task, framework and platform are offered."""
+    """Return the number of combinations of task, framework and platform."""
     platforms = [path for path in (ROOT / "templates" / "platforms").iterdir() if path.is_dir()]
     return len(platforms) * len(OFFERED)
 

@@ -1,4 +1,4 @@
-"""Time the boot of story A's container beside the same app in the Dockerfile seen everywhere.
+"""Compare the boot time of story A's container with the same app in a common Dockerfile.
 
     python -m scripts.boot [--rounds 3]
 
@@ -50,7 +50,7 @@ def boot(engine: Engine, image: str) -> float:
 
 
 def step(container: Container, *command: str) -> float:
-    """Return the seconds that a command takes in the container, the median of five."""
+    """Return the median seconds of five runs of a command in the container."""
     taken = []
     for _ in range(5):
         start = time.perf_counter()
@@ -60,7 +60,7 @@ def step(container: Container, *command: str) -> float:
 
 
 def main() -> None:
-    """Print both boots, their ratio, and the shares of ours."""
+    """Print both boot times, their ratio, and the parts of ours."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
@@ -76,7 +76,7 @@ def main() -> None:
     ratio = statistics.median(ours / naive for naive, ours in pairs)
     print(f"boot: naive {naive_s:.1f} s, ours {ours_s:.1f} s, ratio {ratio:.2f}")
     with engine.run("boot-ours", f"--env=PORT={free_port()}") as container:
-        before = step(container, "true")  # what the engine itself takes
+        before = step(container, "true")  # overhead of the engine
         for name, code in STEPS.items():
             until = step(container, "python", "-c", code)
             print(f"  {name:36} {until - before:5.2f} s")

@@ -38,7 +38,7 @@ NOTHING = "lambda *args, **options: None"
 
 @dataclass(frozen=True)
 class Removal:
-    """How a fix is taken out, and what then fails.
+    """Removal of a fix, and the failures it causes.
 
     Attributes:
         name: its name in `FIXES`.
@@ -134,7 +134,7 @@ def project() -> Path:
 
 @dataclass(frozen=True)
 class Result:
-    """Which tests of the guards failed, and which guards the log says are not in force."""
+    """Failed tests of the guards, and guards that the log reports as not in force."""
 
     failed: tuple[str, ...]
     warned: tuple[str, ...]
@@ -188,7 +188,7 @@ def append(folder: Path, code: str) -> None:
 
 
 def without(removal: Removal, programs: Path) -> str:
-    """Return what shows that a fix is needed; nothing if all holds without it."""
+    """Return the evidence that a fix is needed; empty if all tests pass without it."""
     code = removal.code or REMOVE.format(name=removal.name)
     with tempfile.TemporaryDirectory(prefix="canary-") as folder:
         copied = Path(shutil.copytree(project(), Path(folder, "app")))
@@ -232,7 +232,7 @@ def _linked(source: str, destination: str) -> None:
 
 
 def unlisted(programs: Path) -> Iterator[str]:
-    """Yield the fixes of the registry that are not known here."""
+    """Yield fixes of the registry that have no entry here."""
     code = "from ml_ui.gradio_fixes import FIXES; print(*(fix.name for fix in FIXES))"
     names = subprocess.check_output(
         [programs / "python", "-c", code], cwd=project(), text=True

@@ -91,7 +91,7 @@ Row = tuple[str, str, PackageWheel]  # name, version and wheel of a package
 
 @dataclass(frozen=True)
 class Platform:
-    """An operating system and processor that the locked sets are meant for."""
+    """An operating system and processor that the locked sets support."""
 
     sys_platform: str
     system: str
@@ -177,12 +177,12 @@ def version(pin: str) -> str:
 def lock(
     folder: Path, packages: list[str], company: list[str], base: Pins, kept: Pins, *source: str
 ) -> str:
-    """Lock packages in versions that can be installed in the company of others.
+    """Lock packages in versions that are compatible with other packages.
 
     Args:
         folder: an empty one, to work in.
         packages: the requirements.
-        company: those of the others.
+        company: requirements of the other packages.
         base: pins to which they are added.
         kept: pins that stay where they can: uv keeps the versions in its output file.
         source: options of uv.
@@ -193,7 +193,7 @@ def lock(
     write_lines(folder / "requirements.txt", list(kept))
     options = ("-c", "base.txt", "-o", "requirements.txt", *source)
     uv_compile(folder, "requirements.in", "company.in", *options)
-    text = uv_compile(folder, "requirements.in", *options)  # as before, less the company
+    text = uv_compile(folder, "requirements.in", *options)  # again, without the others
     return re.sub("-c base.txt, |, -c base.txt", "", text)
 
 
@@ -214,7 +214,7 @@ def select(wheels: Pylock, platform: Platform, python: str) -> Iterator[Row]:
 
 
 def supports(wheels: Pylock, platform: Platform) -> bool:
-    """Return whether there is a wheel of everything for a platform, on every Python."""
+    """Return whether all packages have a wheel for a platform, on every Python."""
     try:
         for python in PYTHONS:
             list(select(wheels, platform, python))
@@ -226,7 +226,7 @@ def supports(wheels: Pylock, platform: Platform) -> bool:
 def choose(wheels: Pylock) -> tuple[str, list[Row]]:
     """Return a version of Python and the wheels that Linux x86-64 installs on it.
 
-    Behind them come those of packages that only another version needs.
+    Wheels that only another Python needs follow.
     """
     for python in PYTHONS:
         try:
@@ -244,7 +244,7 @@ def choose(wheels: Pylock) -> tuple[str, list[Row]]:
 
 
 def weigh(wheel: PackageWheel) -> dict[str, int]:
-    """Return the bytes of a wheel, packed and installed, from its table of contents."""
+    """Return the compressed and installed size of a wheel, from its zip directory."""
     if wheel.url.startswith("file:"):
         path = Path(url2pathname(urlsplit(wheel.url).path))
         size, archive = path.stat().st_size, ZipFile(path)
@@ -261,14 +261,14 @@ def weigh(wheel: PackageWheel) -> dict[str, int]:
 
 
 def remote_size(url: str) -> int:
-    """Return the size of a file whose index leaves it out."""
+    """Return the size of a file that its index does not give."""
     response = requests.head(url, allow_redirects=True, timeout=60)
     response.raise_for_status()
     return int(response.headers["Content-Length"])
 
 
 def weigh_all(rows: Iterable[Row]) -> dict[str, dict[str, int]]:
-    """Return what weigh() says of each wheel, by its address."""
+    """Return the sizes of each wheel, by URL."""
     wheels = {wheel.url: wheel for *_, wheel in rows}
     with ThreadPoolExecutor(8) as pool:
         return dict(zip(wheels, pool.map(weigh, wheels.values())))
@@ -283,7 +283,7 @@ def with_sizes(rows: list[Row], weights: dict[str, dict]) -> dict[str, dict]:
 
 
 def header(platforms: list[str], index: str) -> str:
-    """Return what stands above a locked set, with the line for an extra index."""
+    """Return the header of a lock, with the line for an extra index."""
     options = index and f"--index-strategy unsafe-best-match --emit-index-url {index} "
     text = HEADER.format(
         oldest=min(PYTHONS, key=Version),
@@ -317,7 +317,7 @@ class Locked:
 class Locker:
     """Locks sets of packages that have one version of Gradio and of PyTorch.
 
-    kept: the pins of the sets that are not locked again. Others follow them.
+    kept: the pins of the sets that are not locked again, which the others follow.
     """
 
     work: Path
@@ -326,7 +326,7 @@ class Locker:
 
     @cached_property
     def company(self) -> list[str]:
-        """What a Space installs together with a set."""
+        """Requirements that a Space adds to a set."""
         requirements = COMMON
         return [line.format(self._version("gradio", requirements)) for line in SPACES]
 
@@ -382,7 +382,7 @@ class Locker:
         return Locked(header(fit, index) + text, python, rows)
 
     def lock_extra(self, extra: str, packages: list[str], base: str, text: str) -> Locked:
-        """Lock an extra beside a base, its packages and lock file; return what it adds."""
+        """Lock an extra together with a base; return what it adds."""
         full = self.lock(f"{extra}.{base}", [*packages, extra], base, text)
         pins = locks.parse(text)
         more = {pin: via - pins.get(pin, set()) for pin, via in locks.parse(full.text).items()}
@@ -413,7 +413,7 @@ def plan() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
 
 
 def lock_all(work: Path, links: str | None, only: str | None) -> dict[str, Locked | None]:
-    """Lock every set, or those of one name; return them, and None for what has to go."""
+    """Lock every set, or those of one name; return them, and None for locks to delete."""
     bases, extras = plan()
     frameworks = {name: name.rpartition("-")[0] for name in bases}
     again = [name for name in bases if only in (None, name, frameworks[name])]
@@ -466,7 +466,7 @@ def write_locks(work: Path, links: str | None, only: str | None) -> None:
 
 
 def total(packages: dict[str, dict]) -> dict[str, int]:
-    """Return the sums of what packages weigh."""
+    """Return the total sizes of packages."""
     rows = packages.values()
     return {part: sum(row[part] for row in rows) for part in ("wheel", "installed", "bytecode")}
 

@@ -1,9 +1,9 @@
-"""Write the choices and prompts of cookiecutter.json from the catalogue and the platform data.
+"""Write the choices and prompts of cookiecutter.json, from the catalogue and platform data.
 
     python -m scripts.prompts
 
-Cookiecutter wants them as literal JSON; the facts in them have one home, elsewhere. The order
-of the choices is that of cookiecutter.json, in which a new one comes last.
+cookiecutter needs them as literal JSON; their facts are kept elsewhere, once. The order of
+the choices is that of cookiecutter.json; new ones come last.
 """
 
 import json
@@ -48,7 +48,7 @@ def tasks() -> dict[str, str]:
 
 
 def frameworks() -> dict[str, str]:
-    rows = {"auto": ("Automatic", "by the model file", "")}
+    rows = {"auto": ("Automatic", "from the model file", "")}
     for name in in_order("framework", [name for name in FRAMEWORKS if FRAMEWORKS[name].tasks]):
         endings = [FORMATS[key].endings[0] or "SavedModel" for key in FRAMEWORKS[name].formats]
         sizes = read(TEMPLATES / "requirements" / f"{name}-cpu.json")["packages"]
@@ -62,7 +62,7 @@ def platforms() -> dict[str, str]:
     rows = {}
     offered = {path.name for path in (TEMPLATES / "platforms").iterdir()}
     for name, platform in PLATFORMS.items():
-        if name not in offered:  # it is known for the ways out alone
+        if name not in offered:  # only used by the ways out
             continue
         slug, tier = next(iter(platform["hardware"].items()))
         memory = tier["ram_bytes"]
@@ -87,15 +87,15 @@ def pythons() -> dict[str, str]:
 
 
 def prompts() -> dict:
-    """Return what cookiecutter asks; a label carries the fact that decides."""
+    """Return the prompts; each choice is labelled with the fact that decides it."""
     return {
         "model_path": "Your model, a file or folder (empty: a demo model)",
         "task": {"__prompt__": "What does it do?", **tasks()},
-        "framework": {"__prompt__": "What runs it?", **frameworks()},
+        "framework": {"__prompt__": "Which framework?", **frameworks()},
         "project_name": "What is the app called?",
-        "project_slug": "Name of its folder and in its address",
+        "project_slug": "Name of the folder, and in the URL (slug)",
         "description": "What does it do, in one sentence?",
-        "platform": {"__prompt__": "Where will it live?", **platforms()},
+        "platform": {"__prompt__": "Where will it run?", **platforms()},
         "hardware": "On which hardware?",
         "python_version": {"__prompt__": "Which Python?", **pythons()},
         "license": {"__prompt__": "Which licence?", **table(LICENSES)},

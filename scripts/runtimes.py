@@ -30,7 +30,7 @@ from tests.running import install
 
 TARGET = ROOT / "src" / "ml_ui" / "sizing" / "runtimes.json"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-CAPABILITIES = ("exports",)  # of a format; not measured
+CAPABILITIES = ("exports",)  # of a format, not measured
 BLOCKS = (0, 4, 12)  # of the networks below: 25 MB each in float32
 
 # Residual networks: a stem, and in each of four stages some blocks of two convolutions
@@ -61,7 +61,7 @@ from torch import nn
 
 
 class Block(nn.Module):
-    """Two convolutions, and a way around them."""
+    """Two convolutions with a skip connection."""
 
     def __init__(self, old: int, new: int, stride: int) -> None:
         super().__init__()
@@ -257,7 +257,7 @@ TASKS = dict.fromkeys(MAKERS, "image-classification") | {
 def make(framework: str, name: str, blocks: int, dtype: str, folder: Path) -> Path:
     """Make a model with its framework."""
     (folder / "architecture.py").write_text(ARCHITECTURE.format(blocks=blocks))
-    python = sys.executable  # which has onnx, to write such a file
+    python = sys.executable  # it has onnx installed
     if framework != "onnx":
         python = environment(framework) / "bin" / "python"
     given = f"blocks, dtype, name = {blocks}, {dtype!r}, {name!r}\n"
@@ -302,7 +302,7 @@ def megabytes(count: float) -> int:
 
 
 def line(found: list[dict[str, float]]) -> dict[str, float]:
-    """Return the linear fit for a format: base, and held, loading, serving for each byte."""
+    """Return the linear fit for a format: base, and held, loading and serving per byte."""
     weights, memory, loading, serving = (
         np.array([each[name] for each in found])
         for name in ("weights", "memory", "loading", "serving")
@@ -335,7 +335,7 @@ def facts(found: list[dict[str, float]], others: dict[str, list[dict[str, float]
 
 @cache
 def versions() -> str:
-    """Return the machine and the versions of the measurements, in one line."""
+    """Return the machine and the versions in one line."""
     shown = ["gradio", "onnxruntime", "scikit-learn", "torch", "tensorflow-cpu", "xgboost-cpu"]
     found = {}
     for framework in MAKERS:

@@ -78,7 +78,7 @@ DEMOS = ROOT / "demos"
 SEED = 0
 
 
-# --- Writing model files and reading them back -------------------------------------
+# --- Write and read model files ------------------------------------------------------
 
 
 def write_torch(model, shape, axes, path):
@@ -89,7 +89,7 @@ def write_torch(model, shape, axes, path):
         dynamic_shapes=({axis: Dim(name) for axis, name in axes.items()},),
     )
     for node in program.graph.nodes:
-        node.meta.pop("stack_trace", None)  # it holds this machine's paths
+        node.meta.pop("stack_trace", None)  # it contains local paths
     torch.export.save(program, path)
 
 
@@ -106,7 +106,7 @@ def write_torch_as_onnx(model, shape, axes, names, path):
     )
     proto = program.model_proto
     for part in (proto.graph, *proto.graph.node, *proto.graph.value_info):
-        del part.metadata_props[:]  # they hold this machine's paths
+        del part.metadata_props[:]  # they contain local paths
     onnx.save(proto, path)
 
 
@@ -171,7 +171,7 @@ def read_all(folder, name):
 
 
 def accuracy(output, truth):
-    """Tell the share of rows whose likeliest class is the true one."""
+    """Return the accuracy: the share of rows whose likeliest class is the true one."""
     return round(float(np.mean(output.argmax(axis=1) == truth)), 4)
 
 
@@ -197,7 +197,7 @@ def fit_torch(model, x, y, epochs):
 
 def fit_keras(model, x, y, epochs):
     """Train a Keras classifier that returns probabilities."""
-    twin = keras.Model(model.inputs, model.outputs)  # keeps the optimizer out of model
+    twin = keras.Model(model.inputs, model.outputs)  # so that model stays without the optimizer
     twin.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy")
     twin.fit(x, y, batch_size=64, epochs=epochs, verbose=0)
 
@@ -227,7 +227,7 @@ def image_classification(folder):
         stratify=data.target,
         random_state=SEED,
     )
-    # Pictures blur on the way to 8x8 pixels, so half of the training data do too.
+    # Pictures are blurred when reduced to 8x8 pixels, so half of the training data is, too.
     x = np.concatenate([x, [shrink(enlarge(digit)) for digit in x]])
     y = np.concatenate([y, y])
 
@@ -370,7 +370,7 @@ def values(picture):
 
 
 def psnr(image, truth):
-    """Tell the peak signal-to-noise ratio in dB of values 0..1, rounded to bytes."""
+    """Return the PSNR in dB of values 0..1, rounded to bytes."""
     error = np.rint(image * 255) / 255 - truth
     return -10 * np.log10(np.mean(np.square(error, dtype=np.float64)))
 
@@ -429,7 +429,7 @@ def image_to_image(folder):
     ]
 
     def mean_psnr(upscale):
-        """Tell the mean PSNR of the held-out photographs, halved and upscaled."""
+        """Return the mean PSNR of the held-out photographs, halved and upscaled."""
         pairs = [(upscale(resize(large, 0.5)), values(large)) for large in held_out]
         return round(float(np.mean([psnr(*pair) for pair in pairs])), 2)
 
@@ -503,7 +503,7 @@ def tabular(folder):
         folder,
         labels=list(data.target_names),
         title="Iris species",
-        description="Tells the species of an iris flower from the size of its sepals and petals.",
+        description="Recognises the species of an iris from the size of its sepals and petals.",
         data="The iris data set that scikit-learn brings along: 150 flowers, from "
         "R. A. Fisher, Iris, UCI Machine Learning Repository, CC BY 4.0.",
         measured=f"On {len(y_test)} held-out flowers, accuracy {{:.2f}}.",
@@ -563,7 +563,7 @@ def django_messages():
 def text_classification(folder):
     """The language of a text."""
     messages = [m for m in django_messages() if len(m[2]) > 3]
-    # A text that several languages share, such as "Bytes", teaches nothing.
+    # Texts shared by several languages, such as "Bytes", are dropped.
     languages = Counter(text for _, _, text in messages)
     messages = sorted(m for m in messages if languages[m[2]] == 1)
     train, test = train_test_split(
@@ -613,7 +613,7 @@ def text_classification(folder):
     models = read_all(folder, "languages")
 
     def measure(texts, labels):
-        """Tell each model's accuracy."""
+        """Return the accuracy of each model."""
         texts = np.array(texts, dtype=object)
         return {name: accuracy(model(texts), labels) for name, model in models.items()}
 
@@ -623,7 +623,7 @@ def text_classification(folder):
         folder,
         labels=LANGUAGES,
         title="Languages",
-        description="Tells which of twelve languages a text is written in.",
+        description="Recognises which of twelve languages a text is written in.",
         data="The messages of Django and their translations (BSD-3-Clause), without "
         "placeholders and markup; texts that are the same in several languages are "
         "left out.",

@@ -32,8 +32,7 @@ RUN = ("memory", "peak", "boot")
 SHOWN = ("checkout", "repository", "slug", "image", "pull", "memory", "peak", "boot")
 
 # What makes a model of about `size` MB, `deep` layers of `channels`, in the file `name`.
-# Weights are drawn as a network's initial ones are: gzip leaves of them what it leaves of
-# trained ones.
+# Random initial weights: gzip compresses them like trained ones.
 MAKERS = {
     "onnx": """
 import numpy as np, onnx
@@ -127,7 +126,7 @@ def build() -> nn.Module:
 
 @dataclass(frozen=True)
 class Case:
-    """A project: where it lives, its model (none: the demo's), and limits of its own."""
+    """A project: platform, model (none: the demo's), and limits of its own."""
 
     framework: str
     platform: str
@@ -138,25 +137,25 @@ class Case:
 
     @property
     def title(self) -> str:
-        """Name the project in a row of the table."""
+        """Name of the project in the table."""
         model = f"{self.model} {self.size:.0f} MB" if self.size else self.model or "demo"
         return f"{self.framework}, {model}, {self.platform} {self.hardware}"
 
     @property
     def task(self) -> str:
-        """Return a task that the model does."""
+        """Task of the model."""
         if self.framework == "python":
             return "image-to-image"
         return "tabular" if self.framework == "scikit-learn" else "image-classification"
 
     @property
     def quantities(self) -> tuple[str, ...]:
-        """Return what is measured."""
+        """Measured quantities."""
         return {"heroku": HEROKU, "huggingface": SPACE, "docker": DOCKER}[self.platform] + RUN
 
 
 def near(framework: str, kind: str, quantity: str, limit: float, share: float) -> float:
-    """Return the MB of weights for which a share of a limit is predicted."""
+    """Return the MB of weights for which the prediction reaches a share of a limit."""
     packages = json.loads((ROOT / f"templates/requirements/{framework}-cpu.json").read_text())
     empty = footprint.Footprint(
         packages=packages["packages"], format=kind, gzip=0.926, python=PYTHON
@@ -215,7 +214,7 @@ def progress(line: str) -> None:
 
 @cache
 def environment(lock: str) -> Path:
-    """Install a locked set, as its project does, once for all projects with it."""
+    """Install a locked set, once for all projects with it."""
     requirements = ROOT / "templates" / "requirements" / f"{lock}.txt"
     version = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
     folder = BUILD / f"{lock}-{version}"
@@ -234,7 +233,7 @@ def make_model(case: Case, size: float, folder: Path) -> Path:
     """Make a model for a case, with its framework."""
     deep = max(round((size - 8) / 9.44), 1)
     (folder / "architecture.py").write_text(ARCHITECTURE.format(deep - 1))
-    python = sys.executable  # which has onnx, to write such a file
+    python = sys.executable  # it has onnx installed
     if case.framework != "onnx":
         python = environment(f"{case.framework}-cpu") / "bin" / "python"
     given = f"size, deep, name, channels = {size}, {deep}, {case.model!r}, 512\n"
@@ -260,7 +259,7 @@ def made(case: Case, folder: Path) -> Path:
 
 
 def predict(case: Case, project: Path) -> dict[str, dict]:
-    """Return the checks of the project's own preflight by name."""
+    """Run the project's preflight; return its checks by name."""
     command = [sys.executable, "-B", "-m", "ml_ui", "preflight", "--json"]
     command += [f"--platform={case.platform}", f"--hardware={case.hardware}"]
     command += [f"--limit={limit}" for limit in case.limits]
@@ -271,7 +270,7 @@ def predict(case: Case, project: Path) -> dict[str, dict]:
 
 
 def image_sizes(engine: Engine, project: Path) -> dict[str, float]:
-    """Return the sizes of the image's layers over its base, as they are and compressed."""
+    """Return the size of the image's own layers, uncompressed and compressed."""
     tag = "footprint"
     engine.build(project, tag)
     layers = engine.layers(tag)
@@ -295,7 +294,7 @@ def unpacked(layer) -> int:
 
 
 def compressed(layer) -> int:
-    """Return the bytes of a layer as a registry has it."""
+    """Return the bytes of a layer compressed as in a registry."""
     counted = Compressed(lambda line: None)
     shutil.copyfileobj(layer, counted, 1 << 20)
     return counted.finish()
@@ -314,12 +313,12 @@ class Row:
 
     @property
     def error(self) -> float:
-        """Per cent by which the prediction is off."""
+        """Error of the prediction in per cent."""
         return 100 * (self.predicted / self.measured - 1)
 
 
 def verify(case: Case, engine: Engine | None) -> Iterator[Row]:
-    """Build and boot the project of a case; yield each quantity beside its prediction."""
+    """Build and boot the project of a case; yield each quantity with its prediction."""
     with TemporaryDirectory(dir=BUILD) as folder:
         project = made(case, Path(folder))
         checks = predict(case, project)
@@ -330,9 +329,9 @@ def verify(case: Case, engine: Engine | None) -> Iterator[Row]:
             progress("  building the image ...")
             measured |= image_sizes(engine, project)
         for name, value in measured.items():
-            if not (check := checks.get(name)):  # nothing limits it there
+            if not (check := checks.get(name)):  # the platform has no such limit
                 continue
-            # The base image of the registry is not at hand: what lies over it is compared.
+            # The registry's base image is not at hand: compare the layers above it.
             base = check["parts"].get("base image", 0)
             limit = check["limit"]
             verdicts = None if limit is None else (check["fits"], value <= limit)
@@ -340,7 +339,7 @@ def verify(case: Case, engine: Engine | None) -> Iterator[Row]:
 
 
 def summary(rows: list[Row]) -> Iterator[str]:
-    """Yield lines of Markdown: for each quantity, how near predictions come."""
+    """Yield lines of Markdown: the error of the prediction for each quantity."""
     yield "| quantity | projects | mean absolute error | worst | wrong verdicts |"
     yield "|---|--:|--:|--:|--:|"
     for name in SHOWN:

@@ -85,7 +85,7 @@ def test_replay(shelf, tmp_path):
 
 
 @pytest.mark.slow
-def test_replay_of_a_model_that_is_gone(shelf, tmp_path):
+def test_replay_of_a_missing_model_is_refused(shelf, tmp_path):
     model = tmp_path / "gone.skops"
     shutil.copy(IRIS, model)
     answers = ["task=tabular", f"model_path={model}", "platform=local"]
@@ -106,16 +106,16 @@ def test_typed_answers(here):
     assert not (here / "typed" / ".github").exists()
 
 
-def test_answer_that_names_the_slug(here):
+def test_answer_may_refer_to_the_slug(here):
     """It is not the name of the folder, whose rendering checks all answers."""
     answers = {"project_slug": "made", "description": "{{cookiecutter.project_slug}}"}
     cookiecutter(str(ROOT), no_input=True, extra_context=answers)
     assert texts((here / "made" / "app.py").read_text("utf-8"))[1] == "made"
 
 
-def test_answer_to_no_question_is_refused_before_the_first(here):
+def test_unknown_question_is_refused_before_the_first(here):
     done = at_terminal(here, lines(), "titel=x")
-    assert_refused(done.stdout + done.stderr, done.returncode, "'titel': there is no such question")
+    assert_refused(done.stdout + done.stderr, done.returncode, "'titel': no such question")
     assert "[1/" not in done.stdout
 
 
@@ -156,19 +156,21 @@ def test_end_of_input_leaves_nothing(ask, here, answers):
 
 
 @pytest.mark.parametrize("told", ["replay_dir", "output_dir"])
-def test_folder_that_cannot_be_written(ask, here, monkeypatch, told):
+def test_read_only_folder_is_refused(ask, here, monkeypatch, told):
     closed = Path.home() if told == "replay_dir" else here
     monkeypatch.setattr(os, "access", lambda path, mode: closed not in (path, *path.parents))
     result = ask("-o", "new/folder")
-    assert_refused(result.output, result.exit_code, f"{told}: {closed}", "be written to")
+    assert_refused(result.output, result.exit_code, f"{told}: {closed}", "not a writable folder")
     assert len(result.output.splitlines()) == 1
     assert not list(here.iterdir())
 
 
-def test_output_dir_that_is_a_file(ask, here):
+def test_output_dir_must_not_be_a_file(ask, here):
     (here / "file").touch()
     result = ask("-o", "file/folder")
-    assert_refused(result.output, result.exit_code, f"output_dir: {here / 'file'} is no folder")
+    assert_refused(
+        result.output, result.exit_code, f"output_dir: {here / 'file'} is not a writable folder"
+    )
 
 
 @pytest.mark.parametrize(
@@ -179,12 +181,12 @@ def test_output_dir_that_is_a_file(ask, here):
         (0, 0, ""),  # as of a file system that does not tell
     ],
 )
-def test_disk_that_is_full(ask, here, monkeypatch, free, total, told):
+def test_full_disk_is_refused(ask, here, monkeypatch, free, total, told):
     disk = SimpleNamespace(free=free, total=total)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
     result = ask()
     if told:
-        assert_refused(result.output, result.exit_code, told, " free, and ", " are needed.")
+        assert_refused(result.output, result.exit_code, told, " free; ", " are needed.")
         assert len(result.output.splitlines()) == 1
     assert bool(list(here.iterdir())) == (not told)
 
@@ -215,7 +217,7 @@ def test_existing_project_is_left_alone(ask, here, edited):
 
 
 @pytest.mark.parametrize(("options", "kept"), [(["-f"], False), (["-f", "-s"], True)])
-def test_overwriting_keeps_what_is_not_the_templates(ask, edited, options, kept):
+def test_overwriting_keeps_other_files(ask, edited, options, kept):
     before = tree(edited)
     result = ask("project_slug=mine", "platform=docker", *options)
     assert result.exit_code == 0, (result.output, result.exception)
@@ -224,7 +226,7 @@ def test_overwriting_keeps_what_is_not_the_templates(ask, edited, options, kept)
     assert after == before
 
 
-def test_overwriting_needs_no_second_room(ask, edited, monkeypatch):
+def test_overwriting_needs_no_additional_space(ask, edited, monkeypatch):
     disk = SimpleNamespace(free=questions.MARGIN, total=2**40)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
     assert ask("project_slug=mine", "platform=docker", "-f").exit_code == 0

@@ -82,16 +82,16 @@ def test_is_healthy_on_another_port(app):
     assert app.health() == "healthy"
 
 
-def test_is_compiled(app):
+def test_bytecode_is_compiled(app):
     assert app("python", "-c", UNCOMPILED) == "[]\n"
     assert "app." in app("ls", "__pycache__")
 
 
-def test_gradio_has_no_stubs_to_compare_with(app):
+def test_gradio_has_no_type_stubs(app):
     assert app("find", "/venv", "-path", "*/gradio/*", "-name", "*.pyi") == ""
 
 
-def test_holds_the_app_and_no_more(app):
+def test_contains_only_the_app(app):
     names = set(app("ls", "-A").split())
     assert "app.py" in names
     assert not names & KEPT_OUT

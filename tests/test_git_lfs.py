@@ -57,7 +57,7 @@ def repository(tmp_path):
         "",
     ],
 )
-def test_attributes_are_read_as_git_reads_them(repository, text):
+def test_attributes_match_git(repository, text):
     (repository / ".gitattributes").write_text(text)
     seen = Attributes(repository)
     assert {name for name in NAMES if seen.in_lfs(name)} == filters(repository, NAMES)
@@ -76,7 +76,7 @@ def test_attributes_of_a_folder(repository):
 
 
 @pytest.mark.parametrize("name", [*NAMES, "model/ä\\ö.bin", "model/'q'.bin", "model/#1.bin"])
-def test_line_is_for_this_file_alone(repository, name):
+def test_line_matches_only_this_file(repository, name):
     (repository / ".gitattributes").write_text(f"{git_lfs.line_for(name)}\n", "utf-8")
     others = [*NAMES, f"other/{name}", f"{name}.more", name.replace("[1]", "1")]
     assert filters(repository, {name, *others}) == {name}
@@ -113,7 +113,7 @@ def lay_out(folder, names):
         (["model/saved/variables/variables.data-00000-of-00001"], "model/saved/saved_model.pb"),
     ],
 )
-def test_large_files_get_a_line_each(repository, names, small):
+def test_each_large_file_gets_a_line(repository, names, small):
     lay_out(repository, names)
     (repository / small).write_bytes(b"\x08")
     # The one line that projects had: for a file that is not the large one.

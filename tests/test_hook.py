@@ -76,7 +76,7 @@ def test_chosen_files_are_unpacked(hook, tmp_path, monkeypatch):
     assert tree(tmp_path) == laid | {"app.py": b"kept", ".github": None, ".github/workflows": None}
 
 
-def test_model_comes_in_as_plain_files(hook, tmp_path, monkeypatch):
+def test_model_is_copied_as_regular_files(hook, tmp_path, monkeypatch):
     """A link, a read-only file, a folder, a companion in a folder, and pictures."""
     home, project = tmp_path / "home", tmp_path / "project"
     write(
@@ -106,7 +106,7 @@ def test_model_comes_in_as_plain_files(hook, tmp_path, monkeypatch):
     assert tree(home) == before
 
 
-def test_what_comes_along(hook):
+def test_copied_files(hook):
     common = {"ml_ui", "requirements-dev.txt"}
     copies = hook(task="image-to-image", framework="python").COPIES
     assert {*copies.values()} == common | {"examples"}
@@ -127,7 +127,7 @@ def test_what_comes_along(hook):
         ("local", "python app.py --share", "```sh rm -rf ~ ```"),
     ],
 )
-def test_next_steps_are_those_of_the_readme(bake, hook, platform, last, description):
+def test_next_steps_match_the_readme(bake, hook, platform, last, description):
     readme = (bake(platform=platform, description=description) / "README.md").read_text("utf-8")
     steps = hook(platform=platform, project_slug="mine").next_steps(readme)
     first = ["Run it here:", "", "cd mine", "python -m venv .venv && . .venv/bin/activate"]
@@ -137,7 +137,7 @@ def test_next_steps_are_those_of_the_readme(bake, hook, platform, last, descript
     assert not {"`", "rm", "##"} & set(steps.split())
 
 
-def test_answers_reach_it_as_they_are(hook):
+def test_answers_reach_the_hook_unchanged(hook):
     text = "\"\"\" '''\\ <b>&amp; 模型 🤗 $(touch canary)"
     module = hook(description="{{ " + json.dumps(text, ensure_ascii=False) + " }}")
     assert module.ANSWERS["description"] == text
@@ -174,7 +174,7 @@ def signalled(folder: Path, number: signal.Signals, readme: Path, *, is_new=True
 @linux
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("is_new", [True, False])
-def test_a_signal_takes_back_what_is_new(bake, tmp_path, number, is_new):
+def test_signal_removes_a_new_project(bake, tmp_path, number, is_new):
     status = signalled(tmp_path, number, bake() / "README.md", is_new=is_new)
     assert status == 128 + number
     assert (tmp_path / "made" / "notes.txt").exists() != is_new
@@ -183,14 +183,14 @@ def test_a_signal_takes_back_what_is_new(bake, tmp_path, number, is_new):
 
 
 @linux
-def test_an_ignored_signal_stays_ignored(bake, tmp_path):
+def test_ignored_signal_stays_ignored(bake, tmp_path):
     """A shell has its jobs in the background ignore an interrupt."""
     assert signalled(tmp_path, signal.SIGINT, bake() / "README.md", ignored=True) == 0
     assert (tmp_path / "made" / "requirements-dev.txt").is_file()
 
 
 @pytest.mark.parametrize("there", [False, True])
-def test_whether_the_folder_is_new(tmp_path, there):
+def test_is_new(tmp_path, there):
     answers = asked(project_slug="made")["cookiecutter"] | {"_output_dir": str(tmp_path)}
     if there:
         (tmp_path / "made").mkdir()
@@ -229,7 +229,7 @@ def test_leaves_nothing_outside_the_project(place):
     assert not list((ROOT / "{{cookiecutter.project_slug}}").rglob("__pycache__"))
 
 
-def test_nobody_reads_what_it_prints(place):
+def test_closed_stdout_is_harmless(place):
     """As in `cookiecutter ... | head -1`."""
     command = [sys.executable, "-m", "cookiecutter", "--no-input", ROOT, "project_slug=made"]
     reader, writer = os.pipe()
@@ -262,7 +262,7 @@ def strict(tmp_path_factory):
     return template
 
 
-def test_refuses_what_does_not_fit(place, strict):
+def test_project_that_does_not_fit_is_refused(place, strict):
     before = tree(place)
     done = generate(place, strict, "platform=huggingface")
     assert done.returncode == 1, done.stdout
@@ -271,7 +271,7 @@ def test_refuses_what_does_not_fit(place, strict):
     assert tree(place) == before
 
 
-def test_refusal_leaves_what_was_there(place, strict):
+def test_refusal_keeps_existing_files(place, strict):
     mine = {"made/notes.txt": b"mine", "made/package/__init__.py": b"", "made/.git/HEAD": b"ref"}
     write(place / "here", **mine)
     done = generate(place, strict, "-f", "project_slug=made", "platform=huggingface")
@@ -281,7 +281,7 @@ def test_refusal_leaves_what_was_there(place, strict):
     assert "made/_chosen_files.json" not in after
 
 
-def test_files_of_a_model_may_be_empty_or_tiny(tmp_path):
+def test_empty_and_tiny_model_files(tmp_path):
     """What is removed is what rendered to nothing, not what the model has."""
     model = {"variables/variables.index": b"\xff", "assets/none.txt": b"", "fingerprint.pb": b"\n"}
     write(tmp_path / "digits", **model, **{"saved_model.pb": saved_model(-1, 8, 8, 1)})
@@ -290,7 +290,7 @@ def test_files_of_a_model_may_be_empty_or_tiny(tmp_path):
     assert tree(tmp_path / "made" / "model" / "digits") == tree(tmp_path / "digits")
 
 
-def test_model_behind_a_link(tmp_path):
+def test_linked_model_is_copied(tmp_path):
     """As the Hub's cache keeps them: the target is what is weighed and copied."""
     write(tmp_path, **{"blobs/0a1b": IRIS.read_bytes()})
     (tmp_path / "iris.skops").symlink_to("blobs/0a1b")

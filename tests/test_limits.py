@@ -41,7 +41,7 @@ def test_slug_is_the_sum_of_its_parts():
     assert find(report.check("heroku", "eco", project), "checkout").predicted == 5_070
 
 
-def test_slug_is_what_heroku_built():
+def test_slug_matches_heroku_builds():
     """Its buildpack made 198 MB of gradio and scikit-learn, on Python 3.12."""
     path = ROOT / "templates" / "requirements" / "scikit-learn-cpu.json"
     packages = json.loads(path.read_text("utf-8"))["packages"]
@@ -49,14 +49,14 @@ def test_slug_is_what_heroku_built():
     assert slug.predicted == pytest.approx(198_000_000, rel=0.05)
 
 
-def test_bytecode_is_that_of_the_version_of_python():
+def test_bytecode_depends_on_the_python_version():
     factors = footprint.PACKAGES["bytecode_per_source"]
     for version, factor in factors.items():
         expected = (250 + 60 + 87 * factor / factors["3.12"]) * 1e6
         assert footprint.disk(of(python=version))["packages"] == pytest.approx(expected, rel=1e-6)
 
 
-def test_memory_is_that_of_the_precision():
+def test_memory_depends_on_the_precision():
     """ONNX Runtime computes in float32 on a CPU: half the file is not half the memory."""
     whole, half = of(100_000_000), of(50_000_000, dtype="float16")
     held = ONNX["float16"]["held"] * 50_000_000
@@ -66,7 +66,7 @@ def test_memory_is_that_of_the_precision():
     assert footprint.memory(of(7, dtype="uint8")) == footprint.memory(of(7, dtype="int8"))
 
 
-def test_memory_is_that_of_the_format():
+def test_memory_depends_on_the_format():
     project = of(100_000_000)
     held = ONNX["base"] + ONNX["held"] * 100_000_000
     assert sum(footprint.memory(project).values()) == pytest.approx(held)
@@ -117,7 +117,7 @@ def test_limit_is_inclusive(platform, hardware, name):
     [("heroku", "slug", OF_PACKAGES + PYTHON), ("heroku", "checkout", 0),
      ("huggingface", "repository", 0)],
 )  # fmt: skip
-def test_recorded_limit_is_the_one_that_is_used(platform, name, rest):
+def test_recorded_limit_is_used(platform, name, rest):
     room = limit(platform, name)["bytes"] - rest
     for more, fits in ((0, True), (1, False)):
         answer = report.check(platform, None, of(room + more, format=None))
@@ -271,7 +271,7 @@ def test_every_way_out_fits_when_tried(platform, hardware, weights, kind, on_git
     assert len(answer.ways_out) == len(set(answer.ways_out))
 
 
-def test_no_way_out_holds_a_needless_change():
+def test_ways_out_are_minimal():
     """Each of several changes is needed: without it, the others would not do."""
     project = of(900_000_000, "model/net.keras", format="keras", framework="keras",
                  lock="keras-cpu", on_github=True)  # fmt: skip
@@ -313,7 +313,7 @@ def test_ways_out_name_price_precision_and_hub():
         ({"dtype": None}, {"as float16", "as int8", "if they are float32 now"}),
     ],
 )
-def test_precision_is_for_weights_that_have_it(facts, words):
+def test_precision_is_lowered_only_where_possible(facts, words):
     project = of(950_000_000, "model/trees", **facts)
     ways = " ".join(report.check("heroku", "performance-m", project).ways_out)
     known = {"as float16", "as int8", "if they are float32 now"}
@@ -337,7 +337,7 @@ def test_cuda_is_left_out():
     assert slug == pytest.approx(sum(footprint.slug(light).values()), rel=0.03)
 
 
-def test_lighter_build_is_named_with_what_it_saves():
+def test_lighter_build_is_named_with_its_saving():
     packages = packages_of("keras-cpu")
     heavy = {"wheel": 573_000_000, "installed": 1_800_000_000, "bytecode": 38_000_000}
     packages = {n: s for n, s in packages.items() if n != "tensorflow-cpu"} | {"tensorflow": heavy}
@@ -516,7 +516,7 @@ def test_limits_are_complete():
         assert any(entry["kind"] == "refuse" for entry in facts["limits"])
 
 
-def test_figures_that_moved_recently():
+def test_recently_changed_figures():
     """The ones that older templates get wrong."""
     slug = limit("heroku", "slug")
     assert (slug["bytes"], slug["written"]) == (GIGA, "1000M")

@@ -122,7 +122,7 @@ def test_files():
     assert required | {"dev.txt"} <= files <= required | {"dev.txt"} | optional
 
 
-def test_merge_is_what_uv_writes_for_both():
+def test_merge_matches_uv():
     assert locks.merge(ALONE, ADDED) == TOGETHER
     assert locks.merge(TOGETHER, ADDED) == TOGETHER
     assert locks.merge(ALONE) == ALONE
@@ -148,7 +148,7 @@ def test_own_file_of_an_extra_comes_first(tmp_path, monkeypatch):
     assert locks.requirements("b", "cpu", ["x"]) == ALONE
 
 
-def test_sizes_are_as_old_as_the_oldest(tmp_path, monkeypatch):
+def test_sizes_have_the_oldest_date(tmp_path, monkeypatch):
     monkeypatch.setattr(locks, "LOCKS", tmp_path)
     (tmp_path / "extras").mkdir()
     for name, day, package in (("a-cpu", 24, "anyio"), ("extras/x", 23, "requests")):
@@ -165,7 +165,7 @@ def test_split(framework, base):
     assert locks.split(FRAMEWORKS[framework], "cpu") == ("cpu", [])
 
 
-def test_class_of_its_own_has_a_set_of_its_own():
+def test_distinct_class_has_its_own_set():
     requirements = {"cpu": ["torch"], "zero": ["torchvision", "spaces"]}
     assert locks.split(requirements, "zero") == ("zero", ["spaces"])
 
@@ -181,7 +181,7 @@ def test_every_version_is_pinned(name):
 
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
-def test_holds_what_is_required(name, python):
+def test_contains_the_requirements(name, python):
     env, versions = environment(python), installed(name, python)
     for required in map(Requirement, [*COMMON, *SETS[name]]):
         if required.marker is None or required.marker.evaluate(env):
@@ -204,7 +204,7 @@ def test_sizes(name):
     assert sum(row["bytecode"] for row in data["packages"].values()) > 0
 
 
-def test_bounds_are_those_of_the_package():
+def test_bounds_match_the_package():
     """A project lists what ml_ui needs besides what comes with Gradio."""
     package = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert set(COMMON) <= set(package["dependencies"])
@@ -223,7 +223,7 @@ def test_no_cuda_on_a_cpu(name):
 
 
 @pytest.mark.parametrize("name", [name for name in SETS if name.endswith("-gpu")])
-def test_cuda_comes_along_for_a_gpu(name):
+def test_cuda_is_included_for_a_gpu(name):
     """The base image has none, and ONNX Runtime would fall back to the CPU in silence."""
     names = installed(name, "3.12").keys()
     assert [n for n in names if n.startswith("nvidia-cudnn")]
@@ -306,7 +306,7 @@ def lock(folder, name):
 
 
 @pytest.mark.slow
-def test_one_set_is_locked_and_the_others_stay(tmp_path):
+def test_only_locks_one_set(tmp_path):
     target, run = lock(tmp_path, "xgboost")
     assert run.returncode == 0, run.stderr
     for path in FOLDER.rglob("*.*"):

@@ -44,7 +44,7 @@ def percent(text: str) -> float:
     return abs(float(text.removesuffix("%")))
 
 
-def test_page_shows_what_is_promised():
+def test_page_of_the_verification():
     """At least 24 projects, each quantity near enough, and not one wrong verdict."""
     text = PAGE.read_text("utf-8")
     found = rows(text)
@@ -61,7 +61,7 @@ def test_page_shows_what_is_promised():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("platform", ["heroku", "huggingface"])
-def test_measured_beside_predicted(bake, platform):
+def test_measured_and_predicted_values_are_reported(bake, platform):
     project = bake(**STORY_A, platform=platform)
     run = measured(project, "--json")
     assert run.returncode == 0, run.stderr

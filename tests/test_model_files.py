@@ -450,7 +450,7 @@ def refusal(path):
 
 
 @pytest.mark.parametrize("case", MODELS)
-def test_a_model_is_recognised(case, tmp_path):
+def test_model_is_recognised(case, tmp_path):
     filename, content, expected = MODELS[case]
     found = inspect(write(tmp_path, filename, content))
     assert {key: getattr(found, key) for key in expected} == expected
@@ -460,13 +460,13 @@ def test_a_model_is_recognised(case, tmp_path):
 
 
 @pytest.mark.parametrize("head", [b"\x08\1", b"x\1", b"\x80\2"], ids=["onnx", "zlib", "pickle"])
-def test_the_longest_mark_decides(head, tmp_path):
+def test_longest_mark_wins(head, tmp_path):
     content = safetensors(length=int.from_bytes(head, "little"), weight=30)
     assert content.startswith(head)
     assert inspect(write(tmp_path, "m.safetensors", content)).format == "safetensors"
 
 
-def test_a_savedmodel_is_recognised(tmp_path):
+def test_savedmodel_is_recognised(tmp_path):
     write(tmp_path, "saved_model.pb", saved_model(-1, 8, 8, 1))
     (tmp_path / "variables").mkdir()
     write(tmp_path / "variables", "variables.index", bytes(1000))
@@ -482,20 +482,20 @@ def test_a_savedmodel_is_recognised(tmp_path):
         (keras(keras_config(layer("Twice", None, "mine>Twice"))), "mine>Twice"),
         (keras(keras_config(), version="2.15.0"), "Keras 2"),
         (onnx(onnx_input("a", 1, "n", 4), onnx_input("b", 1, "n", 5)), "2 inputs (a, b)"),
-        (exported(2, 1, 8, 8), "exactly 2 items"),
+        (exported(2, 1, 8, 8), "fixed batch of 2"),
         (pickled(made("xgboost.sklearn.XGBClassifier", n_features_in_=number(3))), "xgboost"),
         (pickled(made("__main__.Mine", n_features_in_=number(3))), "__main__.Mine"),
         (b"\x04\x22M\x18" + bytes(60), "package lz4"),
     ],
 )
-def test_what_an_owner_should_know_is_noted(content, note, tmp_path):
+def test_notes_for_the_owner(content, note, tmp_path):
     endings = {b"PK": ".pt2", b"\x08\x08": ".onnx", b"\x80\x02": ".pkl", b"\x04\x22": ".joblib"}
     ending = ".keras" if b"keras_version" in content else endings[content[:2]]
     (said,) = inspect(write(tmp_path, f"model{ending}", content)).notes
     assert note in said
 
 
-def test_external_weights_come_along(tmp_path):
+def test_external_weights_are_companions(tmp_path):
     weights = [onnx_tensor(name, 3, location="model.onnx.data") for name in "ab"]
     path = write(tmp_path, "model.onnx", onnx(IMAGE, weights=weights))
     assert "model.onnx.data, which is missing" in refusal(path)
@@ -505,7 +505,7 @@ def test_external_weights_come_along(tmp_path):
     assert found.size == path.stat().st_size + 500
 
 
-def test_external_weights_cut_short_are_refused(tmp_path):
+def test_truncated_external_weights_are_refused(tmp_path):
     extra = [("offset", "64"), ("length", "100")]
     model = onnx(IMAGE, weights=[onnx_tensor("a", 3, location="w.data", extra=extra)])
     path = write(tmp_path, "model.onnx", model)
@@ -515,7 +515,7 @@ def test_external_weights_cut_short_are_refused(tmp_path):
     assert inspect(path).size == len(model) + 164
 
 
-def test_external_weights_come_along_from_a_download_cache(tmp_path):
+def test_external_weights_in_a_download_cache(tmp_path):
     (tmp_path / "blobs").mkdir()
     (tmp_path / "snapshot").mkdir()
     model = onnx(IMAGE, weights=[onnx_tensor("a", 3, location="w.data")])
@@ -527,7 +527,7 @@ def test_external_weights_come_along_from_a_download_cache(tmp_path):
 
 @pytest.mark.parametrize("where", ["initializer", "attribute", "function"])
 @pytest.mark.parametrize("location", ["../secret", "/etc/hostname", "", "link", "a/../../secret"])
-def test_external_weights_from_elsewhere_are_refused(where, location, tmp_path):
+def test_external_weights_outside_the_folder_are_refused(where, location, tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
     write(tmp_path, "secret", b"not yours")
@@ -558,8 +558,8 @@ REFUSED = {
         b"\xff" * 99,
         "TorchScript model or PyTorch state dict",
     ),
-    "unknown": ("notes.txt", b"hello", "Known are .onnx, .skops, .joblib"),
-    "no ending": ("model", b"hello", "Known are"),
+    "unknown": ("notes.txt", b"hello", "Known: .onnx, .skops, .joblib"),
+    "no ending": ("model", b"hello", "Known: "),
     ".pb": ("graph.pb", b"\n\x05hello", "folder of a SavedModel"),
     ".tflite": ("model.tflite", b"\x1c\0\0\0TFL3" + bytes(50), "TensorFlow Lite"),
     ".mlmodel": ("model.mlmodel", b"\xff" * 50, "Core ML"),
@@ -569,7 +569,7 @@ REFUSED = {
     "zip": ("model.keras", archive(readme_DOT_txt="hello"), "unpack it"),
     "packed text": ("model.joblib", gzip.compress(b"hello"), "unpack it"),
     "huge header": ("model.safetensors", b"\xff\xff\xff\x7f\0\0\0\0{" + bytes(99), "cut short"),
-    "nothing in it": ("model.safetensors", safetensors(), "holds no tensors"),
+    "nothing in it": ("model.safetensors", safetensors(), "contains no tensors"),
     "weights alone": ("model.h5", hdf5(), "model.save('model.keras')"),
     "legacy": ("model.pt", LEGACY, "PyTorch's old format"),
     "whole module": (
@@ -596,11 +596,19 @@ REFUSED = {
     "dict": (
         "model.joblib",
         pickled(items(a=number(1))),
-        "holds dict and not a scikit-learn model",
+        "contains dict, not a scikit-learn model",
     ),
-    "array": ("model.joblib", pickled(by_joblib("f8", NUMBERS, 8)), "holds numpy.ndarray"),
-    "frame": ("model.pkl", pickled(made("pandas.DataFrame", _mgr=b"N")), "holds pandas.DataFrame"),
-    "untrained": ("model.pkl", pickled(made(LINEAR, C=number(1))), "before its training: call fit"),
+    "array": ("model.joblib", pickled(by_joblib("f8", NUMBERS, 8)), "contains numpy.ndarray"),
+    "frame": (
+        "model.pkl",
+        pickled(made("pandas.DataFrame", _mgr=b"N")),
+        "contains pandas.DataFrame",
+    ),
+    "untrained": (
+        "model.pkl",
+        pickled(made(LINEAR, C=number(1))),
+        "unfitted LogisticRegression: call fit",
+    ),
     "torch pickled": ("model.pkl", pickled(made("torch.nn.Linear", a=b"N")), "torch.export.save"),
     "wrong ending": (
         "model.onnx",
@@ -608,7 +616,7 @@ REFUSED = {
         "is a Keras model (.keras) by its content: rename it to model.keras, or give the right file.",
     ),
     "endless": ("model.joblib", pickled(by_joblib("f8", NUMBERS, -40)), "damaged"),
-    "control characters": ("model.pkl", pickled(made("a.\x1b[31mb")), "holds a.?[31mb"),
+    "control characters": ("model.pkl", pickled(made("a.\x1b[31mb")), "contains a.?[31mb"),
 } | {
     f"{case} as {other}": (
         f"model{other}",
@@ -623,14 +631,14 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_used_is_refused(case, tmp_path):
+def test_unusable_file_is_refused(case, tmp_path):
     filename, content, reason = REFUSED[case]
     said = refusal(write(tmp_path, filename, content))
     assert said.startswith(filename)
     assert reason in said
 
 
-def test_a_missing_file_is_told_with_a_near_one(tmp_path):
+def test_missing_file_suggests_a_similar_name(tmp_path):
     write(tmp_path, "digits.onnx", onnx(IMAGE))
     assert refusal(tmp_path / "digit.onnx").endswith("does not exist. Did you mean digits.onnx?")
     assert refusal(tmp_path / "other").endswith("does not exist. Check the path.")
@@ -638,7 +646,7 @@ def test_a_missing_file_is_told_with_a_near_one(tmp_path):
     assert "there is no folder" in refusal(tmp_path / "digits.onnx" / "digits.onnx")
 
 
-def test_a_folder_must_be_a_savedmodel(tmp_path):
+def test_folder_must_be_a_savedmodel(tmp_path):
     assert "give the model file itself" in refusal(tmp_path)
     path = write(tmp_path, "digits.onnx", onnx(IMAGE))
     assert f"give {path}." in refusal(tmp_path)
@@ -652,35 +660,35 @@ def test_links_are_followed_and_broken_ones_refused(tmp_path):
         (tmp_path / link).symlink_to(target)
     assert inspect(tmp_path / "good.onnx").path == tmp_path / "good.onnx"
     assert "symbolic link to gone, which does not exist" in refusal(tmp_path / "lost.onnx")
-    assert "leads to itself" in refusal(tmp_path / "loop.onnx")
+    assert "loop of symbolic links" in refusal(tmp_path / "loop.onnx")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
-def test_other_things_than_files_are_refused(tmp_path):
+def test_special_files_and_invalid_paths_are_refused(tmp_path):
     os.mkfifo(tmp_path / "model.onnx")
     assert "neither a file nor a folder" in refusal(tmp_path / "model.onnx")
-    assert "cannot be a path" in refusal(Path("a\0b"))
+    assert "is not a valid path" in refusal(Path("a\0b"))
     assert "cannot be read" in refusal(Path("a" * 5000))
 
 
-def test_a_permission_error_is_told(tmp_path, monkeypatch):
+def test_unreadable_file_is_refused(tmp_path, monkeypatch):
     path = write(tmp_path, "digits.onnx", onnx(IMAGE))
 
     def denied(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", denied)
-    assert "may not be read: change its permissions" in refusal(path)
+    assert "is not readable: change its permissions" in refusal(path)
 
 
 @pytest.mark.parametrize("case", MODELS)
-def test_a_model_cut_short_is_refused(case, tmp_path):
+def test_truncated_model_is_refused(case, tmp_path):
     filename, content, _ = MODELS[case]
     for size in range(1, len(content) - 1, len(content) // 20):
         refusal(write(tmp_path, filename, content[:size]))
 
 
-def test_damage_is_refused_or_harmless(tmp_path):
+def test_damaged_model_is_refused_or_harmless(tmp_path):
     chance = random.Random(0)
     for filename, content, _ in MODELS.values():
         for _ in range(40):
@@ -705,7 +713,7 @@ class Canary:
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_no_code_of_a_file_runs(protocol, tmp_path):
+def test_code_in_a_file_never_runs(protocol, tmp_path):
     canary = tmp_path / "canary"
     content = pickle.dumps(Canary(canary), protocol)
     for filename, whole in {
@@ -727,12 +735,12 @@ def test_no_code_of_a_file_runs(protocol, tmp_path):
     assert canary.exists(), "the canary does not sing"
 
 
-def test_formats_are_those_of_the_catalog():
+def test_formats_match_the_catalog():
     offered = [kind for framework in FRAMEWORKS.values() for kind in framework.formats]
     assert sorted(offered) == sorted(FORMATS)
 
 
-def test_only_the_standard_library_is_used_and_little_of_it():
+def test_imports_little_and_only_the_standard_library():
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import model_files; "
         "print({'zipfile', 'pickletools', 'lzma', 'difflib'} & sys.modules.keys())"
@@ -743,7 +751,7 @@ def test_only_the_standard_library_is_used_and_little_of_it():
 
 
 @pytest.mark.parametrize("path", DEMOS, ids=lambda path: path.name)
-def test_a_demo_is_recognised(path):
+def test_demo_is_recognised(path):
     found = inspect(path)
     assert path.suffix == FORMATS[found.format].endings[0]
     assert not found.notes
@@ -755,5 +763,5 @@ def test_a_demo_is_recognised(path):
         assert found.input_dtype == ("string" if "text" in path.parent.name else "float32")
 
 
-def test_there_are_demos():
+def test_demos_exist():
     assert DEMOS

@@ -73,7 +73,7 @@ def test_format_is_not_recorded():
     assert ".ml-ui.json does not name the model's format" in answer.not_known[0]
 
 
-def test_measured_values_decide_where_none_is_predicted():
+def test_measured_values_decide_without_a_prediction():
     answer = report.check("heroku", "eco", of(1_000, format="gguf"))
     measured = {"memory": 3e8, "peak": 3e8, "boot": 4.0}
     assert answer.measured(measured).fits is True
@@ -83,7 +83,7 @@ def test_measured_values_decide_where_none_is_predicted():
     assert answer.measured({"memory": 3e8}).fits is None
 
 
-def test_a_limit_that_is_passed_decides():
+def test_exceeded_limit_decides():
     answer = report.check("heroku", "eco", of(1_200_000_000, format="gguf"))
     assert answer.fits is False
     assert answer.not_known[0] in " ".join(report.as_text(answer).split())
@@ -106,7 +106,7 @@ def test_package_without_a_size():
 
 
 @pytest.mark.parametrize(("platform", "hardware"), TIERS)
-def test_limit_that_is_not_documented(platform, hardware):
+def test_undocumented_limit(platform, hardware):
     """Each tier either has an amount, or its row says that the limit is not known."""
     tier = PLATFORMS[platform]["hardware"][hardware]
     answer = report.check(platform, hardware, of(1_000))
@@ -135,7 +135,7 @@ def test_this_computer_has_no_limits():
         assert ": it fits.\n" in report.as_text(answer)
 
 
-def test_gpu_plays_no_part_without_a_gpu():
+def test_gpu_memory_does_not_apply_without_a_gpu():
     cuda = PACKAGES | {"nvidia-cuda-runtime-cu12": PACKAGES["numpy"]}
     names = {
         (tier, bool(packages is cuda)): [
@@ -198,7 +198,7 @@ def test_shallow_clone_is_noted(repository, tmp_path):
     assert any("clone is shallow" in note for note in answer.notes)
 
 
-def test_repository_that_git_cannot_read(repository):
+def test_unreadable_repository(repository):
     """Its history is not silently left out."""
     (repository / ".git" / "HEAD").write_text("?")
     done = commands.run("preflight", folder=repository)
@@ -213,13 +213,13 @@ def test_repository_without_git(repository, monkeypatch, tmp_path):
     assert "git is not installed" in done.stderr
 
 
-def test_link_to_a_folder_is_pushed_as_a_link(repository, tmp_path):
+def test_linked_folder_is_pushed_as_a_link(repository, tmp_path):
     before = weigh(repository).sources
     (repository / "data").symlink_to(tmp_path)
     assert weigh(repository).sources == before
 
 
-def test_generation_says_not_known(tmp_path, monkeypatch, capfd):
+def test_generation_reports_not_known(tmp_path, monkeypatch, capfd):
     """It does not refuse what only the project's own --measure can find out."""
     monkeypatch.setitem(footprint.FORMATS, "onnx", None)
     answers = {"platform": "heroku", "framework": "onnx", "project_slug": "not-known"}

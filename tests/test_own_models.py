@@ -101,7 +101,7 @@ def test_from_file_to_dyno(bake, model, photo, name):
     assert answer["label"].startswith("thing ")
 
 
-def test_weights_alone_wait_for_their_class(bake, model, tmp_path):
+def test_weights_need_their_class(bake, model, tmp_path):
     """Where the file holds no network, one marked place asks for it, and says so."""
     project = shutil.copytree(
         bake(model_path=str(model("weights.pt")), platform="local"), tmp_path / "project"
@@ -267,7 +267,7 @@ def test_every_format(bake, small, framework, task, name, tmp_path):
 DEFAULTS = "import model; answer = model.predict(*model.FEATURES.values());"
 
 
-def test_a_column_of_texts(bake, small, tmp_path):
+def test_column_of_texts(bake, small, tmp_path):
     """Its owner writes a text into FEATURES: that makes it a field of text."""
     path = small("scikit-learn") / "fruit.joblib"
     baked = bake(model_path=str(path), task="tabular", platform="local")
@@ -287,7 +287,7 @@ def test_a_column_of_texts(bake, small, tmp_path):
             client.predict("", 2, api_name="/predict")
 
 
-def test_labels_as_editors_write_them(bake, small, tmp_path):
+def test_labels_from_editors(bake, small, tmp_path):
     path = small("onnx") / "forest.onnx"
     baked = bake(model_path=str(path), task="tabular", platform="local")
     project = shutil.copytree(baked, tmp_path / "project")

@@ -88,7 +88,7 @@ def test_report_of_a_project(project):
     assert "\x1b" not in done.stdout
 
 
-def test_another_folder_is_refused(tmp_path):
+def test_other_folder_is_refused(tmp_path):
     done = run(tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith("has no .ml-ui.json: run this in the project's folder.\n")
@@ -173,7 +173,7 @@ def test_package_without_a_size_is_named(project, line, name):
     assert run(project, "--platform", "huggingface").returncode == 0
 
 
-def test_package_in_several_versions_has_the_recorded_one(project):
+def test_recorded_version_is_preferred(project):
     require(project, "numpy==2.2.6 ; python_full_version < '3.12'")
     assert run(project).returncode == 0
 
@@ -187,7 +187,7 @@ def test_package_in_several_versions_has_the_recorded_one(project):
         "httpx @ https://example.org/httpx-{}-1-py3-none-any.whl?token=1 \\\n  --hash=sha256:00",
     ],
 )
-def test_installed_package_is_weighed_with_what_it_requires(project, line):
+def test_installed_package_is_weighed_with_its_requirements(project, line):
     """Without a recorded size, that of the environment that runs preflight counts."""
     require(project, line.format(metadata.version("httpx")))
     packages = weigh(project).packages
@@ -256,7 +256,7 @@ def test_marker_decides(marker, on):
         assert bool(pins) is (python in on)
 
 
-def test_packages_of_another_python_are_weighed_if_they_are_the_installed_ones(project):
+def test_installed_packages_of_another_python_are_weighed(project):
     """A project for 3.99, whose lock has a version of its own for that."""
     version = metadata.version("httpx")
     require(project, f"httpx=={version} ; python_full_version < '3.99'",
@@ -347,7 +347,7 @@ def test_format_without_figures_is_not_known(project):
 # What counts
 
 
-def test_pointer_counts_as_what_it_stands_for(project):
+def test_pointer_counts_as_its_file(project):
     (project / "model" / "net.onnx").write_text(
         f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 1200000000\n"
     )
@@ -374,7 +374,7 @@ def test_footprint_of_a_folder(project):
     assert seen.sources == sum(path.stat().st_size for path in others)
 
 
-def test_what_git_ignores_does_not_count(project):
+def test_ignored_files_do_not_count(project):
     subprocess.run(["git", "init", "-q"], cwd=project, check=True)
     before = weigh(project)
     add_weights(project, 1_000)
@@ -436,7 +436,7 @@ def test_ignored_files_are_not_in_the_slug(project):
     assert sizes[1]["checkout"] > sizes[0]["checkout"]
 
 
-def test_weights_are_counted_as_gzip_leaves_them(project):
+def test_weights_are_counted_after_gzip(project):
     """float32 from a training: the exponents are few, the rest is noise."""
     noise = random.Random(0)
     half = bytes(b if n % 2 else 60 for n, b in enumerate(noise.randbytes(4_000_000)))
@@ -523,7 +523,7 @@ def test_fetched_weights_are_loaded_and_not_pushed(project):
     assert checks["checkout"]["predicted"] < 1_000_000
 
 
-def test_json_has_what_is_promised(project):
+def test_json_keys(project):
     add_weights(project, 2_000_000)
     done = run(project, "--json")
     assert (done.returncode, done.stderr) == (0, "")

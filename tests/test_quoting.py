@@ -77,7 +77,7 @@ def test_json_line_reads_back_everywhere(value):
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_slug_is_always_one(text):
+def test_slug_is_always_valid(text):
     slug = quoting.slug(text)
     assert quoting.is_slug(slug)
     assert quoting.slug(slug) == slug
@@ -105,13 +105,13 @@ def test_slug(text, slug):
     ["", "a", "A", "a b", "a_b", "a--b", "-a", "a-", "1a", "a.b", "ab\n", "x" * 31, "con", "lpt0",
      "é" * 3, "a/b", "../a"],
 )  # fmt: skip
-def test_is_no_slug(text):
+def test_is_not_a_slug(text):
     assert not quoting.is_slug(text)
 
 
 @pytest.mark.parametrize("text", [t for t in TEXTS if not {"/", "\0"} & set(t)])
 @pytest.mark.parametrize("ending", ["", ".onnx"])
-def test_file_name_is_harmless(text, ending):
+def test_file_name_is_safe(text, ending):
     name = quoting.file_name(text + ending)
     assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name)
     assert name.endswith(ending) and len(name) <= 45

@@ -77,7 +77,7 @@ def beside(here):
         ("gone", "labels.txt"),
     ],
 )
-def test_labels_that_link_elsewhere(beside, target, fragment):
+def test_linked_labels_are_refused(beside, target, fragment):
     beside.symlink_to(target)
     done = run("model_path=m/digits.onnx", "project_slug=made")
     assert_refused(done.stdout + done.stderr, done.returncode, "labels.txt: ", fragment)
@@ -86,7 +86,7 @@ def test_labels_that_link_elsewhere(beside, target, fragment):
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
 @pytest.mark.parametrize("kind", ["FIFO", "folder", "socket"])
-def test_labels_that_are_no_file(beside, kind):
+def test_special_file_as_labels_is_refused(beside, kind):
     if kind == "FIFO":
         os.mkfifo(beside)
     elif kind == "folder":
@@ -94,11 +94,11 @@ def test_labels_that_are_no_file(beside, kind):
     else:
         os.mknod(beside, 0o140600)
     done = run("model_path=m/digits.onnx", "project_slug=made")
-    assert_refused(done.stdout + done.stderr, done.returncode, "labels.txt: ", "no regular file")
+    assert_refused(done.stdout + done.stderr, done.returncode, "labels.txt: ", "not a regular file")
     assert not Path("made").exists()
 
 
-def test_labels_of_300_megabytes(beside):
+def test_huge_labels_are_refused(beside):
     beside.touch()
     os.truncate(beside, 300_000_000)
     before = os.times().user
@@ -107,14 +107,14 @@ def test_labels_of_300_megabytes(beside):
     assert os.times().user - before < 2, "it was not read"
 
 
-def test_labels_that_git_lfs_has_not_fetched(beside):
+def test_labels_as_lfs_pointer_are_refused(beside):
     beside.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 123\n")
     result = generate("model_path=m/digits.onnx")
     assert_refused(result.output, result.exit_code, "labels.txt: ", "git lfs pull")
 
 
 @pytest.mark.parametrize(("count", "outputs"), [(2, 10), (11, 10), (3, 1)])
-def test_labels_are_as_many_as_the_outputs(beside, count, outputs):
+def test_number_of_labels_must_match_the_outputs(beside, count, outputs):
     """An ONNX file declares its outputs; one output is the probability of two classes."""
     scores = fields(12, [onnx_input("scores", 1, "n", outputs)])
     graph = field(2, "main") + field(11, IMAGE) + scores
@@ -122,7 +122,7 @@ def test_labels_are_as_many_as_the_outputs(beside, count, outputs):
     beside.write_text("".join(f"{n}\n" for n in range(count)))
     result = generate("model_path=m/m.onnx")
     classes = {1: 2}.get(outputs, outputs)
-    fragments = f"names {count} classes", f"the model itself {classes}"
+    fragments = f"has {count} classes", f"the model {classes}"
     assert_refused(result.output, result.exit_code, "labels.txt: ", *fragments)
     beside.write_text("".join(f"{n}\n" for n in range(classes)))
     result = generate("model_path=m/m.onnx", "project_slug=made", "platform=local")
@@ -154,7 +154,7 @@ def test_labels_in_the_cache_of_the_hub(here, where):
     assert_refused(result.output, result.exit_code, "labels.txt: ", "a link to ")
 
 
-def test_labels_beside_are_taken_along(beside):
+def test_labels_beside_the_model_are_copied(beside):
     """A regular file, also one that is a link within the folder."""
     beside.with_name("names.txt").write_text(TEN)
     beside.symlink_to("names.txt")
@@ -164,7 +164,7 @@ def test_labels_beside_are_taken_along(beside):
 
 
 @pytest.mark.parametrize("kind", ["link", "linked folder", "FIFO"])
-def test_folder_of_a_model_with_something_else_in_it(here, kind):
+def test_special_file_in_a_model_folder_is_refused(here, kind):
     (here / "secret").mkdir()
     (here / "secret" / "key").write_text("secret")
     (here / "m" / "assets").mkdir(parents=True)
@@ -195,7 +195,7 @@ def test_folder_of_a_model_in_the_cache_of_the_hub(here):
         assert copied.read_bytes() == data and not copied.is_symlink()
 
 
-def test_examples_beside_the_model_stay_there(beside):
+def test_examples_beside_the_model_are_not_copied(beside):
     """They come from the template: whatever lies beside the model is not taken along."""
     (beside.parent / "examples").mkdir()
     (beside.parent / "examples" / "private.png").touch()
@@ -236,7 +236,7 @@ def test_jinja_on_the_command_line(here, case):
     assert not list(here.iterdir())
 
 
-def test_jinja_in_a_process_of_its_own(here):
+def test_jinja_in_a_separate_process(here):
     done = run(*JINJA["start"], cwd=here)
     assert (done.returncode, done.stdout.count("\n"), done.stderr) == (1, 2, "")
     assert not list(here.iterdir())
@@ -276,7 +276,7 @@ def test_literals_in_the_settings(here, literal):
         assert_refused(result.output, result.exit_code, "description: ", "default_context")
 
 
-def test_jinja_in_answers_that_are_replayed(here):
+def test_jinja_in_replayed_answers(here):
     """Cookiecutter does not render them."""
     result = generate("project_slug=made", "platform=local")
     assert result.exit_code == 0, result.output
@@ -314,7 +314,7 @@ def small_disk(tmp_path):
         subprocess.run(["umount", folder], check=True)
 
 
-def test_inodes_that_do_not_suffice(small_disk):
+def test_too_few_inodes(small_disk):
     disk = small_disk(30)
     done = run("-o", disk, "project_slug=made")
     fragments = "output_dir: ", "room for 29 more files", "needed"
@@ -322,7 +322,7 @@ def test_inodes_that_do_not_suffice(small_disk):
     assert not list(disk.iterdir())
 
 
-def test_inodes_that_just_suffice(small_disk):
+def test_just_enough_inodes(small_disk):
     disk = small_disk(1 + len(manifest.written(asked(platform="local"))))  # it has a root
     result = generate("-o", str(disk), "project_slug=made", "platform=local")
     assert result.exit_code == 0, result.output
@@ -342,7 +342,7 @@ def test_inodes_under_a_quota(small_disk, monkeypatch, inodes):
 
 
 @pytest.mark.parametrize("most", [7_000, 10_000, 30_000])
-def test_files_that_may_not_grow(here, most):
+def test_file_size_limit(here, most):
     """As under a quota of bytes, in a process of its own."""
     resource = pytest.importorskip("resource")
     limit = (resource.RLIMIT_FSIZE, (most, most))
@@ -352,7 +352,7 @@ def test_files_that_may_not_grow(here, most):
     assert not list(here.iterdir())
 
 
-def test_a_project_that_is_kept_on_failure(small_disk, monkeypatch):
+def test_keep_project_on_failure(small_disk, monkeypatch):
     disk, statvfs = small_disk(9), os.statvfs
     monkeypatch.setattr(os, "statvfs", lambda path: statvfs(ROOT))
     result = generate("-o", str(disk), "--keep-project-on-failure", "project_slug=made")
@@ -360,7 +360,7 @@ def test_a_project_that_is_kept_on_failure(small_disk, monkeypatch):
     assert (disk / "made").is_dir()
 
 
-def test_a_failure_leaves_what_was_there(small_disk, monkeypatch):
+def test_failure_keeps_existing_files(small_disk, monkeypatch):
     """With -f, the folder is not cookiecutter's to remove."""
     disk, statvfs = small_disk(9), os.statvfs
     (disk / "made").mkdir()
@@ -377,7 +377,7 @@ def asked(**given) -> Project:
     return Project(Answers.of(prompt_for_config(context, no_input=True)))
 
 
-def test_the_files_that_are_counted_are_those_that_are_written(here):
+def test_counted_files_match_written_files(here):
     for given in (
         {"platform": "huggingface"},
         {"platform": "heroku", "task": "tabular", "license": "none"},

@@ -110,7 +110,7 @@ def test_story_a(bake):
     assert len((project / "app.py").read_text("utf-8").splitlines()) <= 35
 
 
-def test_the_package_comes_along(bake):
+def test_package_is_vendored(bake):
     """As it is, but for a first line that says what it is."""
     project, package = bake(), ROOT / "src" / "ml_ui"
     sources = [path for path in package.rglob("*") if "__pycache__" not in path.parts]
@@ -170,7 +170,7 @@ RUNTIMES = sorted({
 
 
 @pytest.mark.parametrize("path", RUNTIMES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_runtime_has_the_interface(path):
+def test_runtime_implements_the_interface(path):
     """Attributes and methods, their arguments and types, without the framework."""
     interface = ROOT / "templates" / "frameworks" / "interface.py"
     wanted, found = model_class(interface.read_text("utf-8")), model_class(path.read_text("utf-8"))
@@ -261,7 +261,7 @@ def times_tested(project: Path, branch: str) -> int:
 
 
 @pytest.mark.parametrize("platform", QUESTIONS["platform"])
-def test_a_push_is_tested_once(bake, platform):
+def test_push_is_tested_once(bake, platform):
     assert [times_tested(bake(platform=platform), branch) for branch in ("main", "other")] == [1, 1]
 
 
@@ -269,7 +269,7 @@ def test_a_push_is_tested_once(bake, platform):
 
 
 @pytest.mark.parametrize("answers", PAIRS, ids=name)
-def test_readme_names_what_is_there(bake, answers):
+def test_readme_names_existing_files(bake, answers):
     project = bake(**answers)
     readme = (project / "README.md").read_text("utf-8")
     for name in re.findall(r"`([\w./-]+(?:\.(?:py|txt|in|yml)|/))`", readme):
@@ -279,7 +279,7 @@ def test_readme_names_what_is_there(bake, answers):
 
 
 @pytest.mark.parametrize(("task", "framework"), OFFERED)
-def test_readme_tells_how_good_the_demo_is(bake, task, framework):
+def test_readme_gives_the_accuracy_of_the_demo(bake, task, framework):
     readme = (bake(task=task, framework=framework) / "README.md").read_text("utf-8")
     if framework == "python":  # a function learns nothing
         assert "The demo model" not in readme
@@ -292,11 +292,11 @@ def test_readme_tells_how_good_the_demo_is(bake, task, framework):
 @pytest.mark.parametrize(
     ("answers", "said", "unsaid"),
     [
-        ({"platform": "local"}, [], ["Sleep", "Waking", "source and age", "toolkit"]),
+        ({"platform": "local"}, [], ["Sleep", "Waking up", "source and age", "toolkit"]),
         (
             {"platform": "docker"},
             ["--sdk docker"],
-            ["Sleep", "Waking", "source and age", "toolkit"],
+            ["Sleep", "Waking up", "source and age", "toolkit"],
         ),
         ({"platform": "docker", "hardware": "gpu"}, ["toolkit"], []),
         (
@@ -304,7 +304,7 @@ def test_readme_tells_how_good_the_demo_is(bake, task, framework):
             ["Sleep: after 30 minutes", "at most 60 seconds", "plain git", "source and age"],
             [],
         ),
-        ({"platform": "heroku", "hardware": "basic"}, ["Sleep: never"], ["Waking"]),
+        ({"platform": "heroku", "hardware": "basic"}, ["Sleep: never"], ["Waking up"]),
         (
             {"platform": "heroku", "task": "image-to-image", "framework": "python"},
             [],
@@ -313,7 +313,7 @@ def test_readme_tells_how_good_the_demo_is(bake, task, framework):
         ({"platform": "huggingface"}, ["Sleep: ", "at most 30 min"], []),
     ],
 )
-def test_readme_says_what_is_true_there(bake, answers, said, unsaid):
+def test_readme_of_a_platform(bake, answers, said, unsaid):
     readme = " ".join((bake(**answers) / "README.md").read_text("utf-8").split())
     assert [text for text in said if text not in readme] == []
     assert [text for text in unsaid if text in readme] == []
@@ -329,7 +329,7 @@ def test_readme_says_what_is_true_there(bake, answers, said, unsaid):
     ],
     ids=str,
 )
-def test_heroku_s_config_goes_before_setup_sh(bake, config, said):
+def test_heroku_config_overrides_setup_sh(bake, config, said):
     script = ". ./setup.sh && echo $GRADIO_SERVER_PORT $SHUTDOWN_GRACE $OMP_NUM_THREADS"
     told = subprocess.check_output(
         ["/bin/bash", "-c", script], cwd=bake(platform="heroku"), text=True,
@@ -346,7 +346,7 @@ def test_short_description_ends_at_a_word(bake):
 
 
 @pytest.mark.parametrize("answers", PAIRS, ids=name)
-def test_the_estimate_is_that_of_the_project(bake, answers):
+def test_estimate_matches_the_project(bake, answers):
     """The README's figures were computed before there was a project to weigh."""
     project = bake(**answers)
     found = weigh(project)
@@ -379,7 +379,7 @@ def test_prompts_are_up_to_date():
             assert len(f"  [11/11] {label} [y/n] (y): ") <= 80, label
 
 
-def test_readme_says_what_is_offered():
+def test_readme_table_matches_the_catalog():
     readme = (ROOT / "README.md").read_text("utf-8")
     header, _, *rows = [line for line in readme.splitlines() if line.startswith("|")]
     _, *columns = [cell.strip() for cell in header.strip("|").split("|")]

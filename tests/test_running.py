@@ -39,7 +39,7 @@ def test_its_own_tests_pass_and_leave_nothing(bake, task, framework):
 
 @pytest.mark.parametrize("own", [False, True], ids=["demo", "own"])
 @pytest.mark.parametrize("task", ["image-classification", "tabular", "text-classification"])
-def test_its_own_tests_tell_a_wrong_answer(bake, task, own, tmp_path):
+def test_its_own_tests_detect_a_wrong_answer(bake, task, own, tmp_path):
     """The least likely label in the likeliest's place."""
     baked = bake(task=task, platform="local")
     if own:
@@ -116,7 +116,7 @@ def device_service():
         server.shutdown()
 
 
-def test_a_port_that_is_none_is_one_line(bake):
+def test_invalid_port_is_one_line(bake):
     project = bake(**STORY_A, platform="local")
     environment = clean_environment(install(project), PORT="banana")
     run = subprocess.run(
@@ -218,7 +218,7 @@ print(failed, same, batches[:2])
 """
 
 
-def test_calls_at_once_are_run_together(bake):
+def test_concurrent_calls_are_batched(bake):
     """By scikit-learn; each gets its own answer, and a bad one fails alone."""
     project = bake(task="tabular", framework="scikit-learn", platform="local")
     run = subprocess.run(

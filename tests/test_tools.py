@@ -205,7 +205,7 @@ def test_call_reports_a_wrong_address(url, said):
     assert_one_line(commands.run("call", url, "Hello"), url, said)
 
 
-def test_call_reports_a_space_that_cannot_be_reached():
+def test_call_reports_an_unreachable_space():
     url, hub = "no-such-user/no-such-space", f"http://127.0.0.1:{free_port()}"
     run = python("-m", "ml_ui", "call", url, "Hello", HF_ENDPOINT=hub)
     assert_one_line(run, url, "Connection refused")

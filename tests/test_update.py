@@ -159,7 +159,7 @@ def copied(project: Path, folder: Path) -> Path:
 
 
 @slow
-def test_untouched_project_becomes_what_the_newest_template_generates(project, template, generated):
+def test_untouched_project_matches_the_newest_template(project, template, generated):
     head, refs = git(project, "rev-parse", "HEAD"), git(project, "for-each-ref")
     done = run(project, "--template", template)
     assert done.returncode == 0, done.stderr
@@ -276,7 +276,7 @@ def test_package_only_replaces_the_package(project, template, generated):
 
 
 @slow
-def test_project_in_a_folder_of_a_repository(project, template, tmp_path, generated):
+def test_project_in_a_subfolder(project, template, tmp_path, generated):
     repository = tmp_path / "repository"
     (repository / "apps").mkdir(parents=True)
     shutil.rmtree(project / ".git")
@@ -418,7 +418,7 @@ def test_recorded_address_survives_an_update_from_a_folder(project, template):
 
 
 @slow
-def test_abbreviated_address_is_expanded_as_cookiecutter_does(project, template, tmp_path):
+def test_abbreviated_address_is_expanded(project, template, tmp_path):
     edit_record(project, "template", address="mine:a-template")
     config = tmp_path / "config.yaml"
     config.write_text(f'abbreviations: {{"mine": "{template.parent}/{{0}}"}}\n')

@@ -121,7 +121,7 @@ NOTES = {
 
 
 @pytest.mark.parametrize("case", NOTES)
-def test_what_an_owner_should_know(tmp_path, case):
+def test_notes_for_the_owner(tmp_path, case):
     model, note = NOTES[case]
     (said,) = inspect(write(tmp_path, model)).notes
     assert note in said
@@ -140,7 +140,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_would_be_answered_wrongly_is_refused(tmp_path, case):
+def test_unsupported_model_is_refused(tmp_path, case):
     model, reason = REFUSED[case]
     assert reason in refusal(write(tmp_path, model))
 
@@ -158,7 +158,7 @@ def test_other_files_are_refused(tmp_path):
     for filename, content in OTHERS.items():
         (tmp_path / filename).write_bytes(content)
     for path in [*(ROOT / "demos").glob("*/card.json"), tmp_path / "model.json"]:
-        assert "is not a valid XGBoost model, despite its ending" in refusal(path)
+        assert "is not a valid XGBoost model, despite its extension" in refusal(path)
     assert "is a dump" in refusal(tmp_path / "dump.json")
     for filename in ("old.model", "old.bin"):
         said = refusal(tmp_path / filename)
@@ -169,14 +169,14 @@ def test_other_files_are_refused(tmp_path):
     assert "is an XGBoost model (.ubj) by its content" in refusal(Path(renamed))
 
 
-def test_a_folder_gives_other_models_first(tmp_path):
+def test_folder_suggests_other_models_first(tmp_path):
     for filename in ("config.json", "weights.onnx"):
         (tmp_path / filename).touch()
     assert f"give {tmp_path / 'weights.onnx'}." in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("ending", [".ubj", ".json"])
-def test_a_file_cut_short_is_refused(tmp_path, ending):
+def test_truncated_file_is_refused(tmp_path, ending):
     content = (FILES / "3.2.0" / f"stopped{ending}").read_bytes()
     path = tmp_path / f"model{ending}"
     for size in range(1, len(content) - 1, len(content) // 30):
@@ -200,7 +200,7 @@ KEY, NAME = ubj("trees")[1:] + b"[#", ubj("name")[1:]
 
 
 @pytest.mark.parametrize("ending", [".ubj", ".json"])
-def test_trees_take_neither_time_nor_memory(tmp_path, ending):
+def test_trees_are_skipped(tmp_path, ending):
     code = (
         "import resource, sys; from pathlib import Path; from local_extensions import model_files;"
         "before = resource.getrusage(resource.RUSAGE_SELF);"
@@ -227,7 +227,7 @@ def test_trees_take_neither_time_nor_memory(tmp_path, ending):
     assert ("Saved as .ubj" in said[3]) is (ending == ".json")
 
 
-def test_the_locked_version_is_the_one_that_is_named():
+def test_locked_version_is_current():
     lock = (ROOT / "templates" / "requirements" / "xgboost-cpu.txt").read_text("utf-8")
     assert f"xgboost-cpu=={'.'.join(map(str, LOCKED))}." in lock
 
@@ -320,7 +320,7 @@ def same(answer, said) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", ANSWERED, ids=name)
-def test_answers_are_those_of_the_version_that_saved(bake, python, path):
+def test_answers_match_the_saving_version(bake, python, path):
     said = json.loads((path.parent / "said.json").read_text("utf-8"))
     for answer, truth in zip(
         answers(python, project_of(bake, path), said["rows"]), said[path.stem], strict=True
@@ -339,7 +339,7 @@ KINDS += [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("filename", KINDS)
-def test_answers_are_xgboosts(bake, python, made, filename):
+def test_answers_match_xgboost(bake, python, made, filename):
     folder, said = made
     rows, truths = said[filename.partition(".")[0]]
     project = project_of(bake, folder / filename)

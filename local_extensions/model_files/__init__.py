@@ -21,16 +21,16 @@ from .common import Archive, Unusable, human, one_line, refuse_pointer, refuse_s
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of model file."""
+    """A model file format: how to recognise and to read it."""
 
     title: str
     endings: list[str]  # the usual one first
     # Takes the content (the file's bytes, or its Archive) and its path. Returns fields of
     # ModelFile, and "inputs" as (name, dtype, shape) and "weights" as (dtype, elements) in
-    # place of those that follow from them; or None, if it is another kind after all.
+    # place of those that follow from them; or None if the content is of another format.
     read: Callable[[bytes | Archive, Path], dict | None]
-    # A pattern of the first bytes, or names of an archive's members. The longest that fits
-    # decides: a safetensors file can begin as a pickle does.
+    # A pattern of the first bytes, or names of an archive's members. The longest match
+    # decides: a safetensors file can begin like a pickle.
     mark: bytes | str
     runs_code: bool = False  # when it is loaded
 
@@ -67,7 +67,7 @@ FORMATS = {
     "savedmodel": Format("TensorFlow SavedModel", [""], keras.saved_model, ""),  # a folder
 }
 ENDINGS = [end for format in FORMATS.values() for end in format.endings if end]
-INSTEAD = {  # of what people have and no framework here reads
+INSTEAD = {  # advice for formats that no framework here loads
     ".py": "for a plain function, leave model_path empty, answer framework=python, and put it "
     "into model.py",
     ".pb": "give the folder of a SavedModel, or convert the graph to ONNX with tf2onnx",
@@ -76,9 +76,9 @@ INSTEAD = {  # of what people have and no framework here reads
     ".model": f"for XGBoost, {xgboost.SAVE}",
     ".ckpt": f"for PyTorch, {torch.SAVE}; for Keras, {keras.SAVE}",
 }
-REFUSED = {  # what is not a model, or an unusable one, by its mark
+REFUSED = {  # content that is not a usable model, by its mark
     rb"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19": (
-        "is in PyTorch's old format, which cannot be looked into safely: load it where it was "
+        "is in PyTorch's old format, which cannot be read safely: load it where it was "
         "made and save model.state_dict() with a current PyTorch"
     ),
     "serialized_exported_program.json": (
@@ -86,10 +86,9 @@ REFUSED = {  # what is not a model, or an unusable one, by its mark
         "PyTorch"
     ),
     rb".{4}TFL3": (
-        "is a TensorFlow Lite model: give the Keras model that it was made from, or convert it "
-        "with tf2onnx"
+        "is a TensorFlow Lite model: give the original Keras model, or convert it with tf2onnx"
     ),
-    rb"GGUF": "is a GGUF model: it is a language model for llama.cpp: serve it with llama-server",
+    rb"GGUF": "is a GGUF model, a language model for llama.cpp: serve it with llama-server",
     rb"(binf)?.{136}.{8}(reg|binary|multi|count|rank|survival):": (
         f"is in XGBoost's old binary format, which 3.1 and later do not read: {xgboost.OLD}"
     ),
@@ -103,7 +102,7 @@ MARKS = REFUSED | {format.mark: kind for kind, format in FORMATS.items()}
 
 @dataclass(frozen=True)
 class ModelFile:
-    """What a model file tells of itself."""
+    """Metadata read from a model file."""
 
     path: Path  # absolute
     format: str  # a key of FORMATS
@@ -111,19 +110,19 @@ class ModelFile:
     input_shape: tuple[int | None, ...] | None = None  # as declared, batch axis first
     input_dtype: str | None = None
     dtype: str | None = None  # of most of the weights
-    labels: tuple[str, ...] = ()  # the classes' names
-    features: tuple[str, ...] = ()  # the columns' names
-    values: tuple[float | str, ...] = ()  # one that each column takes, if not all take numbers
+    labels: tuple[str, ...] = ()  # class names
+    features: tuple[str, ...] = ()  # column names
+    values: tuple[float | str, ...] = ()  # an example per column, if not all take numbers
     n_features: int | None = None
-    n_outputs: int | None = None  # scores, or other numbers, of each item
+    n_outputs: int | None = None  # scores or other numbers per item
     runs_code: bool = False  # loading such a file can run code
     name: str | None = None  # the architecture's own
     notes: tuple[str, ...] = ()  # sentences that the owner should read
-    companions: tuple[Path, ...] = ()  # other files that must come along
+    companions: tuple[Path, ...] = ()  # other files that belong to it
 
     @property
     def detail(self) -> str:
-        """One line for a person."""
+        """A summary in one line."""
         shape = self.input_shape or ()
         axes = shape[1:] if shape[:1] == (None,) else shape
         given = f"{self.input_dtype or ''} {'x'.join(str(axis or '?') for axis in axes)}".strip()
@@ -147,12 +146,12 @@ def inspect(path: Path) -> ModelFile:
     except OSError as error:
         raise Unusable(unreachable(path, error)) from None
     except (ValueError, RuntimeError) as error:  # a null character, an unknown ~user
-        raise Unusable(f"{path} cannot be a path ({error}): check it.") from None
+        raise Unusable(f"{path} is not a valid path ({error}): check it.") from None
     raise Unusable(f"{path} is neither a file nor a folder: give the model's file.")
 
 
 def _folder(path: Path) -> ModelFile:
-    """Read a folder, which is a SavedModel or nothing."""
+    """Read a SavedModel folder."""
     if not (path / "saved_model.pb").is_file():
         inside = [file.name for file in path.iterdir() if file.suffix in ENDINGS]
         inside.sort(key=lambda name: (name.endswith(".json"), name))  # most are no models
@@ -162,7 +161,7 @@ def _folder(path: Path) -> ModelFile:
         )
     files = []
     for at, folders, names in os.walk(path):
-        # A linked folder is refused too: its files would neither be weighed nor be the model's.
+        # Linked folders are refused too: their files would be neither weighed nor the model's.
         links = [name for name in folders if Path(at, name).is_symlink()]
         files += [Path(at, name) for name in (*names, *links)]
     for each in files:
@@ -171,7 +170,7 @@ def _folder(path: Path) -> ModelFile:
 
 
 def _file(path: Path) -> ModelFile:
-    """Read a file, whose ending must agree with its content."""
+    """Read a file; its extension must match its content."""
     found = _read(path, path, [path])
     title, endings = FORMATS[found.format].title, FORMATS[found.format].endings
     if path.suffix not in endings:
@@ -183,7 +182,7 @@ def _file(path: Path) -> ModelFile:
 
 
 def _read(path: Path, file: Path, files: list[Path], kind: str | None = None) -> ModelFile:
-    """Read the content of `file`, one of the model's; whatever goes wrong there is damage."""
+    """Read `file`, one of the model's; any error there is reported as a damaged file."""
     for each in files:
         refuse_pointer(each)
     size = sum(each.stat().st_size for each in files)
@@ -201,7 +200,7 @@ def _read(path: Path, file: Path, files: list[Path], kind: str | None = None) ->
                 weights[dtype] += count
     except Unusable:
         raise
-    except Exception as error:  # the content is anybody's
+    except Exception as error:  # the content is untrusted
         if getattr(error, "errno", None):
             raise
         raise Unusable(
@@ -215,7 +214,7 @@ def _read(path: Path, file: Path, files: list[Path], kind: str | None = None) ->
         notes.append(f"It takes {len(inputs)} inputs ({names}); the page gives it one.")
     if shape and shape[0] not in (None, 1):
         notes.append(
-            f"It takes exactly {shape[0]} items at a time and the page gives it one: "
+            f"It has a fixed batch of {shape[0]} and the page sends one item: "
             "export it with a free batch axis."
         )
     return ModelFile(
@@ -231,7 +230,7 @@ def _read(path: Path, file: Path, files: list[Path], kind: str | None = None) ->
 
 
 def _kind(content, path: Path) -> str:
-    """Return the format whose mark covers most of the content."""
+    """Return the format with the longest matching mark."""
     packed = isinstance(content, Archive)
     head, members = (b"", content.names.keys()) if packed else (content[:256], set())
 
@@ -250,10 +249,10 @@ def _kind(content, path: Path) -> str:
 
 
 def _unknown(path: Path, packed: bool = False) -> str:
-    """Say what to do about content that no mark fits."""
+    """Return the error for content of no known format."""
     if packed:
         return (
-            f"{path.name} is a zip archive and no model of a known kind: unpack it and give "
+            f"{path.name} is a zip archive, not in a known model format: unpack it and give "
             "the model in it."
         )
     if path.suffix in INSTEAD:
@@ -261,10 +260,10 @@ def _unknown(path: Path, packed: bool = False) -> str:
     claimed = [format.title for format in FORMATS.values() if path.suffix in format.endings]
     if path.suffix and claimed:
         return (
-            f"{path.name} is not a valid {' or '.join(claimed)}, despite its ending: it is "
+            f"{path.name} is not a valid {' or '.join(claimed)}, despite its extension: it is "
             "damaged or another kind of file. Export the model again."
         )
     return (
-        f"{path.name} is no model of a known kind. Known are "
+        f"{path.name} is not in a known model format. Known: "
         f"{', '.join(dict.fromkeys(ENDINGS))} and SavedModel folders."
     )

@@ -1,4 +1,4 @@
-"""What the readers of all families share."""
+"""Helpers shared by the readers of all formats."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ LIMIT = 64 * 2**20  # bytes of a part that is read whole, or unpacked
 
 
 class Unusable(Exception):
-    """A model that cannot be used: what is wrong and what to do, in plain words."""
+    """A model that cannot be used; the message says what is wrong and what to do."""
 
     def __init__(self, text: str):
         super().__init__(one_line(text))
@@ -24,11 +24,11 @@ class Archive:
 
         self._zip = ZipFile(file)
         full = self._zip.namelist()
-        # PyTorch puts all in one folder, named after the file.
+        # PyTorch writes all members into a folder named after the file.
         self.names = {name.partition("/")[2]: name for name in full} | dict(zip(full, full))
 
     def read(self, name: str) -> bytes:
-        """Return a member's content, unless it is very large."""
+        """Return a member's content; raise OverflowError if it is larger than LIMIT."""
         with self._zip.open(self.names[name]) as file:
             content = file.read(LIMIT + 1)
         if len(content) > LIMIT:
@@ -37,18 +37,18 @@ class Archive:
 
 
 def numbered(names: str) -> dict[int, str]:
-    """Number the names in a text from one on."""
+    """Map 1, 2, ... to the names in a text."""
     return dict(enumerate(names.split(), 1))
 
 
 def one_line(text: str) -> str:
-    """Keep a text that holds a file's own words from playing tricks on a terminal."""
+    """Replace control characters in text that comes from a file, and shorten it."""
     plain = "".join(char if char.isprintable() else "?" for char in text)
     return plain if len(plain) <= 800 else f"{plain[:300]}...{plain[-300:]}"
 
 
 def human(size: float) -> str:
-    """Write a size as people do: 512 bytes, 1.5 kB, 92 MB, where M is 10^6."""
+    """Format a size: 512 bytes, 1.5 kB, 92 MB, where M is 10^6."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000 or unit == "GB":
             break
@@ -69,10 +69,10 @@ def refuse_pointer(path: Path) -> None:
 
 
 def refuse_special(path: Path, folder: Path) -> None:
-    """Refuse what is no regular file, or a symbolic link out of the model's folder.
+    """Refuse special files, and symbolic links out of the model's folder.
 
-    Its target would be published with the project. The Hub's cache is the exception: it
-    keeps the files of a repository in `blobs`, and links to them in `snapshots`.
+    The target of a link would be published with the project. The Hub's cache is the
+    exception: it keeps a repository's files in `blobs`, and links to them in `snapshots`.
     """
     real, home = (Path(os.path.realpath(each)) for each in (path, folder))
     blobs = [each.parent / "blobs" for each in home.parents if each.name == "snapshots"]
@@ -82,15 +82,15 @@ def refuse_special(path: Path, folder: Path) -> None:
             "or remove the link."
         )
     if not stat.S_ISREG(path.stat().st_mode):
-        raise Unusable(f"{path} is no regular file: remove it, or put one in its place.")
+        raise Unusable(f"{path} is not a regular file: remove it, or put one in its place.")
 
 
 def unreachable(path: Path, error: OSError) -> str:
-    """Say why the file system did not give `path`."""
+    """Return why a path cannot be read, and what to do."""
     if error.errno == errno.ELOOP:
-        return f"{path} is a symbolic link that leads to itself: give the real file."
+        return f"{path} is in a loop of symbolic links: give the real file."
     if error.errno == errno.EACCES:
-        return f"{path} may not be read: change its permissions, or its folder's."
+        return f"{path} is not readable: change its permissions or its folder's."
     if error.errno not in (errno.ENOENT, errno.ENOTDIR):
         return f"{path} cannot be read ({error.strerror}): give another path."
     if path.is_symlink():

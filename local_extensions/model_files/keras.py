@@ -1,4 +1,4 @@
-"""Keras: an architecture in JSON, whatever it is kept in; and TensorFlow's SavedModel."""
+"""Keras: the architecture as JSON, in .keras and .h5; and TensorFlow's SavedModel."""
 
 import json
 import re
@@ -22,12 +22,12 @@ def archive(members: Archive, path: Path) -> dict:
 
 
 def hdf5(data, path: Path) -> dict:
-    """Find the architecture, which Keras writes as one piece of JSON."""
+    """Read a .h5 file: find the architecture, which Keras writes as one piece of JSON."""
     end = {0: 40, 1: 44}.get(data[8], 28)  # the file's own length, by the format's version
     if len(data) < int.from_bytes(data[end : end + 8], "little"):
         raise ValueError("cut short")
     if data.find(b"model_config") < 0:
-        raise Unusable(f"{path.name} holds weights or other data but no model: {SAVE}.")
+        raise Unusable(f"{path.name} contains weights or other data but no architecture: {SAVE}.")
     for start in re.finditer(rb'\{"(module|class_name|config)": ', data):
         text = data[start.start() : start.start() + LIMIT].decode(errors="replace")
         try:
@@ -40,7 +40,7 @@ def hdf5(data, path: Path) -> dict:
 
 
 def saved_model(data, path: Path) -> dict:
-    """Read the signature that is served, Keras's own or TensorFlow's usual one."""
+    """Read the serving signature, Keras's own or TensorFlow's default."""
     signatures = Message(data, 0, len(data)).all(2, 5)
     signatures = {signature.text(1): signature.get(2) for signature in signatures}
     served = signatures.get("serve") or signatures.get("serving_default")
@@ -52,9 +52,9 @@ def saved_model(data, path: Path) -> dict:
 
 
 def _model(model: dict, version: str | None) -> dict:
-    """Read a model's configuration, of any version and from either kind of file."""
+    """Read a model's configuration, of any version and from either format."""
     layers, custom, code = [], set(), set()
-    todo = [model | {"compile_config": None}]  # of no use here
+    todo = [model | {"compile_config": None}]  # not needed here
     while todo:
         item = todo.pop()
         if isinstance(item, list):
@@ -74,8 +74,8 @@ def _model(model: dict, version: str | None) -> dict:
     notes = []
     if code:
         notes.append(
-            f"It has layers that hold code ({', '.join(sorted(code))}), and Keras refuses "
-            "those in safe mode: replace them by built-in layers."
+            f"It has layers that contain code ({', '.join(sorted(code))}), and Keras refuses "
+            "them in safe mode: replace them by built-in layers."
         )
     if custom:
         notes.append(
@@ -101,11 +101,11 @@ def _dtype(layer: dict) -> str:
 
 
 def _inputs(model: dict) -> list[tuple]:
-    """Return the input layers, else the shape that the model was built for."""
+    """Return the input layers, or the shape the model was built with."""
     config = model["config"]
     layers = config if isinstance(config, list) else config.get("layers") or []
     inputs = [layer["config"] for layer in layers if layer["class_name"] == "InputLayer"]
-    if layers and not inputs:  # Keras 2: the first layer tells, or the model in it
+    if layers and not inputs:  # Keras 2: the first layer or nested model has it
         first = layers[0]["config"]
         if "layers" in first:
             return _inputs(layers[0])

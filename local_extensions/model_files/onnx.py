@@ -1,4 +1,4 @@
-"""ONNX: a protobuf message, with large weights in files beside it."""
+"""ONNX: a protobuf message, with large weights in external data files."""
 
 import ast
 from math import prod
@@ -11,7 +11,7 @@ DTYPES = numbered(
     "float32 uint8 int8 uint16 int16 int32 int64 string bool float16 float64 uint32 "
     "uint64 complex64 complex128 bfloat16"
 )
-TENSORS = {  # the ways to all tensors: message, field number, message in it
+TENSORS = {  # paths to all tensors: message, field number, message in it
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
     "function": {7: "node"},
@@ -23,7 +23,7 @@ TENSORS = {  # the ways to all tensors: message, field number, message in it
 
 
 def model(data, path: Path) -> dict | None:
-    """Read the graph's inputs, and every tensor for its type and its place."""
+    """Read the graph's inputs, and each tensor's type and location."""
     whole = Message(data, 0, len(data))
     graph = whole.get(7)
     if not graph:
@@ -36,7 +36,7 @@ def model(data, path: Path) -> dict | None:
     ]
     weights, companions = [], {}
     for tensor in _tensors(whole):
-        sizes = [n for n in tensor.all(1) if isinstance(n, int)]  # few writers pack them
+        sizes = [n for n in tensor.all(1) if isinstance(n, int)]  # rarely packed
         weights.append((DTYPES.get(tensor.get(2)), prod(sizes)))
         if tensor.get(14) == 1:
             place = {entry.text(1): entry.text(2) for entry in tensor.all(13)}
@@ -54,7 +54,7 @@ def model(data, path: Path) -> dict | None:
 
 
 def _tensors(message: Message, kind: str = "model"):
-    """Yield every tensor, those of nodes and subgraphs included."""
+    """Yield all tensors, including those in nodes and subgraphs."""
     for number, value in message:
         inner = TENSORS[kind].get(number)
         if inner == "tensor":
@@ -64,16 +64,16 @@ def _tensors(message: Message, kind: str = "model"):
 
 
 def _beside(path: Path, location: str) -> Path:
-    """Return a file with weights of the model: elsewhere it could be any file.
+    """Return the path of an external data file; it must be in the model's folder.
 
-    Where the model is a link into a download cache, its target's folder will do.
+    If the model is a link into a download cache, its target's folder is accepted too.
     """
     file = path.parent / location
     homes = path.parent.resolve(), path.resolve().parent
     inside = any(file.resolve().is_relative_to(home) for home in homes)
     if not location or not inside or ".." in file.relative_to(path.parent).parts:
         raise Unusable(
-            f"{path.name} wants weights from {location or 'an unnamed file'}, outside its "
+            f"{path.name} refers to weights in {location or 'an unnamed file'}, outside its "
             "own folder: save it with the weights inside, or in a file beside it."
         )
     if not file.is_file():
@@ -86,7 +86,7 @@ def _beside(path: Path, location: str) -> Path:
 
 
 def _outputs(graph: Message) -> int | None:
-    """Return how many scores an item gets, if the first output of floats declares it."""
+    """Return the number of scores per item, if the first output of floats declares it."""
     for info in graph.all(12):
         if DTYPES.get(info.get(2, 1, 1)) in ("float16", "float32", "float64"):
             shape = axes(info.get(2, 1, 2), 1) or ()

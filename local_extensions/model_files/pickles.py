@@ -1,4 +1,4 @@
-"""Pickles, followed opcode by opcode: nothing is imported and nothing is called."""
+"""Pickle reader: follows the opcodes, imports nothing and calls nothing."""
 
 import os
 from math import prod
@@ -8,7 +8,7 @@ WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 
 
 class Stub(dict):
-    """Stands for an object that a pickle would build; its class is only a name."""
+    """Placeholder for an object in a pickle; its class is only a name."""
 
     def __init__(self, cls: str, args=()):
         self.cls = cls if isinstance(cls, str) else "object"
@@ -16,10 +16,10 @@ class Stub(dict):
 
 
 def follow(stream) -> tuple[object, list[str], list]:
-    """Return what a pickle would build, in stubs, the names it would import, and its ids.
+    """Return the object of a pickle as stubs, the names it imports, and its persistent ids.
 
-    `stream` is bytes or an open file, which is left behind the pickle. Ids stand for
-    what is kept outside the pickle, such as PyTorch's storages.
+    `stream` is bytes or an open file, which is left after the pickle. Persistent ids refer
+    to data outside the pickle, such as PyTorch's storages.
     """
     from pickletools import genops, markobject
 
@@ -71,21 +71,21 @@ def follow(stream) -> tuple[object, list[str], list]:
             case "BUILD" if isinstance(value, Stub):
                 imported += _set_state(value, taken[1], stream)
             case _ if isinstance(value, bytes) and len(value) >= SMALL:
-                value = b""  # so large that it can only be numbers
+                value = b""  # so large that it must be numbers
         stack += [value] * len(op.stack_after)  # none, one, or two
     raise ValueError("cut short")
 
 
 def _by_text(items: list) -> dict:
-    """Make a dict of keys and values in turn; only keys that are text matter here."""
+    """Return a dict of alternating keys and values, with text keys only."""
     pairs = zip(items[::2], items[1::2], strict=True)
     return {key: value for key, value in pairs if isinstance(key, str)}
 
 
 def _set_state(stub: Stub, state, stream) -> list[str]:
-    """Keep an object's state, or the array that joblib writes behind its wrapper.
+    """Set an object's state, or read the array that joblib writes after its wrapper.
 
-    Return what that array would import.
+    Return the names that the array imports.
     """
     if isinstance(state, tuple) and len(state) == 2:  # the __dict__, and the slots
         state = (state[0] or {}) | (state[1] or {})
@@ -109,9 +109,9 @@ def _set_state(stub: Stub, state, stream) -> list[str]:
 
 
 def texts(value) -> tuple[str, ...]:
-    """Return the strings of a list or an array; none if it holds other things."""
+    """Return the strings of a list or an array; none if it contains other types."""
     if isinstance(value, Stub):
-        match value.state or value.args:  # as older protocols have them, or the newest
+        match value.state or value.args:  # in older protocols, or in the newest
             case (_, _, Stub() as dtype, _, value) | (value, Stub() as dtype, *_):
                 if isinstance(value, (bytes, bytearray)) and dtype.args[0].startswith("U"):
                     width = 4 * int(dtype.args[0][1:])  # U10: ten characters, four bytes each

@@ -1,8 +1,8 @@
-"""Protobuf messages, read without their schema: a field is a number and a value."""
+"""Protobuf reader without a schema: a field is a number and a value."""
 
 
 class Message:
-    """A message or a text: its place in the data, read when asked."""
+    """A message or text, parsed lazily."""
 
     def __init__(self, data, start: int, end: int):
         self.data, self.start, self.end = data, start, end
@@ -43,7 +43,7 @@ class Message:
         return next(iter(self.all(*numbers)), None)
 
     def text(self, *numbers: int) -> str:
-        """Return a text, this one or the one at the end of a path; '' if there is none."""
+        """Return this text, or the one at the end of a path of fields; '' without one."""
         place = self.get(*numbers) if numbers else self
         return place.data[place.start : place.end].decode() if place else ""
 

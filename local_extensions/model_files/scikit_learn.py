@@ -1,4 +1,4 @@
-"""scikit-learn: fitted models as pickle, joblib and skops keep them."""
+"""scikit-learn: fitted models in pickle, joblib and skops files."""
 
 import json
 import re
@@ -11,21 +11,21 @@ from .pickles import WRAPPER, Stub, follow, texts
 
 PICKLE = rb"\x80[\x02-\x05]|c[\w.]+\n[\w.]+\n"  # protocols 2 to 5, and 0 or 1
 PACKED = rb"\x1f\x8b|x[\x01\x5e\x9c\xda]|BZh|\xfd7zXZ\0|]\0\0|\x04\x22M\x18"
-UNWANTED = re.compile(  # not a guard against malice, only against the plainest
+UNWANTED = re.compile(  # catches obvious cases only, not malice
     r"(os|posix|nt|sys|subprocess|pty|socket|shutil|runpy|importlib|ctypes)\."
     r"|(builtins|__builtin__)\.(eval|exec|compile|open|__import__)$"
 )
 
 
 def pickle(data, path: Path) -> dict:
-    """Read a pickle, by Python's own module or by joblib."""
+    """Read a pickle, written by Python's own module or by joblib."""
     root, imported, _ = follow(data)
     by_joblib = path.suffix == ".joblib" or WRAPPER in imported
     return _estimator(path, root, imported) | ({"format": "joblib"} if by_joblib else {})
 
 
 def joblib(data, path: Path) -> dict:
-    """Read what joblib has compressed, unless it is very large."""
+    """Read a file compressed by joblib, up to LIMIT."""
     if data[:2] == b"\x04\x22":  # lz4, which Python cannot unpack
         return {"notes": ["It is compressed with lz4: loading it needs the package lz4."]}
     import bz2
@@ -41,7 +41,7 @@ def joblib(data, path: Path) -> dict:
     content = unpacker.decompress(data[:LIMIT], LIMIT)
     if not re.match(PICKLE, content):
         raise Unusable(
-            f"{path.name} is a compressed file and no model of a known kind: unpack it "
+            f"{path.name} is a compressed file, not in a known model format: unpack it "
             "and give the model in it."
         )
     if LIMIT in (len(content), len(data[:LIMIT])):
@@ -53,7 +53,7 @@ def joblib(data, path: Path) -> dict:
 
 
 def skops(members: Archive, path: Path) -> dict:
-    """Read a schema, a pickle's tree as JSON with the arrays in files of their own."""
+    """Read a skops schema: a pickle's tree as JSON, with the arrays in separate files."""
     imported = []
 
     def build(node: dict, key: str = ""):
@@ -77,7 +77,7 @@ def skops(members: Archive, path: Path) -> dict:
 
     try:
         root = build(json.loads(members.read("schema.json")))
-    except OverflowError:  # a vocabulary, in all likelihood
+    except OverflowError:  # probably a vocabulary
         return {}
     return _estimator(path, root, imported)
 
@@ -88,7 +88,7 @@ def _estimator(path: Path, root, imported: list[str]) -> dict:
     first, last = _part(root, 0, "n_features_in_"), _part(root, -1, "classes_")
     if last.cls.startswith("sklearn.") and not any(key.endswith("_") for key in last.state):
         raise Unusable(
-            f"{path.name} holds {last.cls.rpartition('.')[2]} before its training: call fit and "
+            f"{path.name} contains an unfitted {last.cls.rpartition('.')[2]}: call fit and "
             "save it again."
         )
     features = texts(first.state.get("feature_names_in_"))
@@ -116,30 +116,30 @@ def _estimator(path: Path, root, imported: list[str]) -> dict:
 
 
 def _refuse(path: Path, root, imported: list[str]) -> None:
-    """Refuse what is no model of scikit-learn."""
+    """Raise Unusable unless it is a scikit-learn model."""
     if unwanted := sorted(filter(UNWANTED.match, imported)):
         raise Unusable(
-            f"{path.name} would run {unwanted[0]} when it is loaded, which no model needs: do not "
+            f"{path.name} runs {unwanted[0]} when it is loaded, which no model needs: do not "
             "load it, and get the model from its maker again."
         )
     if foreign := sorted(filter(re.compile(r"(torch|keras|tensorflow)\.").match, imported)):
         raise Unusable(
-            f"{path.name} holds pickled {foreign[0]}, and loading it runs code: for PyTorch, "
+            f"{path.name} contains a pickled {foreign[0]}, and loading it runs code: for PyTorch, "
             f"{torch.SAVE}; for Keras, {keras.SAVE}."
         )
     kind = root.cls if isinstance(root, Stub) else type(root).__name__
     state = getattr(root, "state", None)
     if not isinstance(state, dict) or not state or re.match(r"(numpy|pandas|scipy)\.", kind):
         raise Unusable(
-            f"{path.name} holds {kind} and not a scikit-learn model: save the fitted model or the "
+            f"{path.name} contains {kind}, not a scikit-learn model: save the fitted model or the "
             "whole pipeline."
         )
 
 
 def _part(model: Stub, which: int, attribute: str) -> Stub:
-    """Return the part of a model that has an attribute, by scikit-learn's own rule.
+    """Return the part of a model that has an attribute, by scikit-learn's rule.
 
-    A pipeline has it from its first or last step, a search from its best model.
+    A pipeline takes it from its first or last step, a search from its best model.
     """
     for _ in range(9):
         if attribute in model.state:

@@ -1,4 +1,4 @@
-"""PyTorch: what torch.export.save, torch.jit.save and torch.save write, and safetensors."""
+"""PyTorch: files of torch.export.save, torch.jit.save and torch.save, and safetensors."""
 
 import json
 import re
@@ -21,7 +21,7 @@ STORAGES = numbered(  # of the same
     "BFloat16"
 )
 STORED = {f"{name}Storage": DTYPES[number] for number, name in STORAGES.items()}
-PLAIN = re.compile(  # what torch.load builds with weights_only=True
+PLAIN = re.compile(  # what torch.load allows with weights_only=True
     r"collections\.(OrderedDict|Counter)|_codecs\.encode"
     r"|(builtins|__builtin__)\.(set|bytearray|complex)"
     r"|torch\._utils\._rebuild_\w+|torch\._tensor\._rebuild_from_type_v2"
@@ -33,11 +33,11 @@ WEIGHTS = ("model", "state_dict", "model_state_dict", "net", "weights", "params"
 
 
 def export(members: Archive, path: Path) -> dict:
-    """Read the exported graph, whose signature tells inputs from weights."""
+    """Read the exported graph, whose signature separates inputs from weights."""
     program = next((n for n in members.names if re.fullmatch(r"models/[^/]+\.json", n)), None)
     if not program:
         raise Unusable(
-            f"{path.name} holds no program for any machine, only a compiled one: save it with "
+            f"{path.name} contains only a compiled program for one machine: save it with "
             "torch.export.save."
         )
     module = json.loads(members.read(program))["graph_module"]
@@ -64,7 +64,7 @@ def script(members: Archive, path: Path) -> dict:
 
 
 def state_dict(members: Archive, path: Path) -> dict:
-    """Read what torch.save wrote; only tensors by name will do."""
+    """Read a file of torch.save; only a dict of tensors is accepted."""
     root, imported, storages = follow(members.read("data.pkl"))
     other = sorted({name for name in imported if not PLAIN.fullmatch(name)})
     if isinstance(root, Stub) and root.cls in other:
@@ -79,7 +79,7 @@ def state_dict(members: Archive, path: Path) -> dict:
         wrong += f", which may be its {inner!r}" if inner else ""
     else:
         return {"weights": _weights(storages)}
-    raise Unusable(f"{path.name} holds {wrong}: {SAVE}.")
+    raise Unusable(f"{path.name} contains {wrong}: {SAVE}.")
 
 
 def _weights(storages: list) -> list[tuple]:
@@ -88,14 +88,14 @@ def _weights(storages: list) -> list[tuple]:
 
 
 def safetensors(data, path: Path) -> dict:
-    """Read the JSON header, behind its length; the tensors must follow in full."""
+    """Read the JSON header, after its length; all tensors must follow it."""
     end = 8 + int.from_bytes(data[:8], "little")
     if not end <= len(data) or end > 8 + 100_000_000:  # the format's own limit
         raise ValueError("cut short")
     header = json.loads(data[8:end])
     header.pop("__metadata__", None)
     if not header:
-        raise Unusable(f"{path.name} holds no tensors: save the model's weights in it.")
+        raise Unusable(f"{path.name} contains no tensors: save the model's weights in it.")
     if end + max(tensor["data_offsets"][1] for tensor in header.values()) != len(data):
         raise ValueError("cut short")
     words = {"F": "float", "BF": "bfloat", "I": "int", "U": "uint", "BOOL": "bool"}

@@ -18,7 +18,7 @@ WIDTH = 30  # characters of the longest bar
 def measure(
     url: str, inputs: list[str] | None, runs: int
 ) -> tuple[list[float], list[str]]:
-    """Return the seconds of each call that succeeded, and the errors of the others."""
+    """Return the seconds of each successful call, and the errors of the others."""
     seconds, failures = [], []
     try:
         client = connect(url)
@@ -76,9 +76,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", nargs="+", help="https://..., or USER/NAME of a Space")
     parser.add_argument("--file", help="picture or sound to send (default: an example)")
     parser.add_argument(
-        "--runs", type=int, default=10, help="calls of each app (default: 10)"
+        "--runs", type=int, default=10, help="calls per app (default: 10)"
     )
-    parser.add_argument("--chart", action="store_true", help="draw the calls as bars")
+    parser.add_argument("--chart", action="store_true", help="draw a bar chart")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -115,7 +115,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         client = connect(options.url)
         answer = call(client, arguments(client, options.input))
-    except Exception as error:  # noqa: BLE001, a traceback is of no use to the user
+    except Exception as error:  # noqa: BLE001, a traceback does not help the user
         print(f"{options.url}: {reason(error)}", file=sys.stderr)
         return 1
     print(json.dumps(answer, indent=2, ensure_ascii=False))

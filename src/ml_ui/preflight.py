@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     )
     try:
         print(answer.as_json() if options.json else text, flush=True)
-    except BrokenPipeError:  # as in preflight | head; the exit status stays what it is
+    except BrokenPipeError:  # as in preflight | head; keep the exit status
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     for reason in answer.not_known if answer.fits is None else ():
         print(f"preflight: {reason}", file=sys.stderr)

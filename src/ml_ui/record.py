@@ -15,9 +15,9 @@ def text(recorded: dict[str, Any]) -> str:
         name: json.dumps(part, ensure_ascii=False) for name, part in recorded.items()
     }
     answers = json.dumps(recorded["answers"], indent=4, ensure_ascii=False)
-    lines["answers"] = f"{answers[:-1]}  }}"  # the answers are for people as well
+    lines["answers"] = f"{answers[:-1]}  }}"  # the answers are meant to be read
     inside = ",\n".join(f'  "{name}": {line}' for name, line in lines.items())
-    # A path may hold bytes that are not text; as an escape, JSON holds them too.
+    # A path may contain bytes that are not UTF-8; JSON keeps them as escapes.
     return f"{{\n{inside}\n}}".encode("utf-8", "backslashreplace").decode()
 
 

@@ -186,7 +186,7 @@ def own_model(owner: Path, recorded: dict[str, Any], given: str | None) -> Path 
 
 
 def refuse_uncommitted(owner: Path) -> None:
-    """Refuse a project that is not committed, whole, to a git repository."""
+    """Refuse a project that is not fully committed to a git repository."""
     try:
         git(owner, "rev-parse", "--is-inside-work-tree")
     except Refused as error:
@@ -201,7 +201,7 @@ def refuse_uncommitted(owner: Path) -> None:
 
 
 def tracked(owner: Path, name: str) -> bool:
-    """Return whether the last commit holds a file or folder of the project."""
+    """Return whether the last commit contains a file or folder of the project."""
     try:
         git(owner, "cat-file", "-e", f"HEAD:./{name}")
     except Refused:
@@ -292,7 +292,7 @@ def rendered(clone: Path, commit: str, answers: dict[str, Any], folder: Path) ->
 
 
 def literal(answer: Any) -> Any:
-    """Return an answer such that cookiecutter, which renders it, leaves it as it is."""
+    """Return an answer as a Jinja literal, which cookiecutter renders to itself."""
     if not isinstance(answer, str) or (answer.isascii() and "{" not in answer):
         return answer
     return "{{ " + ascii(answer) + " }}"
@@ -360,7 +360,7 @@ def cherry_picked(
 
 
 def refuse_in_the_way(owner: Path, prefix: str, changed: list[str]) -> None:
-    """Refuse to overwrite files that git does not keep; ignored ones it would overwrite."""
+    """Refuse to overwrite files that are not in git, ignored ones included."""
     kept = set(split(git(owner, "ls-files", "-z")))
     for name in (name.removeprefix(prefix) for name in changed):
         folders = [f for f in Path(name).parents if (owner / f).is_dir()]
@@ -373,7 +373,7 @@ def refuse_in_the_way(owner: Path, prefix: str, changed: list[str]) -> None:
 
 
 def show_questions(before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Print the questions that the template asks since, and no longer."""
+    """Print the questions that the template added and removed."""
     if added := {name: answer for name, answer in now.items() if name not in before}:
         values = ", ".join(
             f"{name}={json.dumps(value)}" for name, value in added.items()
@@ -384,7 +384,7 @@ def show_questions(before: dict[str, Any], now: dict[str, Any]) -> None:
 
 
 def show_files(owner: Path, conflicts: list[str]) -> None:
-    """Print the files that an update has changed; those of the package in one line."""
+    """Print the files that an update changed; the package's in one line."""
     options = ["--name-only", "--no-renames", "--relative", "-z"]
     changed = set(split(git(owner, "diff", *options, "HEAD")))
     own = sorted(name for name in changed if not name.startswith(f"{PACKAGE}/"))
@@ -399,7 +399,7 @@ def show_files(owner: Path, conflicts: list[str]) -> None:
 
 
 def split(names: str) -> list[str]:
-    """Return the names of a list that ends each with a null."""
+    """Return the names in a null-terminated list."""
     return names.split("\0")[:-1]
 
 

@@ -16,7 +16,7 @@ class Model(Protocol):
     Attributes:
         input_shape: as the file declares it, batch axis first, None for any length; None if it
             does not.
-        labels: names of the classes; empty for a regression, None if the file does not tell.
+        labels: names of the classes; empty for a regression, None if the file has none.
     """
 
     input_shape: tuple[int | None, ...] | None

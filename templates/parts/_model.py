@@ -32,7 +32,7 @@ def load() -> Model:
 
     Raises:
         OSError: the file cannot be read. Its framework raises errors of its own for
-            a file that holds no model.
+            a file without a model.
     """
     with _lock:  # two first calls at once must not load it twice
         return _open()

@@ -38,7 +38,7 @@ demo = gr.Interface(
     description={{ cookiecutter.description | py }},
     api_name="predict",
     flagging_mode="never",
-    deep_link=False,  # a Space would offer links to what is deleted after minutes
+    deep_link=False,  # its links would point to files deleted after ten minutes
 )
 
 if __name__ == "__main__":

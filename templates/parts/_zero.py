@@ -1,1 +1,1 @@
-spaces.GPU(load)  # never called, but ZeroGPU starts no app without such a function
+spaces.GPU(load)  # never called: ZeroGPU refuses to start without a GPU function

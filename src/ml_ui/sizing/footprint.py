@@ -13,17 +13,17 @@ FORMATS = json.loads((FOLDER / "runtimes.json").read_text("utf-8"))["formats"]
 FACTS = json.loads((FOLDER / "platforms.json").read_text("utf-8"))
 BASE_IMAGE = FACTS["base_image"]
 
-# gzip leaves 0.97 of what the wheels of installed packages weigh, and 0.355 of Python
-# 3.12's bytecode (within 1.1 % of five sets that were measured; other versions write
-# more or less bytecode, and gzip leaves the same of it); of Heroku's Python 30 MB
+# gzip's output for installed packages: 0.97 of their wheels, and 0.355 of Python 3.12's
+# bytecode (within 1.1 % on five measured sets; other versions write more or less
+# bytecode, which gzip compresses alike); for Heroku's Python 30 MB
 # (CPython 3.11, 3.12 and 3.13, built from source without tests: 28, 31 and 33 MB).
 GZIP_OF_WHEELS, GZIP_OF_BYTECODE, GZIP_OF_PYTHON = 0.97, 0.355, 30_000_000
 
-CUDA_CONTEXT = 500_000_000  # bytes; an estimate, as no GPU was at hand to measure it
+CUDA_CONTEXT = 500_000_000  # bytes; an estimate, not measured on a GPU
 CUDA_RUNTIME = "nvidia-cuda-runtime"  # required by every package that computes on a GPU
 
-LARGE = 1_000_000  # bytes from which a file is looked at on its own
-HEAD = 4 * LARGE  # bytes of a packed file that are unpacked to see how far it is packed
+LARGE = 1_000_000  # bytes; files of this size and larger are sampled one by one
+HEAD = 4 * LARGE  # bytes of a packed file that are unpacked to estimate the ratio
 
 
 class Unpacker(Protocol):
@@ -332,7 +332,7 @@ def unpacked(path: Path) -> float:
                 return sum(each.file_size for each in archive.infolist()) / size
         if unpacker := UNPACKERS.get(head[:2]):
             return len(unpacker().decompress(head)) / len(head)
-    except Exception:  # noqa: BLE001, it only looks packed
+    except Exception:  # noqa: BLE001, not really packed
         return 1.0
     return 1.0
 

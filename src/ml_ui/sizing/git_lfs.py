@@ -1,11 +1,11 @@
-"""Git LFS: which files .gitattributes gives to it, and the line that gives it one more."""
+"""Git LFS: which files .gitattributes puts there, and the line for another file."""
 
 import re
 from collections.abc import Iterable
 
 ATTRIBUTES = "filter=lfs diff=lfs merge=lfs -text"  # as `git lfs track` writes them
 
-# A pointer: the text that git keeps of a file in Git LFS, with the file's bytes.
+# A pointer: the text in git for a file in Git LFS, with the file's size.
 POINTER = r"^version https://git-lfs\.github\.com/spec/\S+\n(?:[a-z].*\n)*?size (\d+)$"
 
 # The parts of a pattern of .gitattributes, with what they match.
@@ -41,7 +41,7 @@ def is_tracked(attributes: Iterable[str], name: str, default: bool = False) -> b
 def line_for(name: str) -> str:
     """Return the line of .gitattributes that puts a file in Git LFS."""
     escaped = re.sub(r"([*?\[\]\\])", r"\\\1", name).replace(" ", "[[:space:]]")
-    anchor = "" if "/" in name else "/"  # else it would be any file of that name
+    anchor = "" if "/" in name else "/"  # without it, any file of that name matches
     return f"{anchor}{escaped} {ATTRIBUTES}"
 
 

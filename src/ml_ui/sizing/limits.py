@@ -123,14 +123,14 @@ def checks_of(
 
 
 def fits(check: Check, value: float | None) -> bool | None:
-    """Return whether a value keeps a check's limit; None if it is not known."""
+    """Return whether a value is within a check's limit; None if it is not known."""
     if check.limit is None:
         return None if check.written == LIMIT_NOT_KNOWN else True
     return None if value is None else value <= check.limit
 
 
 def verdict(checks: Iterable[Check]) -> bool | None:
-    """Return whether all limits are kept; None if one is known and its quantity is not."""
+    """Return whether the project fits; None if a quantity with a limit is not known."""
     checks = tuple(checks)
     if any(check.fits is False for check in checks):
         return False
@@ -145,7 +145,7 @@ def notes_of(
     own: Mapping[str, float],
     checks: Iterable[Check],
 ) -> Iterator[str]:
-    """Yield what is worth knowing besides the checks."""
+    """Yield notes besides the checks."""
     tier = PLATFORMS[platform]["hardware"][hardware]
     rules = {rule["name"]: rule["what"] for rule in PLATFORMS[platform]["rules"]}
     if tier["note"] and tier["note"] not in where(platform, hardware):
@@ -256,10 +256,10 @@ def where(platform: str, hardware: str) -> str:
 
 
 def pick(kind: str, value: str, known: Iterable[str]) -> str:
-    """Return a value that is known, or raise BadInput with those that are."""
+    """Return a known value, or raise BadInput with the known ones."""
     if value in (known := list(known)):
         return value
-    import difflib  # not needed where the value is right
+    import difflib  # only needed for misspellings
 
     near = difflib.get_close_matches(value, known, 1)
     meant = f" (did you mean {near[0]}?)" if near else ""

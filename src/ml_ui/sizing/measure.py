@@ -105,7 +105,7 @@ class Site(NamedTuple):
                 _end(process)
 
     def variables(self, **more: str) -> dict[str, str]:
-        """Return environment variables with which programs keep to the folder."""
+        """Return environment variables that keep programs inside the folder."""
         # A git hook has variables that name the project's own repository.
         dropped = ("GIT_", "GRADIO_SERVER_", "PYTHONDONTWRITEBYTECODE")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
@@ -123,9 +123,7 @@ class Site(NamedTuple):
         else:
             names = self.files(self.project, "--exclude-standard")
         for name in names:
-            if os.path.lexists(
-                self.project / name
-            ):  # else its deletion is not committed
+            if os.path.lexists(self.project / name):  # not deleted since the commit
                 (target / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(self.project / name, target / name, follow_symlinks=False)
         return target
@@ -246,7 +244,7 @@ def _slug(site: Site) -> dict[str, float]:
     if environment not in _compressed:
         _compressed[environment] = _archived([environment], site.progress)
     sources = _archived(files, site.progress)
-    # Heroku's Python is not here to be compressed.
+    # Heroku's Python is not available here.
     return {"slug": sources + _compressed[environment] + GZIP_OF_PYTHON}
 
 
@@ -264,7 +262,7 @@ def _archived(paths: Iterable[Path], progress: Progress) -> int:
 
 
 class Compressed:
-    """A file object that counts the bytes written, and those that gzip leaves of them."""
+    """A file object that counts the bytes written, and their size after gzip."""
 
     def __init__(self, progress: Progress) -> None:
         self.size, self.written = 0, 0

@@ -1,4 +1,4 @@
-"""Weigh the project in a folder: the files that would be pushed, and its packages."""
+"""Footprint of the project in a folder: its packages, and the files to push."""
 
 import os
 import re
@@ -178,14 +178,14 @@ def _weigh(path: Path) -> tuple[int, bool]:
 
 
 def _packed(path: Path, count: int) -> int:
-    """Return the bytes that git's compression leaves of a file."""
+    """Return the size of a file after git's compression."""
     if count >= LARGE:
         return round(count * gzipped(path))
     return len(zlib.compress(path.read_bytes()))
 
 
 def _is_binary(path: Path) -> bool:
-    """Return whether git takes a file for binary: there is a null in its first bytes."""
+    """Return whether git treats a file as binary: its first bytes contain a null."""
     with open(path, "rb") as file:
         return b"\0" in file.read(8000)
 
@@ -227,7 +227,7 @@ def _pushes_to(folder: Path, host: str) -> bool:
 
 
 def _history(folder: Path) -> int:
-    """Return the bytes of versions that are in git and no longer in the folder."""
+    """Return the bytes of earlier versions of files in git."""
     objects = _git(folder, "rev-list", "--objects", "--all")
     if not objects:
         return 0

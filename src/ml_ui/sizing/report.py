@@ -124,7 +124,7 @@ def as_text(
     lines += ["", "What would fit:"] if report.ways_out else []
     ways = [_wrap(f"- {way}", width, "  ") for way in report.ways_out]
     room = SCREEN - len(lines) if brief else sum(map(len, ways))
-    for way in sorted(ways, key=len):  # the simplest ones are the last to go
+    for way in sorted(ways, key=len):  # the longest are dropped first
         room -= len(way)
         if room < 0:
             ways.remove(way)
@@ -139,7 +139,7 @@ def as_text(
                 "Where a unit is not documented, the stricter reading is taken (--json)."
             ]
     if report.fits is not False or not brief:
-        # The command prints why nothing can be said to stderr.
+        # The command prints the reasons to stderr.
         reasons = () if report.fits is None and not brief else report.not_known
         notes = [*reasons, *(f"Note: {note}" for note in report.notes)]
         lines += [
@@ -164,7 +164,7 @@ def _paint(text: str, code: str) -> str:
 
 
 def _row(check: Check, blocks: str, paint: Paint) -> str:
-    """Return a bar of used and free; a limit that is passed has a full one."""
+    """Return a bar of used and free; it is full if the limit is passed."""
     amount = written(check.predicted, check.unit)
     if check.limit is None:
         return f"{check.name:11}{amount}, {check.written}"

@@ -13,8 +13,8 @@ from typing import Any
 from .. import __version__
 from .footprint import GZIP_OF_WHEELS, LARGE, PACKAGES, BadInput, Sizes, gzipped
 
-# What zlib's level 6 leaves of what its fastest level leaves, in installed packages:
-# small files are many, and a tenth of the whole.
+# Size after zlib's level 6 relative to level 1, for the small files of installed
+# packages: they are many, but only a tenth of the whole.
 LEVEL_6_OF_LEVEL_1 = 0.88
 
 PACKAGE = Path(__file__).resolve().parent.parent  # ml_ui
@@ -111,7 +111,7 @@ def _applies(marker: str, python: str) -> bool:
     try:
         return _holds(ast.parse(marker.strip(), mode="eval").body, here)
     except (SyntaxError, ValueError, KeyError):
-        return True  # better counted than forgotten
+        return True  # count it rather than miss it
 
 
 def _holds(node: ast.expr, here: Mapping[str, str]) -> bool:
@@ -198,7 +198,7 @@ def _normalized(name: str) -> str:
 
 
 def _deflated(path: Path, count: int) -> float:
-    """Return the bytes that gzip leaves of a file; for a large one, from a sample."""
+    """Return the size of a file after gzip; for a large one, from a sample."""
     if count >= LARGE:
         return count * gzipped(path, max(count >> 6, 1 << 19))
     return len(zlib.compress(path.read_bytes(), 1)) * LEVEL_6_OF_LEVEL_1

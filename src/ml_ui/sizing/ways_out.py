@@ -71,7 +71,7 @@ def _enough(
     own: Mapping[str, float],
     most: int = 4,
 ) -> Iterator[Changed]:
-    """Yield the changes that are enough, and none with a needless part."""
+    """Yield minimal sets of changes that make the project fit."""
     found: list[set[Change]] = []
     gpu = PLATFORMS[platform]["hardware"][hardware]["class"] != "cpu"
     for count in (1, 2, 3):
@@ -115,7 +115,7 @@ def _cheapest(
 
 
 def _monthly(tier: Facts) -> float:
-    """Return dollars a month, in which an hourly tier runs all the time."""
+    """Return dollars per month; an hourly tier runs all the time."""
     if tier["price_usd"] is None:
         return float("inf")
     dollars: float = tier["price_usd"] * (730 if tier["per"] == "hour" else 1)
@@ -135,7 +135,7 @@ def _figures(
     own: Mapping[str, float],
     names: set[str],
 ) -> str:
-    """Return the quantities that were too much, as they are in a changed project."""
+    """Return the exceeded quantities, as predicted for the changed project."""
     figures = [
         f"{check.name} {written(check.predicted, check.unit)}"
         for check in checks_of(platform, hardware, project, own)
@@ -147,7 +147,7 @@ def _figures(
 def _variants(
     platform: str, project: Footprint, count: int
 ) -> Iterator[tuple[tuple[Change, ...], str, Footprint]]:
-    """Yield each combination of so many changes, in words, and the project after it."""
+    """Yield each combination of `count` changes, in words, and the project after it."""
     for changes in combinations(CHANGES, count):
         texts, variant = [], project
         for change in changes:
@@ -160,7 +160,7 @@ def _variants(
 
 
 def _lighter_packages(platform: str, project: Footprint) -> Changed | None:
-    """Replace packages by builds that do the same on a CPU and weigh less."""
+    """Replace packages by smaller CPU builds."""
     names, packages, saved = [], dict(project.packages), 0
     for name, lighter in PACKAGES["lighter"].items():
         if not packages.get(name):
@@ -188,7 +188,7 @@ def _lighter_packages(platform: str, project: Footprint) -> Changed | None:
 
 
 def _wheels(packages: Mapping[str, Sizes | None]) -> int | None:
-    """Return the bytes of all wheels; None if one is not known."""
+    """Return the total size of the wheels; None if one is not known."""
     known = [sizes["wheel"] for sizes in packages.values() if sizes]
     return sum(known) if len(known) == len(packages) else None
 
@@ -264,7 +264,7 @@ def _hub(platform: str, project: Footprint) -> Changed | None:
 
 
 def _git_lfs(platform: str, project: Footprint) -> Changed | None:
-    """Put the files that GitHub refuses in Git LFS, if the platform reads from there."""
+    """Put files that GitHub refuses in Git LFS, if the platform supports it."""
     names = refused_by_github(project)
     if not names or any(rule["name"] == "lfs" for rule in PLATFORMS[platform]["rules"]):
         return None
@@ -277,7 +277,7 @@ def _git_lfs(platform: str, project: Footprint) -> Changed | None:
 
 
 def _without_github(platform: str, project: Footprint) -> Changed | None:
-    """Push to the platform alone."""
+    """Push only to the platform."""
     if not project.on_github:
         return None
     title = PLATFORMS[platform]["title"]

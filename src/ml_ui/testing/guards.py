@@ -51,7 +51,7 @@ def client(project: Path, log: Path) -> Iterator[httpx.Client]:
 
 
 def call(client: httpx.Client, text: str, **headers: str) -> httpx.Response:
-    """Call the function; the answer is not waited for."""
+    """Call the function without waiting for the answer."""
     return client.post(f"{API}/call/predict", json={"data": [text]}, headers=headers)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import skops.io
 
-# Packages whose types a .skops file may hold: name more if you trust them.
+# Packages whose types a .skops file may contain: add others that you trust.
 TRUSTED = ("sklearn.",)
 
 
@@ -18,7 +18,7 @@ class Model:
     """A model as a function from a batch to its predictions.
 
     Attributes:
-        input_shape: (None, number of features), or None if the model does not tell.
+        input_shape: (None, number of features), or None if the model does not say.
         labels: the classes, as text; empty for a regression.
     """
 
@@ -28,7 +28,7 @@ class Model:
             trusted = [name for name in found if name.startswith(TRUSTED)]
             self._estimator = skops.io.load(path, trusted=trusted)
         else:
-            # A pickle runs whatever code it holds: load only files that you trust.
+            # A pickle runs any code in it: load only files that you trust.
             self._estimator = joblib.load(path)
         features = getattr(self._estimator, "n_features_in_", None)
         self.input_shape = (None, features) if features else None
@@ -51,7 +51,7 @@ class Model:
         return answer.result()
 
     def _taken(self) -> list[tuple[np.ndarray, Future]]:
-        """Take the calls that wait, as far as they are of one kind."""
+        """Take the waiting calls of one dtype and width."""
         calls = [self._waiting.popleft()]
         kind = calls[0][0].dtype, calls[0][0].shape[1:]
         while self._waiting:
@@ -62,7 +62,7 @@ class Model:
         return calls
 
     def _run(self, calls: list[tuple[np.ndarray, Future]]) -> None:
-        """Answer some calls with one; where that fails, each by itself."""
+        """Answer several calls with one prediction; if it fails, each by itself."""
         try:
             output = self._predict(np.concatenate([batch for batch, _ in calls]))
         except Exception as error:  # noqa: BLE001, the caller gets it
@@ -77,7 +77,7 @@ class Model:
                 answer.set_result(part)
 
     def _predict(self, batch: np.ndarray) -> np.ndarray:
-        if self._columns is not None:  # it was fitted on a table, and asks for one
+        if self._columns is not None:  # fitted on a table, it needs one
             batch = pd.DataFrame(batch, columns=self._columns).infer_objects()
         if hasattr(self._estimator, "predict_proba"):
             return self._estimator.predict_proba(batch)

@@ -5,9 +5,9 @@ from PIL import Image
 {% block constants %}
 # How a picture becomes numbers: (pixel / 255 - MEAN) / STD.
 {% if model.pixel_source %}
-# These are the values of {{ model.pixel_source }}.
+# Values of {{ model.pixel_source }}.
 {% endif %}
-INPUT_SHAPE = {{ model.input_shape | py }}  # where the model does not tell it
+INPUT_SHAPE = {{ model.input_shape | py }}  # used where the model declares none
 MEAN = {{ model.mean | py }}
 STD = {{ model.std if model.std is string else model.std | py }}
 
@@ -16,11 +16,11 @@ STD = {{ model.std if model.std is string else model.std | py }}
 
 
 def prepare(image: np.ndarray, declared: tuple[int | None, ...] | None) -> np.ndarray:
-    """Make a batch of one from a picture, in the size and layout of the model.
+    """Return a batch of one picture, in the size and layout of the model.
 
     Args:
         image: RGB, shape (height, width, 3), uint8, 0 to 255.
-        declared: the shape of the model's input, None where it does not tell.
+        declared: the shape of the model's input, None where it declares none.
 
     Returns:
         float32, (pixel / 255 - MEAN) / STD, shape (1, height, width, channels),

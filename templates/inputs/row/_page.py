@@ -7,13 +7,13 @@ import sys
 {% block constants %}
 
 def field(name: str, value: float | str) -> gr.Number | gr.Textbox:
-    """Return the field of a column: of text where it starts with a text."""
+    """Return the component of a column: a Textbox if its default is a text."""
     kind = gr.Textbox if isinstance(value, str) else gr.Number
     return kind(label=name, value=value)
 
 
 def is_finite(value: object) -> bool:
-    """Tell a number that a model can use; the API lets in what a field would not."""
+    """Return whether a value is a finite number; the API does not validate fields."""
     return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 {{ "\n" if zero }}{% endblock %}
 {% block examples %}

@@ -1,1 +1,1 @@
-LABELS = MODEL.with_name("labels.txt")  # one name a line, in the order of the classes
+LABELS = MODEL.with_name("labels.txt")  # one name per line, in the order of the classes

@@ -1,7 +1,7 @@
 
 
 def _labelled(scores: np.ndarray) -> dict[str, float]:
-    """Return the probability of each label, from the model's scores of the classes."""
+    """Return the probability of each label, from the model's scores."""
     if scores.size == 1:  # one sigmoid output: the probability of the second class
         scores = np.array([1 - scores[0], scores[0]])
     elif not _are_probabilities(scores):

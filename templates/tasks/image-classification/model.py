@@ -1,7 +1,7 @@
 {% extends "inputs/picture/_model.py" %}
 {% block predict %}
 def predict(image: np.ndarray) -> dict[str, float]:
-    """Tell what a picture shows.
+    """Classify a picture.
 
     Args:
         image: RGB, shape (height, width, 3), uint8, 0 to 255.
@@ -10,8 +10,8 @@ def predict(image: np.ndarray) -> dict[str, float]:
         The probability of each label, 0 to 1.
 
     Raises:
-        ValueError: the labels are not as many as the classes, two are the same, or the
-            scores are not finite.
+        ValueError: the labels do not match the classes, two are the same, or the scores
+            are not finite.
     """
     model = load()
     return _labelled(model(prepare(image, model.input_shape))[0])

@@ -15,7 +15,7 @@ from model import predict
 EXAMPLES = sorted(Path(__file__).parent.parent.glob("examples/*"))
 
 
-def test_any_picture_gets_probabilities():
+def test_probabilities_sum_to_one():
     gradient = np.linspace(0, 255, 40 * 30 * 3).reshape(40, 30, 3).astype(np.uint8)
     probabilities = predict(gradient)
     assert sum(probabilities.values()) == pytest.approx(1, abs=1e-2)
@@ -35,6 +35,6 @@ def test_example(url, example):
 {% endif %}
 
 
-def test_no_picture_is_refused(url):
+def test_missing_picture_is_rejected(url):
     with pytest.raises(ValueError, match="Choose a picture first"):
         Client(url, verbose=False).predict(None, api_name="/predict")

@@ -1,6 +1,6 @@
 {% extends "inputs/picture/_page.py" %}
 {% block answer %}
 def answer(image: str | None) -> str:
-    """Turn the picture in a file into another, in another file."""
+    """Convert the picture in a file; return the path of the result."""
     return pictures.write(predict(pictures.read(image)))
 {% endblock %}

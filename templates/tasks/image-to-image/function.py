@@ -9,7 +9,7 @@ def load() -> None:
 
 
 def predict(image: np.ndarray) -> np.ndarray:
-    """Turn a picture grey.
+    """Convert a picture to grey.
 
     Args:
         image: RGB, shape (height, width, 3), uint8, 0 to 255.

@@ -1,7 +1,7 @@
 {% extends "inputs/picture/_model.py" %}
 {% block predict %}
 def predict(image: np.ndarray) -> np.ndarray:
-    """Turn a picture into another.
+    """Convert a picture.
 
     Args:
         image: RGB, shape (height, width, 3), uint8, 0 to 255.

@@ -13,7 +13,7 @@ EXAMPLES = sorted(Path(__file__).parent.parent.glob("examples/*"))
 
 
 @pytest.mark.parametrize("size", [(853, 1280), (31, 40)])
-def test_any_picture_gets_a_picture(size):
+def test_output_is_a_picture(size):
     height, width = size
     gradient = np.linspace(0, 255, height * width * 3).reshape(height, width, 3)
     result = predict(gradient.astype(np.uint8))
@@ -33,6 +33,6 @@ def test_example(url, example):
         )
 
 
-def test_no_picture_is_refused(url):
+def test_missing_picture_is_rejected(url):
     with pytest.raises(ValueError, match="Choose a picture first"):
         Client(url, verbose=False).predict(None, api_name="/predict")

@@ -1,7 +1,7 @@
 {% extends "inputs/row/_page.py" %}
 {% block answer %}
 def answer(*row: float | str | None) -> dict[str, float] | float | str:
-    """Tell the answer for a row, or which fields are empty or no numbers."""
+    """Return the prediction for a row, after validating its fields."""
     given = dict(zip(FEATURES, row, strict=True))
     empty = [name for name, value in given.items() if value in (None, "")]
     if empty:

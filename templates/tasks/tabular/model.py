@@ -1,14 +1,14 @@
 {% extends "inputs/row/_model.py" %}
 {% block predict %}
 def predict(*row: float | str) -> dict[str, float] | float | str:
-    """Tell the class or the numbers that belong to a row.
+    """Predict the class or the numbers for a row.
 
     Args:
         row: a value for each of FEATURES, in their order and units.
 
     Returns:
-        The probability of each label, 0 to 1; or what a regression predicts: a number,
-        or several in a text, such as "1.5, -2.25".
+        The probability of each label, 0 to 1; or for a regression a number, or several in
+        a text, such as "1.5, -2.25".
 
     Raises:
         ValueError: the row or the labels do not match the model, or its output is not

@@ -10,13 +10,13 @@ from model import FEATURES, predict
 ROW = list(FEATURES.values())
 
 
-def test_the_row_of_defaults_gets_an_answer():
+def test_default_row():
     answer = predict(*ROW)
     if isinstance(answer, dict):
         assert sum(answer.values()) == pytest.approx(1, abs=1e-2)
 
 
-def test_a_row_of_another_length_is_refused():
+def test_row_of_wrong_length_is_rejected():
     with pytest.raises(ValueError):
         predict(*ROW, 1.0)
 
@@ -34,7 +34,7 @@ def numbers(text):
     return [float(number) for number in text.split(", ")]
 
 
-def test_what_is_no_number_is_refused(url):
+def test_non_number_is_rejected(url):
     name = next((n for n, v in FEATURES.items() if not isinstance(v, str)), None)
     if name is None:
         pytest.skip("all fields are texts")
@@ -43,6 +43,6 @@ def test_what_is_no_number_is_refused(url):
         Client(url, verbose=False).predict(*row, api_name="/predict")
 
 
-def test_an_empty_field_is_refused(url):
+def test_empty_field_is_rejected(url):
     with pytest.raises(ValueError, match=f"Fill in {re.escape(next(iter(FEATURES)))}"):
         Client(url, verbose=False).predict(None, *ROW[1:], api_name="/predict")

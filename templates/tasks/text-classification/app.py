@@ -1,7 +1,7 @@
 {% extends "inputs/text/_page.py" %}
 {% block answer %}
 def answer(text: str) -> dict[str, float]:
-    """Tell the likeliest labels of a text, or what is wrong with it."""
+    """Return the probability of each label for a text."""
     if not isinstance(text, str) or not text.strip():
         raise gr.Error("Write a text first.")
     if len(text) > LONGEST:

@@ -1,7 +1,7 @@
 {% extends "parts/_model.py" %}
 {% block predict %}
 def predict(text: str) -> dict[str, float]:
-    """Tell which class a text belongs to.
+    """Classify a text.
 
     Args:
         text: the text, as the user wrote it.
@@ -10,8 +10,8 @@ def predict(text: str) -> dict[str, float]:
         The probability of each label, 0 to 1.
 
     Raises:
-        ValueError: the labels are not as many as the classes, two are the same, or the
-            scores are not finite.
+        ValueError: the labels do not match the classes, two are the same, or the scores
+            are not finite.
     """
     return _labelled(load()(np.array([text], dtype=object))[0])
 {% endblock %}

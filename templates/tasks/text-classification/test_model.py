@@ -8,7 +8,7 @@ from model import predict
 EXAMPLE = {{ (cookiecutter | project).model.rows[0][0] | py }}
 
 
-def test_any_text_gets_probabilities():
+def test_probabilities_sum_to_one():
     probabilities = predict("Grüße, 你好, 123!")
     assert sum(probabilities.values()) == pytest.approx(1, abs=1e-2)
 
@@ -24,8 +24,8 @@ def test_example(url):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [(" ", "Write a text first"), ("x" * 5001, "up to 5000")]
+    ("text", "error"), [(" ", "Write a text first"), ("x" * 5001, "up to 5000")]
 )
-def test_a_text_of_no_use_is_refused(url, text, told):
-    with pytest.raises(ValueError, match=told):
+def test_empty_or_long_text_is_rejected(url, text, error):
+    with pytest.raises(ValueError, match=error):
         Client(url, verbose=False).predict(text, api_name="/predict")
