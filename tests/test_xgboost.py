@@ -206,7 +206,7 @@ def test_trees_take_neither_time_nor_memory(tmp_path, ending):
         "before = resource.getrusage(resource.RUSAGE_SELF);"
         "found = model_files.inspect(Path(sys.argv[1]));"
         "after = resource.getrusage(resource.RUSAGE_SELF);"
-        "print(found.n_features, after.ru_utime - before.ru_utime, found.size)"
+        "print(found.n_features, after.ru_utime - before.ru_utime, found.size, found.notes)"
     )
     whole = (FILES / "3.2.0" / f"stopped{ending}").read_bytes()
     first, last = (b'"trees":[', b']},"name"') if ending == ".json" else (KEY, b"}" + NAME)
@@ -220,10 +220,11 @@ def test_trees_take_neither_time_nor_memory(tmp_path, ending):
         file.write(last + tail)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     run = [sys.executable, "-c", code, path]
-    said = subprocess.check_output(run, env=environment, cwd=ROOT, text=True).split()
+    said = subprocess.check_output(run, env=environment, cwd=ROOT, text=True).split(" ", 3)
     assert said[0] == "3"
     assert float(said[1]) < 5
     assert int(said[2]) > 2**26
+    assert ("Saved as .ubj" in said[3]) is (ending == ".json")
 
 
 def test_the_locked_version_is_the_one_that_is_named():

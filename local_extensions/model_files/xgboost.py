@@ -15,6 +15,7 @@ SAVE = "load it where it was made and write it with save_model('model.ubj')"
 OLD = "with XGBoost 3.0 or older, xgboost.Booster(model_file='old.model').save_model('model.ubj')"
 LOCKED = (3, 2)  # the version that runs them, as in templates/requirements
 TESTED = (3, 4)  # the newest whose models gave the same answers there
+LARGE = 10_000_000  # bytes in JSON that take 100 MB of memory, by sizing/runtimes.json
 CLASSES = {"binary:logistic", "binary:hinge", "multi:softprob", "multi:softmax"}  # objectives
 NUMBERS = {
     "reg:squarederror", "reg:linear", "reg:squaredlogerror", "reg:pseudohubererror",
@@ -36,7 +37,13 @@ FORMS = {  # types of UBJSON, as struct has them
 def text(data, path: Path) -> dict:
     """Read a booster in JSON."""
     end = rb'\]\s*(\}\s*,\s*"name"|,\s*"weight_drop")'
-    return _booster(json.loads(_without_trees(data, rb'"trees"\s*:\s*\[', end)), path)
+    found = _booster(json.loads(_without_trees(data, rb'"trees"\s*:\s*\[', end)), path)
+    if len(data) > LARGE:
+        found["notes"].append(
+            "Saved as .ubj it would take a sixth of the memory: write it with "
+            "save_model('model.ubj')."
+        )
+    return found
 
 
 def binary(data, path: Path) -> dict:

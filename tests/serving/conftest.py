@@ -10,7 +10,7 @@ from dataclasses import fields
 import pytest
 from prometheus_client import REGISTRY
 
-from ml_ui.serving.runner import runner
+from ml_ui.serving.runner import get_runner
 from ml_ui.serving.settings import Settings
 
 from .pages import page, serving
@@ -30,9 +30,9 @@ def environment(monkeypatch):
     """Take every setting out of the environment, and have a new runner for each test."""
     for name in (*ENVIRONMENT, *(field.name.upper() for field in fields(Settings))):
         monkeypatch.delenv(name, raising=False)
-    runner.cache_clear()
+    get_runner.cache_clear()
     yield
-    runner.cache_clear()
+    get_runner.cache_clear()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from ml_ui import guard
-from ml_ui.serving.runner import runner
+from ml_ui.serving.runner import get_runner
 from ml_ui.serving.settings import Settings
 
 from .pages import API, page, serving, sse, strict
@@ -185,7 +185,7 @@ def test_a_stream_whose_visitor_leaves_is_closed_and_frees_its_worker(app):
     app.leave("endless", event_id, 0.2)
     assert closed.wait(10)
     assert app.events("answer", "next") == [("complete", ["next"])]
-    assert runner().running == 0
+    assert get_runner().running == 0
 
 
 def test_a_cancelled_stream_is_closed_and_frees_its_worker(app):

@@ -13,7 +13,7 @@ from ml_ui import guard
 from ml_ui.serving import health, logs, process, shutdown
 from ml_ui.serving.health import Health
 from ml_ui.serving.middleware import Traffic
-from ml_ui.serving.runner import runner
+from ml_ui.serving.runner import get_runner
 
 from .conftest import until
 
@@ -50,7 +50,7 @@ def test_error_of_loading_is_logged_and_not_shown(log, error, is_async):
     async def async_load():
         load()
 
-    state = Health(async_load if is_async else load, runner(), lambda: False)
+    state = Health(async_load if is_async else load, get_runner(), lambda: False)
     state._run()
     answer = asyncio.run(state.readyz(None))
     body = json.loads(answer.body)
@@ -69,7 +69,7 @@ def test_async_load_is_awaited():
         await asyncio.sleep(0.05)
         steps.append("loaded")
 
-    state = Health(load, runner(), lambda: False)
+    state = Health(load, get_runner(), lambda: False)
     state._run()
     assert steps == ["loaded"]
     assert asyncio.run(state.readyz(None)).status_code == 200
@@ -83,7 +83,7 @@ def test_app_is_not_live_while_all_workers_hang(serve):
         release.wait(10)
 
     app = serve(hang, WEB_CONCURRENCY="2")
-    runner().timeout = 0.2
+    get_runner().timeout = 0.2
     answers = [app.start("hang")[1] for _ in range(2)]
     assert all("longer than 0.2 s" in str(answer.result(10)) for answer in answers)
     probe = app.client.get("/healthz")
@@ -106,7 +106,7 @@ class Stopping:
         self.pending = list(pending)
         monkeypatch.setattr(process, "exit_now", self.exit_now)
         monkeypatch.setattr(process, "exit_soon", lambda status, seconds: None)
-        self.health = Health(lambda: None, runner(), lambda: False)
+        self.health = Health(lambda: None, get_runner(), lambda: False)
         self.traffic = Traffic()
         self.handler = shutdown.Shutdown(grace, self.health, self.traffic, self.next)
 

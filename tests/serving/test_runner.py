@@ -12,7 +12,7 @@ import pytest
 
 from ml_ui import guard
 from ml_ui.serving import process
-from ml_ui.serving.runner import Failure, is_guarded, runner
+from ml_ui.serving.runner import Failure, get_runner, is_guarded
 
 from .conftest import RUNNER, until
 
@@ -54,7 +54,7 @@ streams = pytest.mark.parametrize("kind", KINDS[2:], ids=lambda kind: kind.__nam
 def pool(monkeypatch):
     """Return a pool of one worker."""
     monkeypatch.setenv("WEB_CONCURRENCY", "1")
-    pool = runner()
+    pool = get_runner()
     pool.timeout = 5
     return pool
 
@@ -186,7 +186,7 @@ def test_time_limit_is_for_each_step_and_the_whole(pool, short_limit, kind):
 
 @every_kind
 def test_number_of_workers(pool, kind, monkeypatch):
-    runner.cache_clear()
+    get_runner.cache_clear()
     monkeypatch.setenv("WEB_CONCURRENCY", "2")
     at_once, most, lock = 0, 0, threading.Lock()
 

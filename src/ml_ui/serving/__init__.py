@@ -20,7 +20,7 @@ from .. import gradio_fixes
 from . import auth, logs, metrics, process, uploads
 from .health import Health
 from .middleware import EXCEPTION_HANDLERS, GuardMiddleware, Traffic
-from .runner import guard, runner
+from .runner import get_runner, guard
 from .settings import MB, Settings
 from .shutdown import EXIT, Shutdown
 
@@ -99,12 +99,12 @@ class Server:
         self.queue = gradio_fixes.QueueState(demo)
         self.traffic = Traffic()
         self.files = uploads.TemporaryFiles(settings.max_upload_mb)
-        self.health = Health(load, runner(), lambda: self.queue.stopped)
+        self.health = Health(load, get_runner(), lambda: self.queue.stopped)
         self.shutdown = Shutdown(
             settings.shutdown_grace,
             self.health,
             self.traffic,
-            lambda: runner().running - runner().stuck + len(self.queue),
+            lambda: get_runner().running - get_runner().stuck + len(self.queue),
         )
         self.app: gradio_fixes.GuardedApp
 
@@ -158,7 +158,7 @@ class Server:
             )
         except KeyboardInterrupt:
             pass  # before Gradio was up
-        if runner().running or process.children():
+        if get_runner().running or process.children():
             process.exit_now(0)
         process.exit_soon(
             0, EXIT
@@ -177,8 +177,8 @@ class Server:
         ]
         if self.settings.metrics:
             metrics.queued.set_function(lambda: len(self.queue))
-            metrics.running.set_function(lambda: runner().running)
-            metrics.stuck.set_function(lambda: runner().stuck)
+            metrics.running.set_function(lambda: get_runner().running)
+            metrics.stuck.set_function(lambda: get_runner().stuck)
             routes.append(Route("/metrics", metrics.metrics))
         return (
             {

@@ -7,6 +7,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from .middleware import app_path
+
 # In a tab of its own: a Space is in a frame of the Hub's, where nobody can sign in.
 SIGN_IN = """<!doctype html>
 <html lang="en">
@@ -15,7 +17,7 @@ SIGN_IN = """<!doctype html>
 <title>{title}</title>
 <body style="font-family: system-ui; text-align: center; margin: 20vh 1em">
 <h1>{title}</h1>
-<p><a href="/login/huggingface" target="_blank">Sign in with Hugging Face</a></p>
+<p><a href="login/huggingface" target="_blank">Sign in with Hugging Face</a></p>
 """
 
 
@@ -23,7 +25,7 @@ def unauthorized(title: str) -> Callable[[Request, HTTPException], Response]:
     """Return a handler of 401 errors: for the page itself, a link to sign in."""
 
     def handler(request: Request, error: HTTPException) -> Response:
-        if request.url.path == "/":
+        if app_path(request.scope) == "/":
             return HTMLResponse(SIGN_IN.format(title=html.escape(title)))
         return JSONResponse({"detail": error.detail}, 401)
 

@@ -117,17 +117,22 @@ class GuardMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check a request, pass it on, and log its response."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        start, status, ended = time.monotonic(), 500, False
+        if scope["type"] != "http":  # a WebSocket, of which Gradio has none
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        start, status, ended, is_stream = time.monotonic(), 500, False, False
         path, headers = app_path(scope), Headers(scope=scope)
 
         async def respond(message: Message) -> None:
-            nonlocal status, ended
+            nonlocal status, ended, is_stream
             if message["type"] == "http.response.start":
-                status = message["status"]
-                self._set_headers(MutableHeaders(scope=message), headers)
+                status, response = message["status"], MutableHeaders(scope=message)
+                content_type = response.get("content-type", "")
+                is_stream = content_type.startswith("text/event-stream")
+                self._set_headers(response, headers)
             else:
                 ended = not message.get("more_body", False)
             await send(message)
@@ -142,9 +147,11 @@ class GuardMiddleware:
             await self._app(scope, receive, respond)
         except Refusal as refusal:
             await refusal.response(scope, receive, respond)
-        except Exception:  # noqa: BLE001, the handler of errors has logged it
-            if not ended:  # a stream that broke
+        except Exception:
+            if is_stream and not ended:  # its events have their own end
                 await send({"type": "http.response.body", "body": b""})
+            elif not ended:  # the client must not take a part for the whole
+                raise
         finally:
             self._traffic.in_flight -= waits
             self._traffic.last_response_at = time.monotonic()
@@ -159,7 +166,8 @@ class GuardMiddleware:
         method = scope["method"]
         changes = method not in ("GET", "HEAD", "OPTIONS")
         for name in ("host", "x-forwarded-host"):
-            if not (path in HEALTH_PATHS or self._host_allowed(headers.get(name))):
+            hosts = headers[name].split(",") if name in headers else []
+            if path not in HEALTH_PATHS and not all(map(self._host_allowed, hosts)):
                 raise Refusal(
                     400, "Invalid Host header. Add this name to ALLOWED_HOSTS."
                 )
@@ -192,11 +200,11 @@ class GuardMiddleware:
             if not self._queue.has_session(session):
                 raise Refusal(404, "Session not found: unknown, or ended.")
 
-    def _host_allowed(self, host: str | None) -> bool:
+    def _host_allowed(self, host: str) -> bool:
         """Return whether a Host header names this app, where its names are known."""
-        if host is None or not self._hosts:
+        if not self._hosts:
             return True
-        name = (split_url(f"//{host}").hostname or "").rstrip(".")
+        name = (split_url(f"//{host.strip()}").hostname or "").rstrip(".")
         return any(
             name == own or own == "*" or (own[:2] == "*." and name.endswith(own[1:]))
             for own in self._hosts

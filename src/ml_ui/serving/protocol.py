@@ -5,9 +5,9 @@ from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-MAX_HEADER_BYTES = 64 * 1024
+MAX_HEADER_BYTES = 64 * 1024  # of the headers, and of the trailers after a body
 READ_TIMEOUT = 20  # seconds for the headers, and between two parts of a body
-MIN_BODY_RATE = 1000  # bytes a second of a body, on average after READ_TIMEOUT
+MIN_BODY_RATE = 1000  # bytes per second of a body, on average after READ_TIMEOUT
 SHARE = 0.8  # of the files that may be open: the rest is for the app
 
 
@@ -24,28 +24,49 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._in_headers, self._header_bytes, self._body_bytes = True, 0, 0
-        self._timeout = self.loop.call_later(READ_TIMEOUT, transport.close)
+        self._timeout: asyncio.TimerHandle | None = None
+        self._messages = 0
+        self._reset_counts()
         if len(self._open) >= self.max_connections:
             oldest = next(iter(self._idle), self)
             oldest.transport.abort()
             self._idle.pop(oldest, None)
-        self._open[self] = self._idle[self] = None
+        self._open[self] = None
+        self._wait_for_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._timeout.cancel()
+        self._stop_timeout()
         self._open.pop(self, None)
         self._idle.pop(self, None)
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        messages = self._messages
+        super().data_received(data)
+        if self._timeout is None and self in self._idle and not self._kept_alive():
+            self._wait_for_request()  # bytes that begin no request, such as blank lines
+        if messages != self._messages:
+            return  # a request began with these bytes, and others may have ended
+        self._bytes += len(data)
+        # Besides the body, as much again for the sizes of its chunks.
+        if self._bytes - 2 * self._body_bytes > MAX_HEADER_BYTES:
+            self.transport.close()
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if not self._in_headers:
-            self._in_headers, self._header_bytes = True, 0
-            self._restart_timeout()
+        self._messages += 1
+        self._reset_counts()
+        self._restart_timeout()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > MAX_HEADER_BYTES:
+            self.transport.close()
+        else:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._in_headers, self._body_bytes = False, 0
+        self._header_bytes = 0  # of the trailers, from here on
         self._body_began = self.loop.time()
         self._restart_timeout()
         super().on_headers_complete()
@@ -59,22 +80,37 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._timeout.cancel()  # from here on the time is the app's
-        self._idle.pop(self, None)
         super().on_message_complete()
+        if self.cycle and self.cycle.response_complete:
+            self._wait_for_request()  # the response did not wait for the body
+        else:
+            self._stop_timeout()  # from here on the time is the app's
+            self._idle.pop(self, None)
 
     def on_response_complete(self) -> None:
-        self._idle[self] = None
+        if not self.pipeline:
+            self._idle[self] = None
         super().on_response_complete()
 
-    def data_received(self, data: bytes) -> None:
-        in_headers = self._in_headers  # else a body came first, which does not count
-        super().data_received(data)
-        if in_headers and self._in_headers:
-            self._header_bytes += len(data)
-            if self._header_bytes > MAX_HEADER_BYTES:
-                self.transport.close()
+    def _should_upgrade(self) -> bool:
+        return False  # the app has no WebSocket
+
+    def _kept_alive(self) -> bool:
+        """Return whether uvicorn's own timeout between two requests runs."""
+        return self.timeout_keep_alive_task is not None
+
+    def _wait_for_request(self) -> None:
+        self._idle[self] = None
+        self._restart_timeout()
+
+    def _reset_counts(self) -> None:
+        self._bytes = self._header_bytes = self._body_bytes = 0
 
     def _restart_timeout(self) -> None:
-        self._timeout.cancel()
+        self._stop_timeout()
         self._timeout = self.loop.call_later(READ_TIMEOUT, self.transport.close)
+
+    def _stop_timeout(self) -> None:
+        if self._timeout:
+            self._timeout.cancel()
+        self._timeout = None

@@ -1,4 +1,4 @@
-"""Run predictions in workers with a time limit, so that one cannot stop the app."""
+"""Workers for predictions, threads and an event loop, with time limits."""
 
 import asyncio
 import concurrent.futures
@@ -23,12 +23,19 @@ from .settings import Settings
 logger = logging.getLogger(__name__)
 
 RESTART_AFTER = 30  # seconds: time for a health check to see why
-END = object()  # of a generator
+LOOP_ANSWERS = (
+    1  # seconds within which an event loop that is not blocked runs a callback
+)
+END = object()  # sentinel after a generator's last value
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Failure(gr.Error):
     """An error of the app; any other gr.Error is a visitor's mistake."""
+
+
+class TimeLimit(Failure):
+    """A step of a prediction that did not end in time."""
 
 
 @dataclass
@@ -41,7 +48,7 @@ class Call:
     abandon: Callable[[], None] = lambda: None  # the stream whose value this is
 
     def hold(self, release: Callable[[], None]) -> None:
-        """Keep a worker slot until the output is written, which may cost as much."""
+        """Hold a worker slot until the output is serialized, which may cost as much."""
         if self.answered:
             release()
         else:
@@ -54,6 +61,8 @@ class Call:
             self.slots.pop()()
 
 
+_loop: asyncio.AbstractEventLoop | None = None
+_loop_lock = threading.Lock()
 current_call: ContextVar[Call | None] = ContextVar("current_call", default=None)
 in_worker: ContextVar[bool] = ContextVar("in_worker", default=False)
 
@@ -77,12 +86,12 @@ def guard(function: Function) -> Function:
 
         @functools.wraps(function)
         async def stream(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-            async with runner().worker() as worker:
+            async with get_runner().worker() as worker:
                 values = function(*args, **kwargs)  # which runs nothing yet
                 try:
                     while (value := await worker.next(values)) is not END:
                         yield value
-                except (GeneratorExit, asyncio.CancelledError):  # the visitor has left
+                except BaseException:  # the visitor has left, or time is up
                     worker.close(values)
                     raise
 
@@ -91,7 +100,7 @@ def guard(function: Function) -> Function:
 
         @functools.wraps(function)
         async def call(*args: Any, **kwargs: Any) -> Any:
-            async with runner().worker() as worker:
+            async with get_runner().worker() as worker:
                 return await worker.run(function, *args, **kwargs)
 
         wrapper = call
@@ -158,11 +167,11 @@ class PredictionRunner:
                 "a guarded function called another one, which could wait for its own "
                 "worker: call the other one's __wrapped__"
             )
-        if self.exhausted:
-            raise Failure("The app has to restart. Try again in a minute.")
         await self._slots.acquire()
         worker = Worker(self)
         try:
+            if self.exhausted:
+                raise Failure("The app has to restart. Try again in a minute.")
             yield worker
         finally:
             worker.release()
@@ -186,14 +195,17 @@ class PredictionRunner:
         logger.error("A prediction did not end within %.1f s", limit)
         if self.exhausted:
             asyncio.get_running_loop().call_later(RESTART_AFTER, self._give_up)
-        raise Failure(message or f"This took longer than {limit} s and was stopped.")
+        raise TimeLimit(message or f"This took longer than {limit} s and was stopped.")
 
     async def in_thread(self, function: Callable[[], Any], job: object) -> Any:
         """Run a function in a thread."""
 
         def run() -> Any:
             with self._job(job):
-                return function()
+                result = function()
+                if inspect.isawaitable(result):
+                    raise TypeError("a plain function returned an awaitable")
+                return result
 
         return await anyio.to_thread.run_sync(
             run, abandon_on_cancel=True, limiter=self._threads
@@ -212,8 +224,8 @@ class PredictionRunner:
         self._running.add(job)
         try:
             return await asyncio.wrap_future(submit(run()))
-        except asyncio.CancelledError:  # by its time limit, or its caller
-            replace_blocked_loop()
+        except asyncio.CancelledError:  # by its time limit
+            await asyncio.shield(asyncio.to_thread(replace_blocked_loop))
             raise
 
     def release_slot(self) -> None:
@@ -307,6 +319,8 @@ class Worker:
             with contextlib.suppress(asyncio.CancelledError, gr.Error):
                 if last_step:
                     await asyncio.wait([last_step])
+                    if isinstance(last_step.exception(), TimeLimit):
+                        return  # it still runs, so it cannot be closed
                 if hasattr(values, "aclose"):
                     start = functools.partial(self._pool.in_loop, values.aclose)
                 else:
@@ -349,7 +363,7 @@ def failed(what: str, error: BaseException) -> Failure:
 
 
 @functools.cache
-def runner() -> PredictionRunner:
+def get_runner() -> PredictionRunner:
     """Return the runner of this process, with the settings of its environment."""
     return PredictionRunner(Settings.from_environment())
 
@@ -367,18 +381,30 @@ def submit(coroutine: Coroutine[Any, Any, Any]) -> concurrent.futures.Future[Any
 
 
 def replace_blocked_loop() -> None:
-    """Take another event loop for the next async functions, if one blocks the present."""
-    runs = threading.Event()
-    _async_loop().call_soon_threadsafe(runs.set)
-    if not runs.wait(0.1):
-        _async_loop.cache_clear()
+    """Replace the event loop of async functions if one of them blocks it.
+
+    Clients that belong to the blocked loop are lost with it: an app that opens one in
+    `load` should not block.
+    """
+    global _loop
+    with _loop_lock:
+        blocked, answered = _loop, threading.Event()
+    if not blocked:
+        return
+    blocked.call_soon_threadsafe(answered.set)
+    if not answered.wait(LOOP_ANSWERS):
+        with _loop_lock:
+            if _loop is blocked:
+                logger.error("An async function blocks its event loop: it is replaced")
+                _loop = None
 
 
-@functools.cache
 def _async_loop() -> asyncio.AbstractEventLoop:
-    """Return the loop that async functions share: their clients outlive a call."""
-    loop = asyncio.new_event_loop()
-    threading.Thread(
-        target=loop.run_forever, name="async functions", daemon=True
-    ).start()
-    return loop
+    """Return the loop that async functions share, so that their clients outlive a call."""
+    global _loop
+    with _loop_lock:
+        if _loop is None:
+            _loop = asyncio.new_event_loop()
+            run = _loop.run_forever
+            threading.Thread(target=run, name="async functions", daemon=True).start()
+        return _loop

@@ -78,7 +78,7 @@ class Settings:
         """Number of predictions at once: two per core, if the memory suffices.
 
         The app takes 250 MB without them, and each 350 MB: the costliest picture that
-        `pictures` accepts, measured for each format (tests/test_pictures.py).
+        `pictures` accepts, measured for each format (tests/serving/test_pictures.py).
         """
         fitting = min(2 * cores(), (memory() - 250 * MB) // (350 * MB))
         return self.web_concurrency or max(1, fitting)
