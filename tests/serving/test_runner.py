@@ -54,7 +54,9 @@ streams = pytest.mark.parametrize("kind", KINDS[2:], ids=lambda kind: kind.__nam
 def pool(monkeypatch):
     """Return a pool of one worker."""
     monkeypatch.setenv("WEB_CONCURRENCY", "1")
-    return get_runner()
+    pool = get_runner()
+    pool.timeout = 5
+    return pool
 
 
 @pytest.fixture
@@ -289,7 +291,8 @@ def test_stream_holds_one_worker_throughout(pool, kind):
 
 
 @every_kind
-def test_guarded_function_within_another_is_refused(pool, kind, log):
+def test_guarded_function_within_another_is_refused(monkeypatch, kind, log):
+    monkeypatch.setenv("WEB_CONCURRENCY", "2")  # with one, it would wait for itself
     inner = guard(plain(lambda: None))
 
     async def await_inner():
