@@ -179,9 +179,10 @@ class GuardMiddleware:
             raise Refusal(400, "Invalid character in path.")
         if path.startswith(CLOSED_ROUTES):
             raise Refusal(404, "This route of Gradio is closed.")
-        icon = path.removeprefix("/pwa_icon/").rstrip("/")
-        if icon != path and not (icon.isdecimal() and int(icon) <= MAX_ICON):
-            raise Refusal(404, "Icon not found.")
+        if path.startswith("/pwa_icon/"):
+            size = path.strip("/").rpartition("/")[2]
+            if not (size.isdecimal() and int(size) <= MAX_ICON):
+                raise Refusal(404, "Icon not found.")
         if path.startswith(CALL_ROUTES) and changes:
             if self._traffic.draining:
                 raise Refusal(503, "The app is shutting down.", **{"Retry-After": "10"})
