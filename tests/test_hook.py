@@ -17,7 +17,7 @@ from conftest import ROOT
 from cookiecutter.generate import generate_context
 from cookiecutter.prompt import prompt_for_config
 from cookiecutter.utils import create_env_with_context
-from test_model_files import saved_model
+from crafted import saved_model
 
 from local_extensions import questions
 

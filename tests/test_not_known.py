@@ -228,3 +228,11 @@ def test_generation_reports_not_known(tmp_path, monkeypatch, capfd):
     assert "Heroku, eco ($5/month): it is not known whether it fits." in shown
     assert "the format 'onnx' has not been measured" in " ".join(shown.split())
     assert "- memory: not known of 512 MB" in (Path(folder) / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", ".slugignore"])
+def test_file_that_is_not_utf_8_is_bad_input(repository, name):
+    (repository / name).write_bytes(b"\xff==1\n")
+    done = commands.run("preflight", folder=repository)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{name} is not UTF-8 text" in done.stderr

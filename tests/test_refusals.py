@@ -15,7 +15,7 @@ from cookiecutter.cli import main
 from cookiecutter.generate import generate_context
 from cookiecutter.main import cookiecutter
 from cookiecutter.prompt import prompt_for_config
-from test_model_files import IMAGE, field, fields, onnx, onnx_input, onnx_tensor, saved_model
+from crafted import IMAGE, field, fields, onnx, onnx_input, onnx_tensor, saved_model
 
 from local_extensions import manifest
 from local_extensions.answers import Answers

@@ -1,23 +1,38 @@
-"""Read uploaded pictures, and write pictures for download."""
+"""Read pictures that visitors upload, and write those that they get."""
 
 import os
 import secrets
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, PngImagePlugin
 
-# More is rejected: decoding takes up to 340 MB, as the number of workers assumes.
+EXIF = b"Exif\0\0"
+TOO_MUCH = "This picture has too many parts or too much metadata: save it again."
+# More is refused: decoding takes up to 340 MB, which the number of workers counts on.
 MEGAPIXELS = 25
 # libwebp takes twice the memory of other decoders: 534 MB for 25 megapixels with alpha.
 MEGAPIXELS_OF = {"WEBP": 15}
 SIDE = 65_500  # pixels, as in a JPEG; each row takes memory too
+METADATA = 2_000_000  # bytes; a decoder may keep it several times over
+TAGS = 200  # of EXIF; cameras write some twenty for the main image
 SCANS = 500  # of a JPEG, which has ten; a decoder looks at every pixel for each
 # Not TIFF: its tiles may be far larger than the picture.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
+PngImagePlugin.MAX_TEXT_MEMORY = METADATA  # of a PNG's texts, 64 MB by default
+TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 # JPEG takes a fiftieth of the time of WebP, Gradio's default.
 FORMAT, OPTIONS = "JPEG", {"quality": 90}
 
@@ -37,31 +52,74 @@ def read(path: str | None) -> NDArray[np.uint8]:
     if path is None:
         raise gr.Error("Choose a picture first.")
     try:
+        _check_jpeg(Path(path).read_bytes())
         with Image.open(path, formats=FORMATS) as picture:
             width, height = picture.size
             most = MEGAPIXELS_OF.get(picture.format or "", MEGAPIXELS)
-            large = width * height > most * 1e6 or max(width, height) > SIDE
-            if not large and _scans(path, picture.format) <= SCANS:
-                ImageOps.exif_transpose(picture, in_place=True)
-                return np.asarray(_opaque(picture))
+            if width * height > most * 1e6 or max(width, height) > SIDE:
+                raise gr.Error(
+                    f"The picture has {width} x {height} pixels: at most {most} "
+                    f"megapixels and sides of {SIDE} are accepted."
+                )
+            if sum(map(len, _metadata(picture))) > METADATA:
+                raise gr.Error(TOO_MUCH)
+            rgb = _to_rgb(picture)
+            method = TRANSPOSE.get(_orientation(picture.info.get("exif", b"")))
+            return np.asarray(rgb if method is None else rgb.transpose(method))
+    except gr.Error:  # which is a ValueError
+        raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         formats = ", ".join(FORMATS)
         raise gr.Error(f"This is not a picture in one of {formats}.") from None
-    if large:
-        raise gr.Error(
-            f"The picture has {width} x {height} pixels: at most {most} megapixels and "
-            f"sides of {SIDE} are accepted."
-        )
-    raise gr.Error("This picture is stored in too many parts: save it again.")
 
 
-def _scans(path: str, kind: str | None) -> int:
-    """Return the number of scans of a JPEG, including an embedded thumbnail's."""
-    is_jpeg = kind in ("JPEG", "MPO")
-    return Path(path).read_bytes().count(b"\xff\xda") if is_jpeg else 1
+def _check_jpeg(data: bytes) -> None:
+    """Refuse a JPEG of which opening it, or decoding it, would cost too much.
+
+    Pillow reads all EXIF tags when it opens a JPEG, and those of a small file may all
+    point at the same bytes: 600 kB took 1.6 GB. A decoder looks at every pixel for each
+    scan.
+    """
+    if data[:2] != b"\xff\xd8":
+        return
+    exif, at = b"", 2
+    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] not in (b"\xda", b""):
+        size = int.from_bytes(data[at + 2 : at + 4], "big")
+        if data[at + 1] == 0xE1 and data[at + 4 : at + 10] == EXIF:
+            exif += data[at + 10 : at + 2 + size]
+        at += 2 + size
+    # Those of a thumbnail count too.
+    if data.count(b"\xff\xda") > SCANS or len(exif) > 65_536 or _tags(exif)[1] > TAGS:
+        raise gr.Error(TOO_MUCH)
 
 
-def _opaque(picture: Image.Image) -> Image.Image:
+def _metadata(picture: Image.Image) -> list[bytes | str]:
+    """Return a picture's metadata, as far as it is read by now."""
+    return [v for v in picture.info.values() if isinstance(v, (bytes, str))]
+
+
+def _orientation(exif: bytes) -> int:
+    """Return the EXIF orientation, 1 to 8; 1 if there is none."""
+    exif = exif.removeprefix(EXIF)
+    order = _order(exif)
+    start, count = _tags(exif)
+    for at in range(start, start + 12 * min(count, TAGS), 12):
+        if int.from_bytes(exif[at : at + 2], order) == 0x0112:
+            return int.from_bytes(exif[at + 8 : at + 10], order)
+    return 1
+
+
+def _tags(exif: bytes) -> tuple[int, int]:
+    """Return where the tags of the main image begin, and how many there are."""
+    start = int.from_bytes(exif[4:8], _order(exif))
+    return start + 2, int.from_bytes(exif[start : start + 2], _order(exif))
+
+
+def _order(exif: bytes) -> Literal["little", "big"]:
+    return "little" if exif[:2] == b"II" else "big"
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
     """Return a picture in RGB, on white where it is transparent."""
     if picture.mode == "RGB":
         return picture
@@ -82,7 +140,7 @@ def write(pixels: NDArray[np.uint8]) -> str:
         pixels: RGB, shape (height, width, 3), or grey, shape (height, width);
             uint8, 0 to 255.
     """
-    # A unique name: two equal answers in one file could cut each other off.
+    # A name of its own: of two equal answers in one file, one could be cut off.
     within = os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()
     folder = Path(within, secrets.token_hex(16))
     folder.mkdir(parents=True)

@@ -7,7 +7,7 @@ import sys
 import gradio as gr
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ml_ui import pictures
 
@@ -42,18 +42,28 @@ COSTLIEST = [
 ]
 
 
+def peaks_of_reading(folder, names):
+    """Return the MB by which reading each of the files, and writing it, raises the peak."""
+    run = subprocess.run(
+        [sys.executable, "-c", PEAK, *names],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
+        cwd=folder, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return list(map(float, run.stdout.split()))
+
+
+on_linux = pytest.mark.skipif(
+    not os.path.exists("/proc/self/status"), reason="reads Linux's own figure"
+)
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="reads Linux's own figure")
+@on_linux
 def test_costliest_picture_of_each_format_fits_its_worker(tmp_path):
     names = [f"{kind}-{mode}" for kind, mode, _, _ in COSTLIEST]
     for name, (kind, mode, size, options) in zip(names, COSTLIEST, strict=True):
         Image.new(mode, size).save(tmp_path / name, kind, **options)
-    run = subprocess.run(
-        [sys.executable, "-c", PEAK, *names],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
-        cwd=tmp_path, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    peaks = dict(zip(names, map(float, run.stdout.split()), strict=True))
+    peaks = dict(zip(names, peaks_of_reading(tmp_path, names), strict=True))
     print(peaks)
     assert all(100 < peak < LIMIT for peak in peaks.values()), peaks
 
@@ -139,3 +149,51 @@ def test_written_pictures_have_names_of_their_own(tmp_path, monkeypatch):
     assert first != second
     assert first.startswith(str(tmp_path))
     assert pictures.read(first).shape == (5, 7, 3)
+
+
+def exif_bomb(size, tags):
+    """Return EXIF data of so many tags that all point at the same bytes."""
+    entries = b"".join(
+        (1000 + n).to_bytes(2, "little") + b"\7\0" + size.to_bytes(4, "little") + b"\10\0\0\0"
+        for n in range(tags)
+    )
+    head = b"II*\0\x08\0\0\0" + tags.to_bytes(2, "little")
+    return head + entries + bytes(4) + bytes(size)
+
+
+@on_linux
+@pytest.mark.parametrize("name", ["a.png", "a.webp"])
+def test_exif_tags_are_not_read(tmp_path, name):
+    """Pillow would: 600 kB took 1.6 GB."""
+    path = tmp_path / name
+    Image.new("RGB", (8, 8)).save(path, exif=exif_bomb(500_000, 2000))
+    assert max(peaks_of_reading(tmp_path, [name])) < 60  # MB
+
+
+def test_jpeg_with_many_exif_tags_is_refused(tmp_path):
+    """Pillow reads them when it opens a JPEG."""
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (8, 8)).save(path)
+    data = path.read_bytes()
+    for tags, part in ((300, b""), (1, bytes(65_000))):
+        exif = b"Exif\0\0" + exif_bomb(1000, tags)
+        segments = b"".join(
+            b"\xff\xe1" + (2 + len(segment)).to_bytes(2, "big") + segment
+            for segment in (exif, b"Exif\0\0" + part)
+        )
+        path.write_bytes(data[:2] + segments + data[2:])
+        with pytest.raises(gr.Error, match="too much metadata"):
+            pictures.read(str(path))
+
+
+@pytest.mark.parametrize("orientation", range(10))
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
+def test_orientation_is_as_pillow_has_it(tmp_path, kind, orientation):
+    path, exif = tmp_path / f"a.{kind.lower()}", Image.Exif()
+    exif[0x010F], exif[0x0112] = "maker", orientation
+    pixels = np.random.default_rng(0).integers(0, 255, (7, 11, 3), np.uint8)
+    options = {"lossless": True} if kind == "WEBP" else {}
+    Image.fromarray(pixels).save(path, exif=exif, **options)
+    with Image.open(path) as picture:
+        expected = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+    assert np.array_equal(pictures.read(str(path)), expected)

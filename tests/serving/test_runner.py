@@ -54,7 +54,9 @@ streams = pytest.mark.parametrize("kind", KINDS[2:], ids=lambda kind: kind.__nam
 def pool(monkeypatch):
     """Return a pool of one worker."""
     monkeypatch.setenv("WEB_CONCURRENCY", "1")
-    return get_runner()
+    pool = get_runner()
+    pool.timeout = 5
+    return pool
 
 
 @pytest.fixture
@@ -98,7 +100,10 @@ def test_error_has_a_reference_and_its_text_is_logged(pool, kind, log):
 
 
 @every_kind
-@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration])
+@pytest.mark.parametrize(
+    "error",
+    [SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration, asyncio.CancelledError],
+)
 def test_exit_ends_the_prediction_and_not_the_app(pool, kind, error):
     def leave():
         raise error(3)
@@ -286,7 +291,8 @@ def test_stream_holds_one_worker_throughout(pool, kind):
 
 
 @every_kind
-def test_guarded_function_within_another_is_refused(pool, kind, log):
+def test_guarded_function_within_another_is_refused(monkeypatch, kind, log):
+    monkeypatch.setenv("WEB_CONCURRENCY", "2")  # with one, it would wait for itself
     inner = guard(plain(lambda: None))
 
     async def await_inner():

@@ -26,11 +26,11 @@ logger = logging.getLogger(__name__)
 
 API = "/gradio_api/"
 CALL_ROUTES = tuple(API + name for name in ("call/", "queue/join", "run/", "api/"))
-# To pass on other Spaces (`gr.load`), to edit the app in the browser, and two that store
-# what they are sent beside our folder; gr.ImageEditor and gr.FileExplorer need the last.
+# To pass on other Spaces (`gr.load`), to edit the app in the browser, and three that store
+# what they are sent; gr.ImageEditor, gr.FileExplorer and gr.DeepLinkButton need the latter.
 CLOSED_ROUTES = (
     *(API + name for name in ("proxy=", "vibe-", "undo-vibe-", "dev/")),
-    *(API + name for name in ("process_recording", "component_server")),
+    *(API + name for name in ("process_recording", "component_server", "deep_link")),
     "/monitoring",  # Gradio's page of analytics
 )
 # The hosts of an app for this computer and share links; Gradio calls itself by one.
@@ -40,6 +40,7 @@ UNLOGGED_PATHS = (*HEALTH_PATHS, "/assets/", "/static/", "/favicon.ico")
 LOGINS_PER_MINUTE = 6  # of a client
 MAX_BODY = MB  # bytes, but for uploads: as objects they take a hundred times as much
 MAX_UPLOAD_ID = 64  # characters; Gradio keeps each for a while
+MAX_ICON = 1024  # pixels; Gradio scales the favicon to any size
 UPLOAD_RETRY = 60  # seconds, in which a sweep has made room
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Gradio prints some paths
 
@@ -178,6 +179,9 @@ class GuardMiddleware:
             raise Refusal(400, "Invalid character in path.")
         if path.startswith(CLOSED_ROUTES):
             raise Refusal(404, "This route of Gradio is closed.")
+        icon = path.removeprefix("/pwa_icon/").rstrip("/")
+        if icon != path and not (icon.isdecimal() and int(icon) <= MAX_ICON):
+            raise Refusal(404, "Icon not found.")
         if path.startswith(CALL_ROUTES) and changes:
             if self._traffic.draining:
                 raise Refusal(503, "The app is shutting down.", **{"Retry-After": "10"})

@@ -239,9 +239,11 @@ class PredictionRunner:
         in_worker.set(True)  # in the context of this step alone
         try:
             yield
-        except (gr.Error, StopAsyncIteration, asyncio.CancelledError):
-            raise  # for the visitor; of a generator's end; of its caller
+        except (gr.Error, StopAsyncIteration):
+            raise  # for the visitor; the end of a generator
         except BaseException as error:  # sys.exit would end the event loop
+            if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+                raise
             raise failed("The prediction failed", error) from error
         finally:
             with self._lock:
@@ -349,6 +351,15 @@ class Worker:
             call.hold(self._pool.release_slot)
         else:
             self._pool.release_slot()
+
+
+def _is_cancelled() -> bool:
+    """Return whether the current task was cancelled, by a time limit or its caller."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # a thread: the function raised it by itself
+        return False
+    return bool(task and task.cancelling())
 
 
 async def _anext(values: Any) -> Any:

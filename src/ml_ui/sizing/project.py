@@ -58,7 +58,7 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
     """
     recorded = record(folder)
     own, sizes = recorded["answers"] | recorded["model"], recorded["sizes"]["packages"]
-    text = (folder / "requirements.txt").read_text("utf-8")
+    text = _text(folder / "requirements.txt")
     target = own.get("python_version", PACKAGES["python"])
     python, packages = requirements.weigh(text, target, sizes)
     attributes = Attributes(folder)
@@ -138,10 +138,18 @@ class Attributes:
         return answer
 
 
+def _text(path: Path) -> str:
+    """Return the text of a file in UTF-8."""
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise BadInput(f"{path} is not UTF-8 text: save it as such.") from None
+
+
 def _lines(path: Path) -> list[str]:
     """Return the lines of a file without comments; none if there is no such file."""
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = _text(path).splitlines()
     except FileNotFoundError:
         return []
     return [line.strip() for line in lines if line.strip() and line[0] != "#"]
