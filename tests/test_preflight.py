@@ -334,10 +334,12 @@ def test_missing_requirements_are_named(project):
 
 def test_format_without_figures_is_not_known(project):
     path = project / ".ml-ui.json"
-    path.write_text(path.read_text().replace('"format": "onnx"', '"format": "ubj"'))
+    path.write_text(path.read_text().replace('"format": "onnx"', '"format": "gguf"'))
     done = run(project, "--json")
     assert done.returncode == 2
-    assert done.stderr.startswith("preflight: Memory and boot time are not known: the format 'ubj'")
+    assert done.stderr.startswith(
+        "preflight: Memory and boot time are not known: the format 'gguf'"
+    )
     checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
     assert checks["memory"]["predicted"] is checks["memory"]["fits"] is None
     assert checks["slug"]["fits"]
