@@ -33,7 +33,8 @@ def test_metadata_lists_what_the_modules_import():
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 imported.add(node.module)
     names = {name.partition(".")[0] for name in imported} - sys.stdlib_module_names - {"ml_ui"}
-    listed = {re.match(r"[\w-]+", line)[0] for line in METADATA["dependencies"]}
+    lines = METADATA["dependencies"] + METADATA["optional-dependencies"]["testing"]
+    listed = {re.match(r"[\w-]+", line)[0] for line in lines}
     names = {DISTRIBUTIONS.get(name, name).replace("_", "-") for name in names}
     assert names | {"httptools"} == listed, "httptools is what uvicorn's protocol imports"
 
