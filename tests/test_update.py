@@ -68,9 +68,9 @@ def generate(template: Path, folder: Path, **answers: str) -> Path:
 
 
 def run(project: Path, *options: object, python: str = sys.executable, **variables: str):
-    """Run the update in the project, with the package that it holds."""
+    """Run the update in the project, with the package that it holds; it leaves no bytecode."""
     return subprocess.run(
-        [python, "-m", "ml_ui", "update", *map(str, options)],
+        [python, "-B", "-m", "ml_ui", "update", *map(str, options)],
         cwd=project, env=os.environ | variables, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
