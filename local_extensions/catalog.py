@@ -73,12 +73,10 @@ class Framework(NamedTuple):
     name: str
     title: str
     requirements: Mapping[str, Sequence[str]]  # by class of hardware
-    # Of FORMATS, the demos' first: the template of runtime.py (and architecture.py), the kinds
-    # of input that it "runs", and whether its weights may be float16 ("halvable").
+    # Of FORMATS, the demos' first: the template of runtime.py (and architecture.py), and the
+    # kinds of input that it "runs".
     formats: Mapping[str, Mapping[str, Any]] = {}
     function: bool = False  # runs a function in model.py, without a model file
-    gpu: Sequence[str] = ()  # classes of hardware whose GPU it uses
-    exports: Sequence[str] = ()  # formats that its models can be converted to
     channels_last: bool = False
     pixels: Sequence[Mapping[str, Any]] = ()  # by the network's name: how pixels are scaled
 
