@@ -27,15 +27,6 @@ DIGITS = ROOT / "demos" / "image-classification" / "digits.onnx"
 TEN = "".join(f"{n}\n" for n in range(10))
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """Stand in an empty folder."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
 def generate(*arguments: str):
     """Run the command line in this process."""
     return CliRunner().invoke(main, ["--no-input", str(ROOT), *arguments])
