@@ -328,7 +328,7 @@ class Fix:
     """A fix of what Gradio or uvicorn does.
 
     Attributes:
-        name: its section in docs/upstream.md.
+        name: as docs/upstream.md and `make canary` call it.
         guards: what is not guarded without it, in a few words.
         apply: puts it in place; called before the page is launched.
         in_force: returns whether it is, once the page is launched; it may raise.

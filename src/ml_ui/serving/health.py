@@ -2,8 +2,6 @@
 
 import gc
 import inspect
-import logging
-import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -12,9 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from . import metrics, process
-from .runner import PredictionRunner, submit
-
-logger = logging.getLogger(__name__)
+from .runner import PredictionRunner, log_error, submit
 
 
 class Health:
@@ -48,11 +44,8 @@ class Health:
             loaded = self._load()
             if inspect.iscoroutine(loaded):
                 submit(loaded).result()
-        except BaseException as error:  # sys.exit would end only this thread
-            reference = secrets.token_hex(4)
-            logger.error(
-                "Loading the model failed, reference %s", reference, exc_info=error
-            )
+        except BaseException as error:  # noqa: BLE001, sys.exit ends only this thread
+            reference = log_error("Loading the model failed", error)
             # Without its text, which may hold a password or a path.
             self._state = {"status": "failed", "reference": reference}
         else:

@@ -23,9 +23,7 @@ from .settings import Settings
 logger = logging.getLogger(__name__)
 
 RESTART_AFTER = 30  # seconds: time for a health check to see why
-LOOP_ANSWERS = (
-    1  # seconds within which an event loop that is not blocked runs a callback
-)
+LOOP_ANSWERS = 1  # seconds, within which a loop that is not blocked runs a callback
 END = object()  # sentinel after a generator's last value
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -282,11 +280,11 @@ class Worker:
         message = f"This took longer than {pool.stream_timeout} s in all."
         if left <= 0:
             raise Failure(message)
-        if hasattr(values, "__anext__"):
+        is_async = hasattr(values, "__anext__")
+        if is_async:
             step: Callable[[], Any] = functools.partial(_anext, values)
         else:
             step = functools.partial(next, values, END)
-        is_async = hasattr(values, "__anext__")
         if call := current_call.get():
             call.abandon = functools.partial(self.abandon, values)
         if left < pool.timeout:
@@ -366,10 +364,16 @@ async def _anext(values: Any) -> Any:
     return await anext(values, END)
 
 
-def failed(what: str, error: BaseException) -> Failure:
-    """Log an error under a reference; return the error for its caller, without details."""
+def log_error(what: str, error: BaseException) -> str:
+    """Log an error with its trace; return the reference under which it is there."""
     reference = secrets.token_hex(4)
     logger.error("%s, reference %s", what, reference, exc_info=error)
+    return reference
+
+
+def failed(what: str, error: BaseException) -> Failure:
+    """Log an error under a reference; return the error for its caller, without details."""
+    reference = log_error(what, error)
     return Failure(f"{what} (reference {reference}).", print_exception=False)
 
 
