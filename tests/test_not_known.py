@@ -1,7 +1,9 @@
 """Missing data: a quantity or a limit that is not known is reported as such, never as a fit."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -236,3 +238,20 @@ def test_file_that_is_not_utf_8_is_bad_input(repository, name):
     done = commands.run("preflight", folder=repository)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"{name} is not UTF-8 text" in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+def test_named_pipe_is_not_read(repository):
+    (repository / "requirements.txt").unlink()
+    os.mkfifo(repository / "requirements.txt")
+    done = commands.run("preflight", folder=repository)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("requirements.txt is not a file: replace it with one.\n")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+def test_named_pipe_is_not_pushed(repository):
+    shutil.rmtree(repository / ".git")
+    before = weigh(repository).sources
+    os.mkfifo(repository / "pipe")
+    assert weigh(repository).sources == before

@@ -140,6 +140,8 @@ class Attributes:
 
 def _text(path: Path) -> str:
     """Return the text of a file in UTF-8."""
+    if path.exists() and not path.is_file():  # to read from a pipe would wait forever
+        raise BadInput(f"{path} is not a file: replace it with one.")
     try:
         return path.read_text("utf-8")
     except UnicodeDecodeError:
@@ -171,7 +173,8 @@ def _pushed(folder: Path) -> Iterator[Path]:
             for name in folders
             if name not in SKIPPED and (name == ".github" or name[0] != ".")
         ]
-        yield from (Path(root, name) for name in names)
+        found = (Path(root, name) for name in names)
+        yield from (path for path in found if path.is_file() or path.is_symlink())
 
 
 def _weigh(path: Path) -> tuple[int, bool]:
