@@ -1,6 +1,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := build/demo
+# A process for each core; the tests of a file share what they generate and install.
+PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test test-fast typecheck wheel lock runtimes demos prompts bench boot faults \
 	canary verify-footprint
@@ -13,10 +15,10 @@ demo: $(VENV)/installed  ## generate the default project and serve it
 	cd $(DEMO)/project/* && ../../venv/bin/python app.py
 
 test: typecheck  ## everything, with the coverage of the package
-	$(BIN)/pytest --cov
+	$(PYTEST) --cov
 
 test-fast: $(VENV)/installed  ## tests that install, build and serve nothing
-	$(BIN)/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 typecheck: $(VENV)/installed  ## mypy, strict for the package
 	$(BIN)/mypy

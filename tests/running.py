@@ -13,27 +13,49 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+from filelock import FileLock
 from gradio_client import Client, handle_file
 from PIL import Image
 
 BUILD = Path(__file__).parent.parent / "build"
+# Of the app that is served last, in this process of the tests.
+LOG = BUILD / f"served{os.environ.get('PYTEST_XDIST_WORKER', '')}.log"
 PHOTO = (853, 1280)  # story A's photograph: height, width
 
 
 def install(project: Path) -> Path:
-    """Install a project's requirements as its README says; return the environment."""
-    names = ("requirements.txt", "requirements-dev.txt")
-    locks = b"".join((project / name).read_bytes() for name in names)
-    environment = BUILD / "venvs" / hashlib.sha256(locks).hexdigest()[:12]
-    if not (environment / "installed").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
-        # One try of a package index that cannot be reached, not five for each package.
-        subprocess.run(
-            [environment / "bin" / "pip", "install", "-q", *(f"-r{name}" for name in names)],
-            cwd=project, env=os.environ | {"PIP_RETRIES": "0"}, check=True,
-        )  # fmt: skip
-        (environment / "installed").touch()
-    return environment / "bin"
+    """Install a project's requirements as its README says; return its programs."""
+    paths = [project / "requirements.txt", project / "requirements-dev.txt"]
+    locks = b"".join(path.read_bytes() for path in paths)
+    name = hashlib.sha256(locks).hexdigest()[:12]
+    return install_packages(name, *(f"-r{path}" for path in paths), uv=b"-index-url" not in locks)
+
+
+def install_packages(name: str, *requirements: str, uv: bool = True) -> Path:
+    """Make an environment with these requirements, once; return its programs.
+
+    Args:
+        name: of its folder.
+        requirements: what pip and uv take.
+        uv: install with uv, faster than pip, but it ends at an index that is out of reach.
+    """
+    folder = BUILD / "venvs" / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):  # another process of the tests may want it too
+        if not (folder / "installed").exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+            options = ["-q", *requirements]
+            if uv:
+                find_links = os.environ.get("PIP_FIND_LINKS")
+                options += ["--find-links", find_links] if find_links else []
+                uv_pip = [sys.executable, "-m", "uv", "pip", "install", "--compile-bytecode"]
+                command = [*uv_pip, "--python", folder / "bin" / "python", *options]
+            else:
+                # One try of an index, not five for each package.
+                command = [folder / "bin" / "pip", "--retries", "0", "install", *options]
+            subprocess.run(command, check=True)
+            (folder / "installed").touch()
+    return folder / "bin"
 
 
 def clean_environment(bin_folder: Path, **variables: str) -> dict[str, str]:
@@ -70,7 +92,7 @@ def served(project: Path, command: list, environment: dict, port: int) -> Iterat
     """Serve a project until the block ends; fail if it is not ready within two minutes."""
     url = f"http://127.0.0.1:{port}"
     with (
-        (BUILD / "served.log").open("w+") as log,
+        LOG.open("w+") as log,
         subprocess.Popen(command, cwd=project, env=environment, stdout=log, stderr=log) as app,
     ):
         try:

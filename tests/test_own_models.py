@@ -13,6 +13,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from running import (
     BUILD,
+    LOG,
     clean_environment,
     free_port,
     install,
@@ -333,4 +334,4 @@ def test_zero_gpu(bake, small, name, tmp_path):
             with pytest.raises(AppError):
                 Client(app, verbose=False).predict(picture, api_name="/predict")
     assert calls == ["/startup-report", "/schedule", "/allow", "/release"]
-    assert "Torch not compiled with CUDA enabled" in (BUILD / "served.log").read_text("utf-8")
+    assert "Torch not compiled with CUDA enabled" in LOG.read_text("utf-8")

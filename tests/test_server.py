@@ -23,7 +23,7 @@ import psutil
 import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
-from running import BUILD, check_grey, clean_environment, free_port, install, photograph, served
+from running import LOG, check_grey, clean_environment, free_port, install, photograph, served
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +73,7 @@ def serving(project: Path, *, wrap: tuple[str, ...] = (), **variables: str):
 
 def log() -> list[dict]:
     """Return the lines that the app has logged, without those that Gradio prints."""
-    lines = (BUILD / "served.log").read_text("utf-8").splitlines()
+    lines = LOG.read_text("utf-8").splitlines()
     return [json.loads(line) for line in lines if line.startswith("{")]
 
 

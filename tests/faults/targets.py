@@ -6,14 +6,13 @@ import json
 import shutil
 import struct
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 from scripts.runtimes import generate
-from tests.running import BUILD, clean_environment, free_port, install
+from tests.running import clean_environment, free_port, install, install_packages
 
 from .apps import API, App, GradioApp, LitApp
 from .pages import BRIEFLY, PAGES, TEXT, WATCH, demo
@@ -240,9 +239,4 @@ _kept = contextlib.ExitStack()
 @functools.cache
 def litserve() -> Path:
     """Return the programs of an environment with LitServe."""
-    environment = BUILD / "venvs" / "litserve"
-    if not (environment / "installed").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
-        subprocess.run([environment / "bin" / "pip", "install", "-q", "litserve"], check=True)
-        (environment / "installed").touch()
-    return environment / "bin"
+    return install_packages("litserve", "litserve")
