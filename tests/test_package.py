@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from running import clean_environment, install
 
+from ml_ui.gradio_fixes import TESTED
+
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "ml_ui"
 METADATA = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -37,6 +39,13 @@ def test_metadata_lists_what_the_modules_import():
     listed = {re.match(r"[\w-]+", line)[0] for line in lines}
     names = {DISTRIBUTIONS.get(name, name).replace("_", "-") for name in names}
     assert names | {"httptools"} == listed, "httptools is what uvicorn's protocol imports"
+
+
+def test_bounds_of_gradio_are_the_tested_versions():
+    """The log names them; test_lock.py compares templates/common.json with pyproject.toml."""
+    first, _, last = TESTED.partition(" to ")
+    major, minor = map(int, last.split("."))
+    assert f"gradio>={first},<{major}.{minor + 1}" in METADATA["dependencies"]
 
 
 def test_command_line_and_sizing_need_no_package():
