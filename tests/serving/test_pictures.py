@@ -10,8 +10,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from ml_ui import pictures
+from ml_ui.serving.settings import MB, PREDICTION_MEMORY
 
-LIMIT = 350  # MB that the number of workers counts for each
 PEAK = """
 import os, re, sys
 from PIL import Image
@@ -65,7 +65,7 @@ def test_costliest_picture_of_each_format_fits_its_worker(tmp_path):
         Image.new(mode, size).save(tmp_path / name, kind, **options)
     peaks = dict(zip(names, peaks_of_reading(tmp_path, names), strict=True))
     print(peaks)
-    assert all(100 < peak < LIMIT for peak in peaks.values()), peaks
+    assert all(100 < peak < PREDICTION_MEMORY / MB for peak in peaks.values()), peaks
 
 
 @pytest.mark.parametrize(

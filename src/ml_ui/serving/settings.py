@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 MB = 1_000_000
+# Memory of the app, and of one prediction: the costliest picture that `pictures`
+# accepts. tests/serving/test_pictures.py measures it for each format, and R33 of the
+# fault table both together.
+APP_MEMORY, PREDICTION_MEMORY = 250 * MB, 350 * MB
 # A pattern that a value, or each of several, must match, and an example.
 FORMS = {
     "allowed_hosts": ("[^/:]+|[0-9a-f:]+", "app.example.com, a name alone"),
@@ -75,12 +79,8 @@ class Settings:
 
     @property
     def workers(self) -> int:
-        """Number of predictions at once: two per core, if the memory suffices.
-
-        The app takes 250 MB without them, and each 350 MB: the costliest picture that
-        `pictures` accepts, measured for each format (tests/serving/test_pictures.py).
-        """
-        fitting = min(2 * cores(), (memory() - 250 * MB) // (350 * MB))
+        """Number of predictions at once: two per core, if the memory suffices."""
+        fitting = min(2 * cores(), (memory() - APP_MEMORY) // PREDICTION_MEMORY)
         return self.web_concurrency or max(1, fitting)
 
 

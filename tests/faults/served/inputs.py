@@ -192,7 +192,7 @@ def unknown_route(target: Target) -> Seen:
 
 # R33: pictures that are accepted ----------------------------------------------------------
 
-WORKERS, BASE, WORKER = 2, 250 * MB, 350 * MB  # what `Settings.workers` counts
+WORKERS = 2
 
 
 def _saved(picture: Image.Image, kind: str, **options: object) -> bytes:
@@ -219,7 +219,9 @@ MEGAPIXELS = (25, 20, 16, 12, 10, 8)
 
 def r33_costly_pictures(target: Target) -> Seen:
     """The largest picture that is accepted, of each format, for each worker at once."""
-    most, seen = BASE + WORKERS * WORKER, []
+    from ml_ui.serving.settings import APP_MEMORY, PREDICTION_MEMORY  # loads Gradio
+
+    most, seen = APP_MEMORY + WORKERS * PREDICTION_MEMORY, []
     with target.start("picture", WEB_CONCURRENCY=str(WORKERS), MAX_UPLOAD_MB="100") as app:
         for name, (mode, options) in COSTLY.items():
             for megapixels in MEGAPIXELS:
