@@ -75,11 +75,15 @@ def written(project: "Project") -> set[Path]:
 
 
 def lfs_patterns(project: "Project") -> list[str]:
-    """Return the Git LFS patterns of .gitattributes; the estimate uses them too."""
-    if ".gitattributes" not in project.files:
+    """Return the Git LFS patterns of .gitattributes; the estimate uses them too.
+
+    The platform's file may list them; otherwise there is one for each large file or folder.
+    """
+    if not (template := project.files.get(".gitattributes")):
         return []
-    if any(rule["name"] == "binary" for rule in project.platform["rules"]):
-        return ["examples/**", "model/**"]  # as in templates/platforms/huggingface
+    text = (TEMPLATES / template).read_text("utf-8")
+    if listed := re.findall(r"^(\S+) filter=lfs", text, re.MULTILINE):
+        return listed
     patterns = []
     for source, target in project.copies.items():
         path = Path(source)
