@@ -330,14 +330,15 @@ class Fix:
     Attributes:
         name: as docs/upstream.md and `make canary` call it.
         guards: what is not guarded without it, in a few words.
-        apply: puts it in place; called before the page is launched.
         in_force: returns whether it is, once the page is launched; it may raise.
+        apply: puts it in place, before the page is launched; None if the server does so
+            by using it, and for a check alone.
     """
 
     name: str
     guards: str
-    apply: Callable[[gr.Blocks, QueueState], None]
     in_force: Callable[[gr.Blocks, App], bool]
+    apply: Callable[[gr.Blocks, QueueState], None] | None = None
 
 
 def _sessions(demo: gr.Blocks, queue: QueueState) -> None:
@@ -356,37 +357,32 @@ def _protocol(demo: gr.Blocks, queue: QueueState) -> None:
     protocol.LimitedProtocol.max_connections = max(16, int(protocol.SHARE * room))
 
 
-def _nothing(demo: gr.Blocks, queue: QueueState) -> None:
-    """What is applied where it is used."""
-
-
 FIXES = [
     Fix(
         "sessions",
         "memory of sessions whose messages are not read",
-        _sessions,
         lambda demo, app: isinstance(
             demo._queue.pending_messages_per_session, Sessions
         ),
+        _sessions,
     ),
     Fix(
         "calls",
         "references of errors, and /metrics",
-        _calls,
         lambda demo, app: isinstance(demo.process_api, Calls),
+        _calls,
     ),
     Fix(
         "protocol",
         "slow clients, long headers, too many connections",
-        _protocol,
         lambda demo, app: (
             demo.server.config.http_protocol_class is protocol.LimitedProtocol
         ),
+        _protocol,
     ),
     Fix(
         "upload-records",
         "memory of uploads and their files",
-        _nothing,
         lambda demo, app: (
             {"_statuses", "_signals"} <= vars(file_upload_statuses).keys()
             and isinstance(demo.temp_file_sets, list)
@@ -395,19 +391,16 @@ FIXES = [
     Fix(
         "middleware",
         "hosts, origins, limits of requests, closed routes, the log",
-        _nothing,
         lambda demo, app: isinstance(app, GuardedApp) and app.guarded,
     ),
     Fix(
         "routes",
         "limits of routes that Gradio has and this version of ml_ui does not know",
-        _nothing,
         lambda demo, app: not unknown_routes(app),
     ),
     Fix(
         "queue",
         "the health probe, graceful shutdown",
-        _nothing,
         lambda demo, app: (
             isinstance(demo._queue.stopped, bool)
             and isinstance(demo._queue.event_ids_to_events, dict)
@@ -422,7 +415,8 @@ def apply(demo: gr.Blocks, queue: QueueState) -> None:
     """Apply all fixes to a page that is about to be launched."""
     for fix in FIXES:
         try:
-            fix.apply(demo, queue)
+            if fix.apply:
+                fix.apply(demo, queue)
         except (AttributeError, LookupError, TypeError) as error:
             logger.warning(
                 "Guard not in force: %s (%s): %s", fix.name, fix.guards, error
