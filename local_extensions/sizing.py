@@ -47,7 +47,6 @@ def estimate(project: "Project") -> footprint.Footprint:
         unpacked=loaded / weights if weights else 1.0,
         format=project.model.format,
         dtype=project.model.dtype,
-        framework=project.framework.name,
         lock=project.host.lock,
         python=project.answers.python_version,
         on_github=project.answers.ci,

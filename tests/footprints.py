@@ -15,7 +15,7 @@ PACKAGES = {
 def of(weights=0, name="model/net.onnx", packages=PACKAGES, in_lfs=False, **more):
     """Make the footprint of an ONNX model in one file, with the packages above."""
     files = (footprint.File(name, weights, in_lfs),) if weights else ()
-    more = {"format": "onnx", "dtype": "float32", "framework": "onnx", "lock": "onnx-cpu"} | more
+    more = {"format": "onnx", "dtype": "float32", "lock": "onnx-cpu"} | more
     return footprint.Footprint(weights=weights, packages=packages, files=files, **more)
 
 

@@ -258,8 +258,8 @@ def tried(platform, project, hardware):
 def test_every_way_out_fits_when_tried(platform, hardware, weights, kind, on_github):
     name = {"joblib": "scikit-learn", "safetensors": "pytorch"}.get(kind, kind)
     project = of(
-        weights, f"model/net.{kind}", on_github=on_github, format=kind, framework=name,
-        lock=f"{name}-cpu", in_lfs=platform == "huggingface",
+        weights, f"model/net.{kind}", on_github=on_github, format=kind, lock=f"{name}-cpu",
+        in_lfs=platform == "huggingface",
     )  # fmt: skip
     answer = report.check(platform, hardware, project)
     assert bool(answer.ways_out) is not answer.fits
@@ -273,8 +273,8 @@ def test_every_way_out_fits_when_tried(platform, hardware, weights, kind, on_git
 
 def test_ways_out_are_minimal():
     """Each of several changes is needed: without it, the others would not do."""
-    project = of(900_000_000, "model/net.keras", format="keras", framework="keras",
-                 lock="keras-cpu", on_github=True)  # fmt: skip
+    project = of(900_000_000, "model/net.keras", format="keras", lock="keras-cpu",
+                 on_github=True)  # fmt: skip
     several = [way for way in report.check("heroku", "eco", project).ways_out if ", and " in way]
     assert several
     changes = {name: change for count in (1, 2, 3)
@@ -327,8 +327,7 @@ def packages_of(name):
 
 def test_cuda_is_left_out():
     """PyTorch's usual wheels on Heroku: its CPU build saves 2.5 GB, and then it fits."""
-    project = of(packages=packages_of("pytorch-gpu"), format="torchscript", framework="pytorch",
-                 lock="pytorch-gpu")  # fmt: skip
+    project = of(packages=packages_of("pytorch-gpu"), format="torchscript", lock="pytorch-gpu")
     answer = report.check("heroku", "eco", project)
     assert not find(answer, "slug").fits
     assert answer.ways_out[0].startswith("Install the CPU build of torch, which saves 2.5")

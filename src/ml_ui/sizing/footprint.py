@@ -89,7 +89,6 @@ class Footprint(NamedTuple):
     unpacked: float = 1.0  # weights in memory, as a multiple of their files
     format: str | None = None  # of the model, a key of FORMATS
     dtype: str | None = None  # of most weights
-    framework: str | None = None
     lock: str | None = None  # set of packages at generation, a key of PACKAGES["sets"]
     python: str = "3.12"
     fetched: int = 0  # weights that the app downloads at start

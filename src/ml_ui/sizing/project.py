@@ -95,7 +95,6 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
         unpacked=loaded / weights if weights else 1.0,
         format=own.get("format"),
         dtype=own.get("dtype"),
-        framework=own.get("framework"),
         lock=recorded.get("lock"),
         python=python,
         fetched=fetched,
