@@ -1,10 +1,25 @@
 """Settings of the server, from environment variables, cores and memory."""
 
+import re
 from dataclasses import fields
 
 import pytest
 
+from local_extensions.catalog import SKELETON
 from ml_ui.serving import settings as module
+
+NO_VALUE = {  # what a project's README says of settings without a value
+    "APP_USERNAME": "no login",
+    "APP_PASSWORD": "no login",
+    "RATE_LIMIT": "none",
+    "ALLOWED_ORIGINS": "none",
+    "ALLOWED_HOSTS": "on this computer `localhost` and share links, else any",
+    "WEB_CONCURRENCY": f"2 per core, with {module.PREDICTION_MEMORY // module.MB} MB each",
+    "METRICS": "off",
+}
+# Not in its table: with the address, in another section; set by a Space.
+ELSEWHERE = {"PORT", "OAUTH_CLIENT_ID"}
+UVICORN = {"FORWARDED_ALLOW_IPS": "127.0.0.1"}  # in the table, and read by uvicorn
 
 
 @pytest.fixture
@@ -123,3 +138,17 @@ def test_every_invalid_value_is_named_at_once(settings, monkeypatch):
     with pytest.raises(ValueError, match="99999.*APP_PASSWORD") as raised:
         settings.Settings.from_environment()
     assert "QUEUE_SIZE='many'" in str(raised.value)
+
+
+def test_table_of_a_project_s_readme():
+    """Every setting with its default, up to what a platform changes."""
+    expected = UVICORN.copy()
+    for field in fields(module.Settings):
+        if (name := field.name.upper()) not in ELSEWHERE:
+            expected[name] = str(field.default) if field.default else NO_VALUE[name]
+    readme = (SKELETON / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`[A-Z_`, ]+`) \| (.*?)[;|]", readme, re.MULTILINE)
+    listed = {
+        name: default.strip() for names, default in rows for name in re.findall(r"\w+", names)
+    }
+    assert listed == expected
