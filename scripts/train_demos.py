@@ -59,6 +59,7 @@ import skops.io
 import tensorflow as tf
 import torch
 import xgboost
+from demo_models import selected
 from keras import layers
 from PIL import Image
 from skl2onnx import to_onnx
@@ -73,8 +74,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.export import Dim
 
-ROOT = Path(__file__).parents[1]
-DEMOS = ROOT / "demos"
+DEMOS = Path(__file__).parents[1] / "demos"
 SEED = 0
 
 
@@ -666,19 +666,9 @@ def update(task, frameworks):
     write_card(folder, **card)
 
 
-def takes(framework, task):
-    """Return whether a framework has a format for the input of a task."""
-    facts = (ROOT / "templates" / "frameworks" / framework / "framework.json").read_text("utf-8")
-    kind = json.loads((ROOT / "templates" / "tasks" / task / "task.json").read_text("utf-8"))
-    return any(kind["input"] in format["runs"] for format in json.loads(facts)["formats"].values())
-
-
 if __name__ == "__main__":
-    names = set(sys.argv[1:]) or TASKS.keys()
-    if unknown := names - TASKS.keys() - READERS.keys():
-        sys.exit(f"no task or framework: {', '.join(sorted(unknown))}")
-    for task in TASKS:
-        if task in names:
-            train(task, DEMOS / task)
-        elif frameworks := {name for name in names & READERS.keys() if takes(name, task)}:
+    for task, frameworks in selected(sys.argv[1:], TASKS, READERS).items():
+        if frameworks:
             update(task, frameworks)
+        else:
+            train(task, DEMOS / task)
