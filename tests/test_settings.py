@@ -123,7 +123,7 @@ def test_two_logins_are_refused(settings, monkeypatch):
         monkeypatch.setenv(name, "x")
     assert not settings.Settings.from_environment().hub_login  # not a Space
     monkeypatch.setenv("SPACE_ID", "user/app")
-    with pytest.raises(ValueError, match="take APP_USERNAME away"):
+    with pytest.raises(ValueError, match="unset APP_USERNAME"):
         settings.Settings.from_environment()
 
 

@@ -368,7 +368,7 @@ def refuse_in_the_way(owner: Path, prefix: str, changed: list[str]) -> None:
             if os.path.lexists(owner / part) and part.as_posix() not in kept:
                 raise Refused(
                     f"{part} is not in git, and the update writes {name}: commit it, or "
-                    "move it away."
+                    "move it out of the project."
                 )
 
 

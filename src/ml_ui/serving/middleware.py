@@ -82,7 +82,7 @@ class GuardMiddleware:
         settings: limits, hosts and origins.
         queue: the calls and sessions that exist.
         traffic: updated with each request.
-        has_room: returns whether an upload of so many bytes may be stored.
+        has_room: returns whether an upload of this many bytes may be stored.
     """
 
     def __init__(

@@ -150,7 +150,7 @@ class PredictionRunner:
 
     @property
     def exhausted(self) -> bool:
-        """Whether so many predictions hang that only a new process helps."""
+        """Whether all workers hang, so that only a restart helps."""
         return self.stuck >= self._limit
 
     @contextlib.asynccontextmanager

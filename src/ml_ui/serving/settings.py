@@ -67,7 +67,7 @@ class Settings:
         if ("app_username" in found) != ("app_password" in found):
             problems.append("a login needs both, APP_USERNAME and APP_PASSWORD")
         elif "app_username" in found and cls(**found).hub_login:
-            problems.append("hf_oauth is a login already: take APP_USERNAME away")
+            problems.append("hf_oauth is a login already: unset APP_USERNAME")
         if problems:
             raise ValueError("; ".join(problems))
         return cls(**found)

@@ -40,7 +40,7 @@ class TemporaryFiles:
         self._own: set[str] = set()  # such as the page's examples, which stay
 
     def has_room(self, size: int) -> bool:
-        """Return whether an upload of so many bytes may come in, and count it."""
+        """Reserve the bytes of an upload; return whether there is space for them."""
         if self._short(size):
             return False
         self._size += size
