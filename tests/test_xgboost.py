@@ -111,11 +111,11 @@ def test_encoder_of_old_versions(tmp_path):
 
 
 NOTES = {
-    "rank": (booster("rank:ndcg"), "says nothing of one alone"),
+    "rank": (booster("rank:ndcg"), "mean nothing by themselves"),
     "logitraw": (booster("binary:logitraw"), "the score before the logistic function"),
     "cox": (booster("survival:cox"), "hazard ratio"),
     "labels": (booster(sizes={"num_target": "3"}, model={"iteration_indptr": [0, 1]}), "3 labels"),
-    "codes": (booster(feature_types=["c", "float"]), "give their codes"),
+    "codes": (booster(feature_types=["c", "float"]), "enter their codes"),
     "stopped": (booster(attributes={"best_iteration": "1"}), "the best 2 of 4 rounds"),
 }
 
@@ -129,7 +129,7 @@ def test_notes_for_the_owner(tmp_path, case):
 
 UTF_8 = {"cats": {"enc": [{"offsets": [0, 4], "values": [103, 114, -61, -68]}]}}
 REFUSED = {
-    "objective": (booster("reg:expectileerror"), "3.2, the version that would run it, does not"),
+    "objective": (booster("reg:expectileerror"), "3.2, the app's version, does not support"),
     "classifier": (booster("reg:squarederror", attributes=WRAPPED), "binary:logistic or multi"),
     "several outputs": (booster(version=(3, 0, 5), sizes={"num_class": "3"}), "multi_output_tree"),
     "dart": (booster(version=(3, 4, 1), model={"weight_drop": [1]}), "booster=dart"),

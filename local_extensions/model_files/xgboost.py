@@ -1,6 +1,6 @@
 """XGBoost: boosters as save_model writes them, in UBJSON and JSON.
 
-The trees, nearly all of such a file, are skipped: what follows them is found by its key.
+The trees, most of such a file, are skipped: the key that follows them is searched for.
 """
 
 import json
@@ -11,10 +11,10 @@ from pathlib import Path
 
 from .common import LIMIT, Unusable
 
-SAVE = "load it where it was made and write it with save_model('model.ubj')"
+SAVE = "load it where it was trained and save it with save_model('model.ubj')"
 OLD = "with XGBoost 3.0 or older, xgboost.Booster(model_file='old.model').save_model('model.ubj')"
 LOCKED = (3, 2)  # the version that runs them, as in templates/requirements
-TESTED = (3, 4)  # the newest whose models gave the same answers there
+TESTED = (3, 4)  # the newest version whose models give the same answers in LOCKED
 LARGE = 10_000_000  # bytes in JSON that take 100 MB of memory, by sizing/runtimes.json
 CLASSES = {"binary:logistic", "binary:hinge", "multi:softprob", "multi:softmax"}  # objectives
 NUMBERS = {
@@ -23,13 +23,13 @@ NUMBERS = {
     "count:poisson", "survival:cox", "survival:aft", "rank:pairwise", "rank:ndcg", "rank:map",
     "binary:logitraw",
 }  # fmt: skip
-SAID = {  # of what the numbers of an objective are
-    "rank": "It ranks: its score compares rows with each other and says nothing of one alone.",
-    "binary:logitraw": "It answers with the score before the logistic function, not with a "
-    "probability, as its objective binary:logitraw does.",
-    "survival:cox": "It answers with a hazard ratio, as its objective survival:cox does.",
+NOTES = {  # on the outputs of an objective, by the beginning of its name
+    "rank": "It ranks: its scores compare rows with each other and mean nothing by themselves.",
+    "binary:logitraw": "Its objective, binary:logitraw, predicts the score before the logistic "
+    "function, not a probability.",
+    "survival:cox": "Its objective, survival:cox, predicts a hazard ratio.",
 }
-FORMS = {  # types of UBJSON, as struct has them
+FORMS = {  # format characters of struct, by the type marker of UBJSON
     b"i": "b", b"U": "B", b"I": "h", b"l": "i", b"L": "q", b"d": "f", b"D": "d",
 }  # fmt: skip
 
@@ -40,7 +40,7 @@ def text(data, path: Path) -> dict:
     found = _booster(json.loads(_without_trees(data, rb'"trees"\s*:\s*\[', end)), path)
     if len(data) > LARGE:
         found["notes"].append(
-            "Saved as .ubj it would take a sixth of the memory: write it with "
+            "Saved as .ubj it would take a sixth of the memory: save it with "
             "save_model('model.ubj')."
         )
     return found
@@ -70,7 +70,7 @@ def _without_trees(data, start: bytes, end: bytes, empty: bytes = b"") -> bytes:
 
 
 def _value(data: bytes, at: int):
-    """Return the value at a place in UBJSON, and the place behind it."""
+    """Return the value at an offset of UBJSON, and the offset after it."""
     kind, at = data[at : at + 1], at + 1
     if kind in FORMS:
         return _number(data, at, kind)
@@ -96,7 +96,7 @@ def _text(data: bytes, at: int):
 
 
 def _count(number: int, data: bytes) -> int:
-    """Return a number of bytes or entries, of which a file has no more than bytes."""
+    """Validate a length or count: it is at most the size of the file in bytes."""
     if not 0 <= number <= len(data):
         raise ValueError("cut short")
     return number
@@ -128,13 +128,13 @@ def _array(data: bytes, at: int):
 
 
 def _booster(model: dict, path: Path) -> dict:
-    """Read what a booster says of itself."""
+    """Return the metadata of a booster."""
     learner, version = model["learner"], model["version"]
     booster = learner["gradient_booster"]
     content = booster.get("gbtree", booster).get("model")  # dart has a gbtree in it
     if content is None:
         raise Unusable(
-            f"{path.name} holds the configuration of an XGBoost model and not its trees: {SAVE}."
+            f"{path.name} has the configuration of an XGBoost model but not its trees: {SAVE}."
         )
     sizes, attributes = learner["learner_model_param"], learner.get("attributes", {})
     count = int(sizes["num_feature"])
@@ -145,24 +145,26 @@ def _booster(model: dict, path: Path) -> dict:
     )
     _refuse(path, objective, wrapper)
     _refuse_version(path, version, booster, scores)
-    several = objective.startswith("binary:") and scores > 1  # labels, each by itself
+    several = objective.startswith("binary:") and scores > 1  # multilabel
     classes = objective in CLASSES and not several
     stored = [_categories(column) for column in content.get("cats", {}).get("enc", [])]
 
-    notes = [note for name, note in SAID.items() if objective.startswith(name)]
+    notes = [note for name, note in NOTES.items() if objective.startswith(name)]
     if several:
         notes.append(
-            f"It gives each of {scores} labels its own probability: the page shows numbers."
+            f"It predicts an independent probability for each of {scores} labels: the page shows "
+            "numbers."
         )
     if "c" in learner.get("feature_types", []) and not stored:
         notes.append(
-            "It has columns of categories but not their names: give their codes, 0, 1, ..."
+            "It has categorical columns without the names of the categories: enter their codes, "
+            "0, 1, ..."
         )
     rounds, best = len(content.get("iteration_indptr", [])) - 1, attributes.get("best_iteration")
     if best and not wrapper and int(best) + 1 < rounds:
         notes.append(
-            f"It stopped early: the app uses the best {int(best) + 1} of {rounds} rounds, as "
-            "XGBoost's interface for scikit-learn does, and Booster.predict uses all by default."
+            f"Its training stopped early: the app uses the best {int(best) + 1} of {rounds} rounds, "
+            "as XGBoost's scikit-learn interface does; Booster.predict uses all by default."
         )
     return {
         "inputs": [("row", "float32", (None, count))],
@@ -177,23 +179,23 @@ def _booster(model: dict, path: Path) -> dict:
 
 
 def _refuse(path: Path, objective: str, wrapper: dict) -> None:
-    """Refuse a model whose answers would not be known."""
+    """Refuse an objective that is not supported, or whose scores have no known meaning."""
     if objective not in CLASSES | NUMBERS:
         raise Unusable(
             f"{path.name} has the objective {objective}, which XGBoost {_dotted(LOCKED)}, the "
-            "version that would run it, does not know: train it with another."
+            "app's version, does not support: train it with another objective."
         )
     kind = wrapper.get("_estimator_type") or wrapper.get("type") or ""
     if kind.lower().endswith("classifier") and objective not in CLASSES:
         raise Unusable(
-            f"{path.name} is a classifier with the objective {objective}, or one that is a function "
-            "and not in the file, so what its scores mean is not known: train it with "
+            f"{path.name} is a classifier with the objective {objective}, or with a custom one that "
+            "is not in the file, so the meaning of its scores is not known: train it with "
             "binary:logistic or multi:softprob."
         )
 
 
 def _refuse_version(path: Path, version: list[int], booster: dict, scores: int) -> None:
-    """Refuse what the locked version reads wrongly, or not at all, of other versions' models."""
+    """Refuse a model of another version that the locked version misreads or cannot read."""
     content, saved = booster.get("gbtree", booster)["model"], tuple(version[:2])
     if "trees" not in content:  # a linear model
         return
@@ -204,18 +206,21 @@ def _refuse_version(path: Path, version: list[int], booster: dict, scores: int) 
         column["values"] for column in content.get("cats", {}).get("enc", []) if "offsets" in column
     ]
     if scores > 1 and trees == rounds * of_round and saved < LOCKED:
-        problem = "trees of several outputs each (multi_output_tree) crash it"
+        problem = "trees with several outputs (multi_output_tree) crash it"
         way = f"train it with {_dotted(LOCKED)}"
     elif {"gbtree", "weight_drop"} & {*booster, *content} and saved > LOCKED:
         problem, way = (
-            "booster=dart answers differently there",
+            "booster=dart predicts differently there",
             f"train it with {_dotted(LOCKED)}",
         )
     elif saved < (3, 4) and any(min(values, default=0) < 0 for values in texts):
-        problem = "names of categories that are not ASCII are not whole in the file"
+        problem = "category names that are not ASCII are corrupted in the file"
         way = "rename them, or train it with 3.4"
     elif saved > TESTED:
-        problem, way = "their answers have not been compared", f"train it with {_dotted(LOCKED)}"
+        problem, way = (
+            "their predictions have not been compared",
+            f"train it with {_dotted(LOCKED)}",
+        )
     else:
         return
     raise Unusable(
@@ -225,7 +230,7 @@ def _refuse_version(path: Path, version: list[int], booster: dict, scores: int) 
 
 
 def _categories(column: dict) -> list[float | str]:
-    """Return the categories of a column; none if it has numbers."""
+    """Return the categories of a column; empty for a numeric one."""
     values, ends = column["values"], column.get("offsets")
     if ends is None:
         return values

@@ -20,14 +20,14 @@ class Model:
 
     def __init__(self, path: Path) -> None:
         self._booster = xgboost.Booster(model_file=path)
-        self._lock = Lock()  # not each kind of booster is safe among threads
+        self._lock = Lock()  # not every booster is thread-safe
         learner = json.loads(self._booster.save_config())["learner"]
         sizes = learner["learner_model_param"]
         self._objective = learner["objective"]["name"]
         self.input_shape = (None, self._booster.num_features())
-        several_labels = int(sizes["num_target"]) > 1  # each with its own probability
+        is_multilabel = int(sizes["num_target"]) > 1
         is_binary = self._objective in ("binary:logistic", "binary:hinge")
-        classes = 2 if is_binary and not several_labels else int(sizes["num_class"])
+        classes = 2 if is_binary and not is_multilabel else int(sizes["num_class"])
         is_classifier = is_binary or self._objective.startswith("multi:")
         self.labels = [str(n) for n in range(classes)] if is_classifier else []
         # Up to the best iteration, if its training stopped early; (0, 0) is all.
@@ -48,7 +48,7 @@ class Model:
         categories = {}
         for column, stored in enumerate(json.loads(found[1]) if found else ()):
             names = stored["values"]
-            if "offsets" in stored:  # of texts in UTF-8, one after another
+            if "offsets" in stored:  # strings, concatenated as UTF-8
                 text = bytes(value % 256 for value in names)
                 names = [text[i:j].decode() for i, j in pairwise(stored["offsets"])]
             if names:
@@ -58,10 +58,10 @@ class Model:
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Return class probabilities, (n, classes), or numbers, (n,) or (n, outputs).
 
-        Of two classes there is one probability, the second's, (n,). NaN is a missing value.
+        For two classes it is the probability of the second, (n,). NaN is a missing value.
 
         Raises:
-            ValueError: a value is none of its column's categories.
+            ValueError: a value is not one of its column's categories.
         """
         batch = np.array(batch)
         for column, codes in self._categories.items():
@@ -71,7 +71,7 @@ class Model:
             feature_names=self._booster.feature_names,
             feature_types=self._booster.feature_types,
         )
-        is_softmax = self._objective == "multi:softmax"  # it predicts the class alone
+        is_softmax = self._objective == "multi:softmax"  # it predicts only the class
         with self._lock:
             output = self._booster.predict(
                 rows, output_margin=is_softmax, iteration_range=self._iterations
@@ -87,4 +87,4 @@ class Model:
         if value is None or (isinstance(value, float) and np.isnan(value)):
             return np.nan  # missing
         name = (self._booster.feature_names or range(column + 1))[column]
-        raise ValueError(f"{name}: {value!r} is none of {', '.join(map(str, codes))}")
+        raise ValueError(f"{name}: {value!r} is not one of {', '.join(map(str, codes))}")
