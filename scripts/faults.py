@@ -1,9 +1,9 @@
-"""Fault table: do every fault to a plain app, to ours and to ours as on a Space.
+"""Fault table: inject every fault into a plain app, ours, and ours as on a Space.
 
     python -m scripts.faults [--only ROW ...] [--target plain | ours | space | litserve ...]
 
-Writes docs/faults.md after each row, so that a run can be broken off and goes on with
---only. It needs Linux, root for a few rows, Node.js, and what the slow tests need.
+Writes docs/faults.md after each row, so a run that was interrupted continues with --only.
+It needs Linux, root for a few rows, Node.js, and what the slow tests need.
 """
 
 import argparse
@@ -25,23 +25,23 @@ from tests.faults import Row, Seen, generated, served
 from tests.faults.targets import environment, litserve
 
 PAGE = """\
-# What goes wrong, and what happens then
+# Faults, and how the app handles them
 
-`make faults` does each fault to a plain template or app, as a beginner writes it, to what
-this template makes, and to the same project as a Space starts it: with a Space's environment
-variables and Node.js installed. It writes this page. `python -m scripts.faults --only R5`
-does a row again. It was last run on {date}, on {machine}, with Python {python}, Gradio {gradio},
-Node.js {node} and cookiecutter {cookiecutter}. The rows are in `tests/faults/`; `tests/test_faults.py` holds the
-template to them.
+`make faults` injects each fault into a plain template or app, as a beginner writes it, into a
+project of this template, and into the same project as a Space starts it: with a Space's
+environment variables and Node.js installed. It writes this page.
+`python -m scripts.faults --only R5` repeats a row. It was last run on {date}, on {machine}, with Python {python},
+Gradio {gradio}, Node.js {node} and cookiecutter {cookiecutter}. The rows are in `tests/faults/`;
+`tests/test_faults.py` checks the template against them.
 
-**no** is what is neither the ideal nor as good; – is what cannot be done to it. Good: {score}.
+**no** is neither the ideal nor as good; – does not apply. Good: {score}.
 
 {table}
 
 ## Beside LitServe
 
-The faults that can be done to any server of models, with LitServe {litserve} and the
-smallest server of its README. Good: {peer_score}.
+The faults that apply to any model server, with LitServe {litserve} and the smallest server
+of its README. Good: {peer_score}.
 
 {peer_table}
 """
@@ -62,7 +62,7 @@ class Column:
     attribute: str
 
     def given(self, module: ModuleType) -> Given | None:
-        """Return what gives the target for a module's rows; None if there is none."""
+        """Return the context manager of the target for a module's rows; None if it has none."""
         return getattr(module, self.attribute, None)
 
 
@@ -75,7 +75,7 @@ Probe = tuple[Row, Column, Given]
 
 
 def probes(module: ModuleType, rows: list[Row], columns: tuple[Column, ...]) -> list[Probe]:
-    """Return what there is to do for some rows."""
+    """Return the probes of some rows, one for each target."""
     return [
         (row, column, given)
         for row in rows
@@ -85,22 +85,22 @@ def probes(module: ModuleType, rows: list[Row], columns: tuple[Column, ...]) -> 
 
 
 def see(row: Row, given: Given) -> Seen:
-    """Do a fault to a target; where the probe itself fails, that is not good."""
+    """Inject a fault into a target; a probe that fails is not good."""
     try:
         with given() as target:
             return row.probe(target)
-    except FAILURES as error:  # one row must not cost the others
-        return Seen(f"the probe ended: {type(error).__name__}: {error}", False)
+    except FAILURES as error:  # the other rows go on
+        return Seen(f"the probe failed: {type(error).__name__}: {error}", False)
 
 
 def cell(seen: Seen) -> str:
-    """Return the cell of a table for what was seen."""
+    """Return the cell of a table for the result of a probe."""
     text = " ".join(seen.text.split()).replace("|", "/")
     return f"{'yes' if seen.good else '**no**'}: {text[:1000]}"
 
 
 def table(rows: list[Row], columns: tuple[Column, ...], cells: Cells) -> str:
-    """Return a table with a row for each fault, a column for each target."""
+    """Return a Markdown table with a row for each fault, a column for each target."""
     lines = [["row", "fault", "ideal", *(column.title for column in columns)]]
     lines.append(["---"] * len(lines[0]))
     for row in rows:
@@ -121,7 +121,7 @@ def score(columns: tuple[Column, ...], cells: Cells) -> str:
 
 
 def read(page: str, rows: list[Row]) -> Cells:
-    """Return the cells of a page's table, of the rows that there are still."""
+    """Return the cells of a page's table, for the rows that still exist."""
     cells, titles, names = {}, [], {row.name for row in rows}
     for line in page.splitlines():
         name, *texts = line.strip("| ").split(" | ")
@@ -157,11 +157,11 @@ def write(cells: Cells, peer_cells: Cells, versions: dict[str, str]) -> None:
 
 
 def main() -> None:
-    """Do the faults, and write the page after each."""
+    """Inject the faults, and write the page after each."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", metavar="ROW", nargs="+", help="do these rows alone")
+    parser.add_argument("--only", metavar="ROW", nargs="+", help="only these rows")
     names = [column.option for column in (*COLUMNS, LITSERVE)]
-    parser.add_argument("--target", choices=names, nargs="+", help="do them to these alone")
+    parser.add_argument("--target", choices=names, nargs="+", help="only into these targets")
     args = parser.parse_args()
 
     main_rows = [*generated.ROWS, *served.ROWS]

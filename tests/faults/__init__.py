@@ -1,6 +1,6 @@
-"""The fault table: what goes wrong, what ideally happens then, and probes that look.
+"""Fault table: faults, the ideal behaviour, and probes that inject a fault and check.
 
-A row is told once. The suite holds our projects to it (`test_faults.py`), and
+Each row is defined once. The suite checks our projects against it (`test_faults.py`), and
 `scripts/faults.py` probes a plain app or template beside ours and writes docs/faults.md.
 """
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Seen:
-    """What a probe saw, in a few words, and whether that is the ideal, or as good."""
+    """Result of a probe: what it saw, in a few words, and whether that is ideal or as good."""
 
     text: str
     good: bool
 
 
 def both(*seen: Seen) -> Seen:
-    """Join what was seen."""
+    """Join several results."""
     return Seen("; ".join(each.text for each in seen), all(each.good for each in seen))
 
 
@@ -29,8 +29,8 @@ class Row:
         name: the row's name, such as R1.
         fault: what goes wrong.
         ideal: what should happen.
-        probe: what is done to a target, and tells what was seen. A target is what a
-            module's own `Target` classes stand for: a plain one, ours, a peer's.
+        probe: injects the fault into a target and returns the result. The targets are
+            the module's own: a plain one, ours, a peer's.
     """
 
     name: str

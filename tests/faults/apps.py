@@ -1,4 +1,4 @@
-"""Apps that serve, as their visitors and their platform see them: HTTP client, log, memory.
+"""Apps under test, as their visitors and their platform see them: HTTP client, log, memory.
 
 An app is a process of its own on a free port. Memory is what Linux reports of a process.
 """
@@ -32,7 +32,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a request; its status is 0 if nothing did."""
+    """Response to a request; its status is 0 if there was none."""
 
     status: int
     text: str = ""
@@ -44,8 +44,8 @@ class Answer:
             return f"no answer ({self.text})"
         if self.ok:
             return "answered"
-        told = re.search(r'"(?:error|detail)": ?"(.*?)"[,}]', self.text)
-        text = re.sub(r"\s+", " ", told[1] if told else self.text).strip()
+        error = re.search(r'"(?:error|detail)": ?"(.*?)"[,}]', self.text)
+        text = re.sub(r"\s+", " ", error[1] if error else self.text).strip()
         return f"{self.status} `{text[:80]}`".replace("|", "/")
 
 
@@ -66,7 +66,7 @@ class App:
         headers: dict[str, str] | None = None,
         timeout: float = 20,
     ) -> Answer:
-        """Send one request, its path as it is; the whole answer has to come in time."""
+        """Send one request, its path unchanged; the timeout is for the whole response."""
         deadline = time.monotonic() + timeout
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
@@ -97,7 +97,7 @@ class App:
         return self.ask("POST", path, json.dumps(value).encode(), **options)
 
     def call(self, value: object, timeout: float = 20) -> Answer:
-        """Call the model; the client goes away after the time."""
+        """Call the model; the client disconnects after the timeout."""
         raise NotImplementedError
 
     def health(self) -> Answer:
@@ -105,7 +105,7 @@ class App:
         return self.ask("GET", self.target.health, timeout=5)
 
     def log(self) -> str:
-        """Return what the process has written."""
+        """Return the output of the process."""
         return (self.folder / "log").read_text("utf-8", "replace")
 
     def until_ready(self) -> "App":
@@ -127,7 +127,7 @@ class App:
 
     @property
     def pid(self) -> int:
-        """The process that serves, behind the one that made its namespace."""
+        """Id of the process that serves, which may be a child of the one that made its namespace."""
         pid = self.process.pid
         if "-pf" in self.process.args:
             children = Path(f"/proc/{pid}/task/{pid}/children")
@@ -137,7 +137,7 @@ class App:
         return pid
 
     def children(self) -> set[int]:
-        """Return the ids of the child processes, and of theirs."""
+        """Return the ids of all descendant processes."""
         found, waiting = set(), [self.process.pid]
         while waiting:
             for path in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
@@ -148,7 +148,7 @@ class App:
         return found
 
     def memory(self, figure: str = "VmRSS") -> int:
-        """Return the bytes that the process and its children hold; `VmHWM`: at most."""
+        """Return the memory of the process and its children in bytes; `VmHWM`: the peak."""
         total = 0
         for pid in {self.process.pid} | self.children():
             with contextlib.suppress(OSError, StopIteration):
@@ -157,7 +157,7 @@ class App:
         return total
 
     def listening(self) -> set[int]:
-        """Return the ports on which the process waits for connections."""
+        """Return the ports on which the process listens."""
         with contextlib.suppress(OSError):
             sockets = {os.readlink(fd) for fd in Path(f"/proc/{self.pid}/fd").iterdir()}
             rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
@@ -171,35 +171,35 @@ class App:
     def stored(self) -> int:
         """Return the bytes of the files in the folder for temporary ones."""
         total = 0
-        for folder, _, names in os.walk(self.folder / "tmp"):  # passes over what is gone
+        for folder, _, names in os.walk(self.folder / "tmp"):  # skips what is gone
             for name in names:
                 with contextlib.suppress(OSError):
                     total += os.stat(os.path.join(folder, name)).st_size
         return total
 
     def stop(self, seconds: float = 10) -> int | None:
-        """Send SIGTERM; return the exit status, or None if it runs on."""
+        """Send SIGTERM; return the exit status, or None if it keeps running."""
         os.kill(self.pid, signal.SIGTERM)
         return self.status(seconds)
 
     def status(self, seconds: float) -> int | None:
-        """Wait for the end; return the exit status, or None if there is no end."""
+        """Wait for the exit; return its status, or None if there is none in time."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self.process.wait(seconds)
         return None
 
     def kill(self) -> None:
-        """End what is left of the processes, which have a group of their own."""
+        """Kill the remaining processes, which have a group of their own."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
 
 
 class GradioApp(App):
-    """Gradio's API: a call is sent in one request, its answer read in another."""
+    """Client of Gradio's API: a call is sent in one request, its answer read in another."""
 
     def call(self, value: object, timeout: float = 20) -> Answer:
-        """Call the model; the client goes away after the time."""
+        """Call the model; the client disconnects after the timeout."""
         start = time.monotonic()
         joined = self.post(f"{API}/call/predict", {"data": [value]}, timeout=timeout)
         if not joined.ok:
@@ -209,11 +209,12 @@ class GradioApp(App):
 
     def answer(self, event: str, timeout: float = 20) -> Answer:
         """Read the answer of a call."""
-        told = self.ask("GET", f"{API}/call/predict/{event}", timeout=timeout)
-        ends = re.search(r"event: (complete|error)\ndata: (.*)", told.text)
-        if not ends:
-            return told if told.status not in (0, 200) else Answer(0, told.text or "cut off")
-        return Answer(200, ends[2], ends[1] == "complete")
+        response = self.ask("GET", f"{API}/call/predict/{event}", timeout=timeout)
+        end = re.search(r"event: (complete|error)\ndata: (.*)", response.text)
+        if not end:
+            failed = response.status not in (0, 200)
+            return response if failed else Answer(0, response.text or "cut off")
+        return Answer(200, end[2], end[1] == "complete")
 
     def upload(self, *files: tuple[str, bytes], timeout: float = 60) -> Answer:
         """Send files, as a page does."""
@@ -227,10 +228,10 @@ class GradioApp(App):
 
 
 class LitApp(App):
-    """LitServe's API: one request for a prediction."""
+    """Client of LitServe's API: one request for a prediction."""
 
     def call(self, value: object, timeout: float = 20) -> Answer:
-        """Call the model; the client goes away after the time."""
+        """Call the model; the client disconnects after the timeout."""
         return self.post("/predict", {"input": value}, timeout=timeout)
 
 
@@ -250,7 +251,7 @@ def multipart(files: Iterable[tuple[str, bytes]]) -> tuple[bytes, dict[str, str]
 
 
 def _until_answered(sock: socket.socket, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Give chunks until the other side has answered."""
+    """Yield chunks until the server has responded."""
     return itertools.takewhile(lambda _: not select.select([sock], [], [], 0)[0], chunks)
 
 

@@ -1,6 +1,6 @@
-"""The pages that faults are done to: a model's source, its inputs and its outputs.
+"""Pages for the fault table: a model's source, its inputs and its outputs.
 
-What a visitor writes says what goes wrong, and the log shows that the model was called.
+The text of a call says which fault to inject, and the log shows that the model was called.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ POOLS = []
         raise KeyboardInterrupt
     if what == "die":
         os._exit(7)
-    if what == "starve":  # as the kernel ends what takes too much memory
+    if what == "starve":  # as the kernel kills a process for its memory
         os.kill(os.getpid(), signal.SIGKILL)
     if what == "block":  # a whole event loop, if the function is async
         threading.Event().wait()
@@ -112,8 +112,8 @@ class Page:
         inputs: the input component, as a beginner names it.
         outputs: the output components.
         load: the body of `load()`, which is async if it awaits.
-        kind: what shows the function: "Interface", "ChatInterface", or "hidden", a page
-            with a second, private function.
+        kind: "Interface", "ChatInterface", or "hidden", a page with a second, private
+            function.
         guarded: whether the owner has guarded the function.
     """
 
@@ -160,7 +160,7 @@ with gr.Blocks() as demo:
 
 
 def demo(page: Page, wrap: str = "{}", options: str = "") -> str:
-    """Return the source that builds a page, each function of the owner's within `wrap`."""
+    """Return the source that builds a page; `wrap` is applied to each function of the owner's."""
     predict = wrap.format("predict")
     if page.kind == "hidden":
         return HIDDEN.format(predict=predict, hidden=wrap.format("hidden"))
@@ -169,7 +169,7 @@ def demo(page: Page, wrap: str = "{}", options: str = "") -> str:
     return f"\ndemo = gr.Interface({predict}, {page.inputs}, {page.outputs}{options})\n"
 
 
-# Read before anything else in an app, ours or not: what a probe needs to see or to do.
+# Hooks of the probes, at the beginning of every app, ours or not.
 WATCH = """
 import os, threading, time
 
@@ -195,7 +195,7 @@ if "BREAK_ONCE" in os.environ:  # the first look at the folder of temporary file
     os.scandir = scan
 
 """
-# What visitors send is deleted after ten minutes: here as soon as that can be seen.
+# Visitors' files are deleted after ten minutes: here after a few seconds.
 BRIEFLY = """
 import ml_ui.serving.uploads
 

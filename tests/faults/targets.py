@@ -1,4 +1,4 @@
-"""What faults are done to: a plain Gradio app, ours, ours as on a Space, and LitServe."""
+"""Targets of the fault table: a plain Gradio app, ours, ours as on a Space, and LitServe."""
 
 import contextlib
 import functools
@@ -19,12 +19,12 @@ from .pages import BRIEFLY, PAGES, TEXT, WATCH, demo
 
 
 class Target:
-    """Something that serves a model, to which faults can be done.
+    """A server of a model, into which faults are injected.
 
     Attributes:
-        app: what stands for it when it runs.
-        health: the path that tells whether it lives.
-        ready: the path that answers 200 once it serves.
+        app: the class of the running app.
+        health: the path of the liveness probe.
+        ready: the path that returns 200 once it serves.
         port: the environment variable that sets its port.
         hosts: the environment in which it checks Host headers.
         models: a page for each kind of model file that it loads, and the file's name.
@@ -63,10 +63,10 @@ class Target:
 
         Args:
             page: what the app shows.
-            wrap: a command that runs the app's in other circumstances.
+            wrap: a command that runs the app's, such as `unshare`.
             files: more files of the project; None deletes one.
             ready: whether to wait until it serves.
-            variables: its environment; None takes one out of it.
+            variables: environment variables; None removes one.
         """
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         programs = self.write(page, folder / "app")
@@ -152,7 +152,7 @@ class Space(Ours):
     """The same project on a Space: its variables, and Node.js installed."""
 
     platform = "huggingface"
-    # There a proxy decides which names lead to the app.
+    # A Space's proxy decides which host names reach the app.
     hosts: ClassVar = {"ALLOWED_HOSTS": "127.0.0.1"}
 
     def environment(self, programs: Path, **variables: str) -> dict[str, str]:
@@ -169,7 +169,7 @@ class Space(Ours):
 
 
 class LitServe(Target):
-    """LitServe, a server of models, as its README shows it."""
+    """LitServe, a model server, as its README shows it."""
 
     app, health, ready, port = LitApp, "/health", "/health", "PORT"
     predict = "/predict"
@@ -207,14 +207,14 @@ if __name__ == "__main__":
 
 @contextlib.contextmanager
 def target(kind: type[Target]) -> Iterator[Target]:
-    """Give a target with a folder of its own."""
+    """Yield a target with a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
         yield kind(Path(folder))
 
 
 @functools.cache
 def project(framework: str, platform: str = "local") -> Path:
-    """Return a generated project, which is not to be changed."""
+    """Return a generated project; it is shared, so callers copy it."""
     folder = Path(_kept.enter_context(tempfile.TemporaryDirectory(prefix="project-")))
     answers = {"task": "image-to-image" if framework == "python" else "tabular"}
     if framework == "pytorch":  # the demo is a whole network; this file, weights alone

@@ -35,7 +35,7 @@ YAML = [
 ]  # fmt: skip
 LETTERS = ["模型 🤗", "👩‍👩‍👧 family", "مرحبا", "\u202eevil\u202c", "Ünïcödé ﬁne", "no\u00a0break"]
 SEPARATORS = ["next\x85line", "line\u2028separator", "paragraph\u2029separator"]
-HALF = os.fsdecode(b"half\xff")  # what a terminal makes of bytes that are no text
+UNDECODABLE = os.fsdecode(b"half\xff")  # a lone surrogate, as from a terminal
 
 
 def g1_quotes(target: Target) -> Seen:
@@ -60,7 +60,7 @@ def g4_python(target: Target) -> Seen:
 
 
 def g5_shell(target: Target) -> Seen:
-    """Give shell code, and start the project as its Procfile says, with a stub for Python."""
+    """Give shell code, and start the project by its Procfile, with a stub for Python."""
     outcomes = {}
     for value in SHELL:
         desk, given = Desk(target), dict.fromkeys(target.texts, value) | target.starts
@@ -71,7 +71,7 @@ def g5_shell(target: Target) -> Seen:
 
 
 def start_by_procfile(desk: Desk, title: str) -> str:
-    """Run a project's Procfile; say what went wrong."""
+    """Run a project's Procfile; return what went wrong."""
     write(desk.room, {"bin/python": '#!/bin/sh\nprintf %s "${APP_TITLE-unset}" >~/started\n'})
     (desk.room / "bin" / "python").chmod(0o755)
     line = (desk.project / "Procfile").read_text("utf-8").partition(":")[2]
@@ -86,36 +86,36 @@ def start_by_procfile(desk: Desk, title: str) -> str:
 
 
 def g6_jinja(target: Target) -> Seen:
-    """Type Jinja; cookiecutter itself renders what the command line says."""
+    """Type Jinja, since cookiecutter itself renders the command line."""
     return in_texts(target, JINJA, EXACT, typed=True)
 
 
 def g7_yaml(target: Target) -> Seen:
-    """Give what YAML takes for something else than a text."""
+    """Give texts that YAML reads as other types."""
     return in_texts(target, YAML, EXACT)
 
 
 def g8_unicode(target: Target) -> Seen:
-    """Give what is not ASCII."""
+    """Give texts that are not ASCII."""
     letters = in_texts(target, LETTERS, EXACT)
     return both(letters, in_each(target, target.texts, SEPARATORS, EXACT, REFUSED))
 
 
-def g9_half_characters(target: Target) -> Seen:
-    """Give a character that no file can hold."""
-    return in_each(target, target.texts, [HALF], REFUSED)
+def g9_undecodable_bytes(target: Target) -> Seen:
+    """Give a byte that is not UTF-8, which no text file can hold."""
+    return in_each(target, target.texts, [UNDECODABLE], REFUSED)
 
 
-def g10_slugs_that_lead_away(target: Target) -> Seen:
-    """Name the project's folder so that it would lie elsewhere."""
+def g10_paths_as_slugs(target: Target) -> Seen:
+    """Give a path as the folder's name, so that the project would be elsewhere."""
     slugs = ["../x", "../../evil", "a/b", ".", "..", "", "-rf", str(target.work / "absolute")]
     seen = in_each(target, [target.slug], slugs, REFUSED)
-    away = (target.work / "absolute").exists()
-    return both(seen, Seen("wrote to an absolute path", False)) if away else seen
+    outside = (target.work / "absolute").exists()
+    return both(seen, Seen("wrote to an absolute path", False)) if outside else seen
 
 
-def g11_slugs_that_fit_nowhere(target: Target) -> Seen:
-    """Name the project's folder so that a system or a platform would not have it."""
+def g11_invalid_slugs(target: Target) -> Seen:
+    """Give a folder name that some operating system or platform does not allow."""
     slugs = ["CON", "NUL", "con", "a.", "x" * 300, "Upper", "🤗", "a b"]
     return in_each(target, [target.slug], slugs, REFUSED)
 
@@ -123,21 +123,21 @@ def g11_slugs_that_fit_nowhere(target: Target) -> Seen:
 def g12_long_titles(target: Target) -> Seen:
     """Give titles of 100 characters, of more, and type one of a megabyte."""
     title, desk = target.texts[0], Desk(target)
-    most = in_each(target, [title], ["x" * 100, "模" * 100], EXACT)
-    more = in_each(target, [title], ["x" * 101, "x" * 500], REFUSED)
+    longest = in_each(target, [title], ["x" * 100, "模" * 100], EXACT)
+    longer = in_each(target, [title], ["x" * 101, "x" * 500], REFUSED)
     megabyte = desk.type(**(marks(target) | {title: "x" * 1_000_000})).ending or "accepted"
-    return both(most, more, summary({"a megabyte, typed": megabyte}, REFUSED))
+    return both(longest, longer, summary({"a megabyte, typed": megabyte}, REFUSED))
 
 
 def g13_unknown_answers(target: Target) -> Seen:
-    """Answer a question that is not there, and with a choice that is not offered."""
+    """Answer a question that does not exist, and give a choice that is not offered."""
     choices = {name: facts for name, facts in target.questions.items() if isinstance(facts, list)}
     asked = {target.texts[0][:-1]: [target.texts[0]]} | dict(list(choices.items())[:1])
     outcomes = {}
     for question, known in asked.items():
         run = Desk(target).generate(**{question: "no-such-thing"})
         named = all(name in run.output for name in known)
-        kind = f"refused with the names that are known ({run.ending})" if named else run.ending
+        kind = f"refused with the known names ({run.ending})" if named else run.ending
         outcomes[f"{question}=no-such-thing"] = kind if run.status else "ignored in silence"
     return summary(outcomes, "refused")
 

@@ -1,4 +1,4 @@
-"""Templates, and desks at which projects are generated from them and read back."""
+"""Templates, and desks: folders in which projects are generated and read back."""
 
 import ast
 import json
@@ -31,17 +31,17 @@ Answers = dict[str, str]
 
 @dataclass(frozen=True)
 class Target:
-    """A template, and what has to be known of it.
+    """A template under test.
 
     Attributes:
         template: its folder.
-        work: an empty folder, in which all of it happens.
+        work: an empty folder for all desks.
         slug: the question for the project's folder.
         texts: the questions that take any sentence, the title first.
-        limited: answers under which a model's file may have 100 MiB and no more.
+        limited: answers under which a model's file may have at most 100 MiB.
         pictures: answers for a model that classifies pictures.
         starts: answers for a project with a Procfile.
-        combinations: answers for every combination that is offered.
+        combinations: answers of every combination that is offered.
     """
 
     template: Path
@@ -55,7 +55,7 @@ class Target:
 
     @property
     def questions(self) -> dict[str, Any]:
-        """The questions that somebody is asked, with their defaults or choices."""
+        """The questions that are asked, with their defaults or choices."""
         asked = json.loads((self.template / "cookiecutter.json").read_text("utf-8"))
         return {name: default for name, default in asked.items() if name[0] != "_"}
 
@@ -124,14 +124,14 @@ dependencies = ["gradio"]
 
 
 def _ours() -> Iterator[Answers]:
-    """Yield what is offered: what interacts as a product, while the rest takes turns."""
+    """Yield the combinations: a product of what interacts; the rest cycles."""
     turns = {name: cycle(tiers["hardware"].items()) for name, tiers in PLATFORMS.items()}
     asked = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
     versions, licenses = cycle(asked["python_version"]), cycle(asked["license"])
     ci = cycle(["true", "false"])
     for (framework, facts), platform in product(FRAMEWORKS.items(), asked["platform"]):
         for task in facts.tasks:
-            # Not every framework has a use for every tier, nor every tier each Python.
+            # Not every framework uses every tier, and not every tier has each Python.
             hardware, tier = next(
                 (name, tier)
                 for name, tier in turns[platform]
@@ -151,7 +151,7 @@ def _ours() -> Iterator[Answers]:
 
 @contextmanager
 def plain() -> Iterator[Target]:
-    """Write a template as beginners do."""
+    """Yield a template as a beginner writes it."""
     with TemporaryDirectory() as folder:
         template, work = Path(folder, "plain"), Path(folder, "work")
         write(template, NAIVE)
@@ -161,7 +161,7 @@ def plain() -> Iterator[Target]:
 
 @contextmanager
 def ours() -> Iterator[Target]:
-    """Give the template of this repository."""
+    """Yield the template of this repository."""
     with TemporaryDirectory() as folder:
         yield Target(
             ROOT,
@@ -178,13 +178,13 @@ def ours() -> Iterator[Target]:
 # Generating -------------------------------------------------------------------------------
 
 
-# All that is asked of somebody who types, up to the answer to `[5/5] Last question (y): `.
+# All questions at a terminal, up to the answer to `[5/5] Last question (y): `.
 QUESTIONS = re.compile(r"\A.*\[(\d+)/\1\] .*?\): ", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Run:
-    """How the command line ended, and whether it has changed what is there."""
+    """Result of a command line: exit status, output, and whether files changed."""
 
     status: int
     output: str
@@ -192,7 +192,7 @@ class Run:
 
     @property
     def ending(self) -> str:
-        """How it refused, in a few words; nothing if it did not."""
+        """How it refused, in a few words; empty if it did not."""
         if not self.status:
             return ""
         lines = [line for line in self.output.splitlines() if line.strip()]
@@ -203,13 +203,13 @@ class Run:
         return f"something left, {kind}" if self.changed else kind
 
     def refused_for(self, *reasons: str) -> bool:
-        """Tell whether it refused without a traceback, with these words, and left nothing."""
+        """Return whether it refused for these reasons, without a traceback or files left."""
         named = all(re.search(reason, self.output) for reason in reasons)
         return named and "refused" in self.ending and not self.changed
 
 
 class Desk:
-    """An empty folder to stand in and generate, with folders of its own for all else."""
+    """Working directory of a generation, with a home and a temporary folder of its own."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
@@ -223,18 +223,18 @@ class Desk:
         self.canary = self.home / "X"  # `~/X` in what is to be run
 
     def command(self, *options: str, typed: bool = False, **answers: str) -> list:
-        """Return the command line that gives these answers, or leaves them to be typed."""
+        """Return the command line with these answers, or one that asks for them."""
         mode = [] if typed else ["--no-input"]
         given = [] if typed else [f"{name}={text}" for name, text in self.named(answers).items()]
         template = str(self.target.template)
         return [sys.executable, "-m", "cookiecutter", *mode, *options, template, *given]
 
     def named(self, answers: Answers) -> Answers:
-        """Add what the project is called here, if the answers do not."""
+        """Add the name of the project's folder, if the answers lack it."""
         return {self.target.slug: self.project.name} | answers
 
     def lines(self, answers: Answers) -> str:
-        """Return what somebody types who gives these answers, and defaults for the others."""
+        """Return the lines to type for these answers, with defaults for the others."""
         typed, named = [], self.named(answers)
         for question, choices in self.target.questions.items():
             answer = named.get(question, "")
@@ -244,7 +244,7 @@ class Desk:
         return "".join(typed)
 
     def environment(self, **variables: str) -> dict[str, str]:
-        """Return an environment with nothing of the user's."""
+        """Return environment variables with nothing of the user's."""
         return {
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
@@ -266,8 +266,8 @@ class Desk:
         before = tree(self.around)
         with self.start(command, **variables) as process:
             output, _ = process.communicate(typed)
-        said = QUESTIONS.sub("", output)
-        return Run(process.returncode, said, tree(self.around) != before)
+        output = QUESTIONS.sub("", output)
+        return Run(process.returncode, output, tree(self.around) != before)
 
     def generate(self, *options: str, before: Iterable[str] = (), **answers: str) -> Run:
         """Run the command line, as the argument of another command if there is one."""
@@ -286,7 +286,7 @@ def write(folder: Path, files: dict[str, str]) -> None:
 
 
 def tree(folder: Path) -> dict[str, Any]:
-    """Return what a folder holds: mode and content of each; of a large file, its size."""
+    """Return the mode and content of each path in a folder; of a large file, its size."""
     return {str(path.relative_to(folder)): _content(path) for path in folder.rglob("*")}
 
 
@@ -325,7 +325,7 @@ UNREADABLE = (SyntaxError, ValueError, yaml.YAMLError)  # what the readers raise
 
 
 def read(path: Path) -> Any:
-    """Return what a file says to the programs that read it."""
+    """Return the content of a file as the programs that read it parse it."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             text = file.read()
@@ -335,7 +335,7 @@ def read(path: Path) -> Any:
 
 
 def swap(content: Any, texts: dict[str, str]) -> Any:
-    """Return some content with other texts in the place of some."""
+    """Replace texts in parsed content."""
     if isinstance(content, dict):
         return {swap(key, texts): swap(value, texts) for key, value in content.items()}
     if isinstance(content, list):
@@ -352,12 +352,12 @@ def files(project: Path) -> dict[str, Path]:
 
 
 def marks(target: Target) -> Answers:
-    """Return harmless texts that can be found again."""
+    """Return harmless texts that can be found in the files."""
     return {text: f"Here goes the {text}" for text in target.texts}
 
 
 def done(target: Target, answers: Iterable[tuple[str, str]] = (), **variables: str) -> Desk:
-    """Return a desk with a project on it, generated with harmless texts."""
+    """Return a desk with a project that was generated with harmless texts."""
     desk = Desk(target)
     run = desk.run(desk.command(**marks(target), **dict(answers)), **variables)
     assert run.status == 0, run.output
@@ -366,13 +366,13 @@ def done(target: Target, answers: Iterable[tuple[str, str]] = (), **variables: s
 
 @cache
 def harmless(target: Target, answers: tuple[tuple[str, str], ...]) -> dict[str, Any]:
-    """Return what the files of a project say that was generated with harmless texts."""
+    """Return the parsed files of a project that was generated with harmless texts."""
     desk = done(target, answers)
     return {name: read(path) for name, path in files(desk.project).items()}
 
 
 def compared(desk: Desk, given: Answers) -> str:
-    """Say whether all files have the given texts where those with harmless ones have these."""
+    """Return whether all files have the given texts where the harmless texts would be."""
     others = tuple((name, text) for name, text in given.items() if name not in desk.target.texts)
     known, made = harmless(desk.target, others), files(desk.project)
     if made.keys() != known.keys():
@@ -390,7 +390,7 @@ def compared(desk: Desk, given: Answers) -> str:
 
 
 def outcome(desk: Desk, run: Run, given: Answers) -> str:
-    """Say what came of some answers."""
+    """Return the outcome of a generation."""
     if desk.canary.exists():
         return "the text was run"
     if run.ending:
@@ -406,23 +406,23 @@ EXACT, REFUSED = "exact in", "refused in one line"
 
 
 def summary(outcomes: dict[str, str], *good: str) -> Seen:
-    """Count the outcomes, each with an example unless it is a good one."""
-    counts, told = Counter(outcomes.values()), []
+    """Return the counts of the outcomes, with an example of each bad one."""
+    counts, parts = Counter(outcomes.values()), []
     for kind, count in counts.most_common():
         example = next(case for case, seen in outcomes.items() if seen == kind)
         some = f"{count} of {len(outcomes)}" if len(counts) > 1 else f"all {count}"
         such = "" if kind.startswith(good) or len(counts) == 1 else f", such as {example}"
-        told.append(f"{example}: {kind}" if len(outcomes) == 1 else f"{kind} ({some}{such})")
-    return Seen("; ".join(told), all(kind.startswith(good) for kind in counts))
+        parts.append(f"{example}: {kind}" if len(outcomes) == 1 else f"{kind} ({some}{such})")
+    return Seen("; ".join(parts), all(kind.startswith(good) for kind in counts))
 
 
 def short(text: str) -> str:
-    """Write a text for a line of a table."""
+    """Return a text, shortened for a cell of a table."""
     return repr(text if len(text) < 40 else f"{text[:12]}... of {len(text)}")
 
 
 def in_texts(target: Target, values: Iterable[str], *good: str, typed: bool = False) -> Seen:
-    """Give each value as every text at once."""
+    """Give each value as all texts at once."""
     outcomes = {}
     for value in values:
         desk, given = Desk(target), dict.fromkeys(target.texts, value)
@@ -432,7 +432,7 @@ def in_texts(target: Target, values: Iterable[str], *good: str, typed: bool = Fa
 
 
 def in_each(target: Target, questions: Iterable[str], values: Iterable[str], *good: str) -> Seen:
-    """Give each value at one question after the other."""
+    """Give each value at each question."""
     outcomes = {}
     for question, value in product(questions, values):
         desk, given = Desk(target), {question: value}

@@ -1,4 +1,4 @@
-"""G14 to G19, G27: what is there already, signals, full disks, no network."""
+"""G14 to G19, G27: existing folders, signals, full disks, no network."""
 
 import os
 import shutil
@@ -14,20 +14,20 @@ from .desk import EXACT, REFUSED, Desk, Target, done, files, marks, outcome, sum
 
 
 def edited(target: Target) -> Desk:
-    """Return a desk with a project that its owner has worked on."""
+    """Return a desk with a project that its owner has edited."""
     desk = done(target)
     write(desk.project, {"app.py": "mine\n", "notes.txt": "mine\n"})
     return desk
 
 
 def g14_existing_folder(target: Target) -> Seen:
-    """Generate where a project is, which its owner has changed."""
+    """Generate over a project that its owner has edited."""
     run = edited(target).generate()
     return summary({"the same answers": run.ending or "overwritten"}, REFUSED)
 
 
 def g15_failure_while_overwriting(target: Target) -> Seen:
-    """Generate over a project, on request, with a model that is not there."""
+    """Generate over a project with -f and a model that does not exist."""
     desk = edited(target)
     run = desk.generate("-f", model_path=str(desk.here / "missing.onnx"))
     kept = (desk.project / "app.py").read_text("utf-8") == "mine\n"
@@ -39,7 +39,7 @@ def g15_failure_while_overwriting(target: Target) -> Seen:
 
 # Faults from outside ----------------------------------------------------------------------
 
-# Read by each Python at its start: a hook waits at the gate when it first writes a file.
+# A sitecustomize.py: a hook waits at the gate before it first writes a file.
 GATE = """
 import os, sys
 
@@ -53,11 +53,11 @@ closed = [True]
 if sys.orig_argv[-1].startswith(os.environ["TMPDIR"]):
     sys.addaudithook(wait)
 """
-PATIENCE = 30  # seconds until a hook has come to the gate
+TIMEOUT = 30  # seconds until a hook is at the gate
 
 
 def g16_signals(target: Target) -> Seen:
-    """Interrupt and end the command line and its hook, while the hook writes; do it again."""
+    """Send a signal while the hook writes, and run the same command again."""
     outcomes = {
         number.name: interrupted(target, number) for number in (signal.SIGINT, signal.SIGTERM)
     }
@@ -65,12 +65,12 @@ def g16_signals(target: Target) -> Seen:
 
 
 def interrupted(target: Target, number: signal.Signals) -> str:
-    """Say what is left after a signal, and whether the same command works then."""
+    """Return the files left after a signal, and whether the same command works then."""
     desk = Desk(target)
     write(desk.room, {"gate/sitecustomize.py": GATE})
     gate = desk.room / "gate" / "fifo"
     os.mkfifo(gate)
-    # Whoever runs this may have signals ignored, and children inherit that.
+    # A parent process may ignore these signals, and children inherit that.
     command = ["env", "--default-signal=INT,TERM", *desk.command()]
     with desk.start(command, PYTHONPATH=str(gate.parent), GATE=str(gate)) as process:
         opened = open_gate(gate, process)
@@ -87,18 +87,18 @@ def interrupted(target: Target, number: signal.Signals) -> str:
 
 
 def open_gate(gate: Path, process: subprocess.Popen) -> int | None:
-    """Return the gate, once somebody waits there; nothing if nobody comes."""
-    end = time.monotonic() + PATIENCE
+    """Return the descriptor of the gate once a hook waits there, None at the timeout."""
+    end = time.monotonic() + TIMEOUT
     while process.poll() is None and time.monotonic() < end:
         try:
             return os.open(gate, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:  # nobody is there yet
+        except OSError:  # no hook yet
             time.sleep(0.01)
     return None
 
 
 def unshared(option: str) -> Callable:
-    """Say that a probe was not tried where one may not leave the machine's namespaces."""
+    """Decorate a probe that needs a namespace: without permission it is not tried."""
 
     def decorate(probe: Callable[[Target], Seen]) -> Callable[[Target], Seen]:
         @wraps(probe)
@@ -114,10 +114,10 @@ def unshared(option: str) -> Callable:
 
 
 def mounted(target: Target, mount: str) -> str:
-    """Say what came of a generation after a mount that nobody else sees."""
+    """Return the outcome of a generation after a mount in a namespace of its own."""
     desk = Desk(target)
     left = desk.room / "left"
-    look = f"find . -mindepth 1 >{left}"  # before the mount is gone, and all on it
+    look = f"find . -mindepth 1 >{left}"  # before the mount is gone
     script = f'{mount} || exit 99; cd "$PWD"; "$@"; status=$?; {look}; exit $status'
     run = desk.generate(before=["unshare", "-m", "sh", "-c", script, "sh"])
     assert run.status != 99, run.output
@@ -139,7 +139,7 @@ def g17_disk_full(target: Target) -> Seen:
 
 @unshared("-m")
 def g18_read_only(target: Target) -> Seen:
-    """Generate where nothing can be written, and with such a home."""
+    """Generate in a read-only folder, and with a read-only home."""
     folders, bind = {"the folder": ".", "the home": "~"}, "mount --bind {0} {0}"
     mount = f"{bind} && mount -o remount,bind,ro {{0}}"
     return summary(
@@ -158,7 +158,7 @@ def g19_no_network(target: Target) -> Seen:
 
 @unshared("-m")
 def g27_no_inodes(target: Target) -> Seen:
-    """Generate where no more files can be made, as under a quota, though there is room."""
+    """Generate on a disk with space but without inodes, as under a quota."""
     disk = "mount -t tmpfs -o size=64m,nr_inodes={} none ."
     paths = len(tree(done(target).project))
     rooms = {"files for a third": paths // 3, "files for all but one": paths - 1}

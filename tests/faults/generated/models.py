@@ -1,4 +1,4 @@
-"""G20, G21, G25, G28, G29: models, and what lies beside them."""
+"""G20, G21, G25, G28, G29: models, and the files beside them."""
 
 import json
 import os
@@ -24,7 +24,7 @@ LIMIT = 100 * 2**20  # of a file on GitHub
 
 
 def weights(path: Path, size: int) -> Path:
-    """Write a safetensors file of some size that takes no room on the disk."""
+    """Write a sparse safetensors file of a size."""
     count = size - 128
     tensor = {"dtype": "U8", "shape": [count], "data_offsets": [0, count]}
     path.write_bytes(struct.pack("<Q", 120) + json.dumps({"weight": tensor}).encode().ljust(120))
@@ -33,11 +33,11 @@ def weights(path: Path, size: int) -> Path:
 
 
 def pointer(path: Path) -> None:
-    """Write what Git LFS leaves in the place of a file that was not fetched."""
+    """Write the Git LFS pointer of a file that was not fetched."""
     path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 123456789\n")
 
 
-# What is wrong with a model, what makes it so, and words that name the reason.
+# Of each unusable model: how to make it, and a pattern of the reason.
 UNUSABLE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "missing": (lambda path: None, "does not exist|not found|[Nn]o such file"),
     "a folder": (Path.mkdir, "folder|directory"),
@@ -46,12 +46,12 @@ UNUSABLE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "an LFS pointer": (pointer, "LFS"),
     "over the limit": (partial(weights, size=1_200_000_000), "of 1 GB|limit|too (large|big)"),
 }
-# Root reads everything, unless it gives up the right to.
+# Root reads everything, unless it drops these capabilities.
 AS_ANYBODY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] * (os.getuid() == 0)
 
 
 def g20_unusable_models(target: Target) -> Seen:
-    """Give models that cannot be used."""
+    """Give unusable models."""
     outcomes = {}
     for case, (make, reason) in UNUSABLE.items():
         desk = Desk(target)
@@ -64,7 +64,7 @@ def g20_unusable_models(target: Target) -> Seen:
 
 
 def g21_models_at_the_limit(target: Target) -> Seen:
-    """Give models of exactly the limit and of a byte more, as they are and behind a link."""
+    """Give models of exactly the limit and a byte more, directly and behind a link."""
     outcomes, good = {}, True
     for excess, behind_link in product((0, 1), (False, True)):
         desk = Desk(target)
@@ -86,19 +86,19 @@ def g21_models_at_the_limit(target: Target) -> Seen:
 
 SECRET = "the owner keeps this"
 CLASSES = "\n".join([SECRET, *(f"class {n}" for n in range(9))])  # as many as the model has
-# A generation that reads on and on ends here, and one that takes all memory before.
+# Limits of time and memory, for a generation that reads an endless file.
 BOUNDED = ["timeout", "30", "prlimit", "--as=4000000000"]
 
 
 def link(path: Path, target: str) -> None:
-    """Write a text outside of the model's folder, and a link to it."""
+    """Write a text outside the model's folder, and a link to it."""
     outside = path.parent.parent / "outside.txt"
     outside.write_text(CLASSES)
     path.symlink_to(target or outside)
 
 
 def huge(path: Path) -> None:
-    """Write a file of 300 MB that takes no room on the disk."""
+    """Write a sparse file of 300 MB."""
     path.write_text(CLASSES)
     os.truncate(path, 300_000_000)
 
@@ -129,7 +129,7 @@ def g25_labels(target: Target) -> Seen:
         else:
             outcomes[case] = run.ending or "ignored"
         shutil.rmtree(desk.room)
-    # A cache of the Hub's has links to where it keeps its files: those are the model's own.
+    # A cache of the Hub links to its blobs: such links are the model's own.
     desk = Desk(target)
     blobs, snapshot = (desk.here / "cache" / name for name in ("blobs", "snapshots/1"))
     snapshot.mkdir(parents=True)
@@ -139,7 +139,7 @@ def g25_labels(target: Target) -> Seen:
         (snapshot / name).symlink_to(f"../../blobs/{blob}")
     run = desk.generate(model_path=str(snapshot / "digits.onnx"), **target.pictures)
     taken = not target.pictures or (desk.project / "model/labels.txt").is_file()
-    outcomes["in a cache of the Hub's"] = run.ending or ("taken" if taken else "lost")
+    outcomes["in a cache of the Hub"] = run.ending or ("taken" if taken else "lost")
     return summary(outcomes, "refused with the reason", "ignored", "taken")
 
 
@@ -150,11 +150,11 @@ def digits(folder: Path) -> Path:
     return Path(shutil.copy(demo, folder))
 
 
-# Several files, and formats that nobody has measured ---------------------------------------
+# Several files, and formats without measured memory -----------------------------------------
 
 
 def external(folder: Path, size: int) -> Path:
-    """Write an ONNX model whose weights are in two files, which take no room on the disk."""
+    """Write an ONNX model whose weights are in two sparse files."""
     columns = size // 12  # of the second file, the smaller one
     names = ("first.bin", "second.bin")
     shapes = ((4, columns), (columns, 3))
@@ -185,7 +185,7 @@ def external(folder: Path, size: int) -> Path:
 
 
 def g28_weights_in_several_files(target: Target) -> Seen:
-    """Give a model with its weights in two files that GitHub would refuse; ask git itself."""
+    """Give a model with its weights in two files that GitHub would refuse; check with git."""
     desk = Desk(target)
     path = external(desk.here, LIMIT + 2**20)
     answers = {"platform": "docker", "ci": "true", "task": "tabular"} if target.limited else {}
@@ -204,24 +204,26 @@ def g28_weights_in_several_files(target: Target) -> Seen:
 
 def _in_lfs(project: Path, path: Path) -> bool:
     command = ["git", "check-attr", "filter", "--", str(path.relative_to(project))]
-    told = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
-    return told.stdout.strip().endswith(": lfs")
+    run = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    return run.stdout.strip().endswith(": lfs")
 
 
 def g29_unmeasured_format(target: Target) -> Seen:
-    """Weigh a project whose format of model nobody has measured."""
+    """Run preflight on a project whose model format has no measured memory."""
     desk = Desk(target)
     assert desk.generate(**target.limited).status == 0
     record = desk.project / ".ml-ui.json"
     if not record.exists():
-        return Seen("nothing says whether a project fits", False)
+        return Seen("does not check whether a project fits", False)
     facts = json.loads(record.read_text("utf-8"))
     facts["model"]["format"] = "unheard-of"
     record.write_text(json.dumps(facts), "utf-8")
     command = [sys.executable, "-m", "ml_ui", "preflight"]
-    told = subprocess.run(command, cwd=desk.project, capture_output=True, text=True, check=False)
-    text = told.stdout + told.stderr
+    run = subprocess.run(command, cwd=desk.project, capture_output=True, text=True, check=False)
+    text = run.stdout + run.stderr
     fits = re.search(r": it fits\b", text)
-    known = "not known" if re.search("not known|unknown|not measured", text) else "no word of it"
-    seen = f"exit status {told.returncode}, {'it fits' if fits else 'not said to fit'}, {known}"
-    return Seen(seen, told.returncode == 2 and not fits and known == "not known")
+    known = "not known" if re.search("not known|unknown|not measured", text) else "not mentioned"
+    seen = (
+        f"exit status {run.returncode}, {'it fits' if fits else 'does not claim to fit'}, {known}"
+    )
+    return Seen(seen, run.returncode == 2 and not fits and known == "not known")

@@ -1,4 +1,4 @@
-"""G22 to G24: what is left, and what is offered."""
+"""G22 to G24: files left behind, combinations, reproducibility."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from .desk import UNREADABLE, Desk, Target, done, files, read, summary, tree
 
 
 def g22_secrets(target: Target) -> Seen:
-    """Look for questions that ask for a secret, and for hooks that hold the answers."""
+    """Look for questions that ask for a secret, and for hooks left with the answers."""
     secrets = [q for q in target.questions if re.search("token|key|password|secret", q)]
     desk = done(target)
     hooks = len(list(desk.temp.iterdir()))
@@ -26,7 +26,7 @@ def g22_secrets(target: Target) -> Seen:
 
 
 def g23_combinations(target: Target) -> Seen:
-    """Generate every combination, parse its files, and ask the linters that are there."""
+    """Generate every combination, parse its files, and run the installed linters."""
     desks = [Desk(target) for _ in target.combinations]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         runs = list(pool.map(lambda d, c: d.generate(**c), desks, target.combinations))
@@ -39,7 +39,7 @@ def g23_combinations(target: Target) -> Seen:
 
 
 def parsed(project: Path) -> str:
-    """Say whether a project's files can be read."""
+    """Return whether a project's files can be parsed."""
     for name, path in files(project).items():
         try:
             read(path)
@@ -49,7 +49,7 @@ def parsed(project: Path) -> str:
 
 
 def lint(projects: list[Path]) -> Seen:
-    """Ask the linters that are there, each about all projects at once."""
+    """Run the installed linters, each on all projects at once."""
 
     def found(pattern: str) -> list[Path]:
         return [path for project in projects for path in project.glob(pattern)]
@@ -64,29 +64,29 @@ def lint(projects: list[Path]) -> Seen:
         "workflow schema": linted([*schema, "vendor.github-workflows"], workflows),
         "zizmor": linted(["zizmor", "--offline"], workflows),
     }
-    told = [
+    parts = [
         f"{verdict}: {', '.join(name for name in verdicts if verdicts[name] == verdict)}"
         for verdict in dict.fromkeys(verdicts.values())
     ]
-    return Seen("; ".join(told), FAULTS not in verdicts.values())
+    return Seen("; ".join(parts), FAULTS not in verdicts.values())
 
 
 FAULTS = "finds faults"
 
 
 def linted(command: list[str], given: list[Path]) -> str:
-    """Say what a linter finds."""
+    """Return the verdict of a linter."""
     tool = shutil.which(command[0], path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if not given:
-        return "has nothing to read"
+        return "no files"
     if not tool:
         return "not installed"
     run = subprocess.run([tool, *command[1:], *given], capture_output=True, check=False)
-    return FAULTS if run.returncode else "is content"
+    return FAULTS if run.returncode else "passes"
 
 
 def g24_same_answers(target: Target) -> Seen:
-    """Generate twice, in other folders, at other times, by other processes."""
+    """Generate twice, in different folders, time zones and processes."""
     trees = []
     for seed in ("1", "2"):
         trees.append(tree(done(target, PYTHONHASHSEED=seed, TZ=f"UTC{seed}").project))

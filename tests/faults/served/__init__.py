@@ -1,6 +1,6 @@
-"""Faults at run time: what is done to an app that serves, and what is seen of it.
+"""Faults at run time, injected into an app that serves.
 
-Each probe counts states rather than times; what needs root says so where there is none.
+Probes check states rather than times; those that need root are skipped without it.
 """
 
 import functools
@@ -71,33 +71,33 @@ ROWS = [
     Row("R1", "predict raises",
         "a reference for the log, no text of the error, next served", r1_raises),
     Row("R2", "predict calls sys.exit, or is interrupted", "as R1", r2_ends),
-    Row("R3", "predict hangs", "the caller told, next served, health 503 after some", r3_hangs),
-    Row("R4", "the process is ended under a call",
-        "a status, for a new start; or served on", r4_dies),
+    Row("R3", "predict hangs", "an error, next served, health 503 once all hang", r3_hangs),
+    Row("R4", "the process exits or is killed during a call",
+        "a status, for a restart; or serves on", r4_dies),
     Row("R5", "1,000 calls at once",
-        "the queue's size let in, others told, none lost", r5_a_thousand),
+        "the queue's size accepted, others refused, none lost", r5_a_thousand),
     Row("R6", "3,000 calls, answers not read", "under 256 MB, next served", r6_abandoned),
     Row("R7", "2,500 calls one by one", "under 30 MB more", r7_one_by_one),
-    Row("R8", "client gone, queued or running", "not run; its place is free", r8_client_gone),
+    Row("R8", "client gone, queued or running", "not run; its worker is free", r8_client_gone),
     Row("R9", "upload over the limit", "413, nothing on disk", r9_upload),
     Row("R10", "JSON over the limit", "413", r10_body),
-    Row("R11", "corrupt, empty, text and svg as a picture", "told that it is none",
+    Row("R11", "corrupt, empty, text and svg as a picture", "refused as not a picture",
         r11_no_picture),
     Row("R12", "picture of 20 KB and 169 megapixels",
-        "told that it is too large; under 256 MB", r12_bomb),
+        "refused as too large; under 256 MB", r12_bomb),
     Row("R13", "malformed bodies", "4xx or a message, never 500", r13_malformed),
     Row("R14", "function, event, path unknown", "404, no flood in the log", r14_unknown),
-    Row("R15", "paths and addresses not for visitors", "4xx, nothing read or asked", r15_paths),
-    Row("R16", "foreign Origin, null, foreign Host", "not let read or call; 400", r16_origins),
+    Row("R15", "paths and addresses not for visitors", "4xx, nothing read or requested", r15_paths),
+    Row("R16", "foreign Origin, null, foreign Host", "cannot read or call; 400", r16_origins),
     Row("R17", "flagging, statistics, private functions", "closed", r17_closed),
     Row("R18", "SIGTERM idle, in flight, a page open, hung", "ends in 10 s; answers arrive", r18_sigterm),
     Row("R19", "SIGTERM as process 1", "ends in 10 s", r19_as_process_1),
     Row("R20", "SIGTERM while the model loads", "ends at once, status not 0", r20_while_loading),
-    Row("R21", "model file missing, corrupt, evil", "a line says so, no code is run",
+    Row("R21", "model file missing, corrupt, malicious", "an error in one line, no code run",
         r21_bad_model),
-    Row("R22", "port unset, empty, none, taken", "the default or a line; no other", r22_port),
-    Row("R23", "read-only, no home, no rights; disk full", "serves; told, and goes on", r23_disk),
-    Row("R24", "dead proxy, no network", "serves, asks nobody", r24_offline),
+    Row("R22", "port unset, empty, invalid, taken", "the default, or an error in one line", r22_port),
+    Row("R23", "read-only, no home, no rights; disk full", "serves; an error, then serves", r23_disk),
+    Row("R24", "dead proxy, no network", "serves, sends no request", r24_offline),
     Row("R25", "files of visitors", "deleted after a time", r25_files),
     Row("R26", "400 half requests, 300 open pages", "others served in a second",
         r26_connections),
@@ -112,8 +112,8 @@ ROWS = [
         "as R3; Gradio's own functions take no worker", r32_chat),
     Row("R33", "the costliest picture that is accepted, for each worker",
         "within the memory that is counted", r33_costly_pictures),
-    Row("R34", "an error in the sweep; 30 uploads nobody asks about",
-        "logged, files still go; forgotten", r34_sweep),
+    Row("R34", "an error in the sweep; 30 uploads that no page uses",
+        "logged, files still deleted; forgotten", r34_sweep),
     Row("R35", "a client that fills the disk", "503 and Retry-After, accepted later",
         r35_full_disk),
     Row("R36", "the model cannot be loaded", "a reference for the log, no text of the error",
@@ -127,11 +127,11 @@ ROWS = [
     Row("R41", "a body of a byte every 2 s", "closed within 40 s", r41_slow_body),
     Row("R42", "400 connections, 240 files may be open", "health 200, under 200 kB of log",
         r42_open_files),
-    Row("R43", "a function without the guard", "a line names it, does not start", r43_unguarded),
-    Row("R44", "who answers the probes and the page", "the app: 503 while it loads, its headers",
+    Row("R43", "a function without the guard", "an error names it, does not start", r43_unguarded),
+    Row("R44", "what answers probes and the page", "the app: 503 while it loads, its headers",
         r44_probes),
 ]  # fmt: skip
-# The rows that any server of models can be held to.
+# The rows that apply to any model server.
 PEER_ROWS = [
     *ROWS[:1],
     Row("R2a", "predict calls sys.exit", "as R1", functools.partial(survives, what="exit")),
@@ -143,5 +143,5 @@ PEER_ROWS = [
     Row("R18a", "SIGTERM idle", "ends in 10 s", stop_idle),
     Row("R18b", "SIGTERM in flight", "the answer arrives", stop_in_flight),
     Row("R18c", "SIGTERM while one hangs", "ends in 10 s", stop_hung),
-    Row("R22", "port taken", "a line; no other port", busy_port),
+    Row("R22", "port taken", "an error in one line", busy_port),
 ]

@@ -1,4 +1,4 @@
-"""R1 to R4, R27 to R31: the function fails, be it plain, async, or a stream."""
+"""R1 to R4, R27 to R32: failures of a function, plain, async, or a stream."""
 
 import re
 import time
@@ -11,23 +11,23 @@ from .tools import ENDED, ended
 
 
 def r1_raises(target: Target, page: str = "text") -> Seen:
-    """The caller gets a reference for the log, and nothing of what the error says."""
+    """The caller gets a reference for the log, and not the text of the error."""
     with target.start(page) as app:
         failed, after = app.call("raise"), app.call("hello")
         reference = re.search(r"\b[0-9a-f]{8}\b", failed.text)
         found = bool(reference) and reference[0] in app.log()
-    told = not failed.ok and failed.status and SECRET not in failed.text
-    return Seen(f"{failed}; next: {after}", bool(told and found and after.ok))
+    good = not failed.ok and failed.status and SECRET not in failed.text
+    return Seen(f"{failed}; next: {after}", bool(good and found and after.ok))
 
 
 def survives(target: Target, what: str, page: str = "text") -> Seen:
-    """What would end a process ends a call only."""
+    """An exception that ends a process ends only the call."""
     with target.start(page) as app:
         failed = app.call(what, timeout=10)
         healthy, after = app.health(), app.call("hello", timeout=10)
-    told = failed.status and not failed.ok
+    refused = failed.status and not failed.ok
     seen = f"{what}: {failed}; health {healthy.status or 'no answer'}; next: {after}"
-    return Seen(seen, bool(told and healthy.ok and after.ok))
+    return Seen(seen, bool(refused and healthy.ok and after.ok))
 
 
 def r2_ends(target: Target) -> Seen:
@@ -41,10 +41,10 @@ def r3_hangs(target: Target, page: str = "text", what: str = "hang") -> Seen:
         hung, healthy, after = app.call(what, 8), app.health(), app.call("hello", 8)
         app.call(what, 8)
         stuck = app.health()
-    told = hung.status and not hung.ok
+    refused = hung.status and not hung.ok
     seen = f"{what}: {hung}; health {healthy.status}; next: {after}; "
     seen += f"after a second: {stuck.status or 'no answer'}"
-    return Seen(seen, bool(told and healthy.ok and after.ok and stuck.status == 503))
+    return Seen(seen, bool(refused and healthy.ok and after.ok and stuck.status == 503))
 
 
 def cancelled(target: Target, page: str) -> Seen:
@@ -52,27 +52,27 @@ def cancelled(target: Target, page: str) -> Seen:
     with target.start(page, PREDICT_TIMEOUT="1", WEB_CONCURRENCY="1") as app:
         hung = [app.call("hang", 8) for _ in range(3)]
         healthy, after = app.health(), app.call("hello", 8)
-    told = all(answer.status and not answer.ok for answer in hung)
+    refused = all(answer.status and not answer.ok for answer in hung)
     seen = f"hang: {hung[0]}; after three: health {healthy.status}, next: {after}"
-    return Seen(seen, bool(told and healthy.ok and after.ok))
+    return Seen(seen, bool(refused and healthy.ok and after.ok))
 
 
 def dies(target: Target, what: str) -> Seen:
-    """The process ends with a status, so that it is started again; or it goes on."""
+    """The process exits with a status, so that it is restarted; or it keeps serving."""
     with target.start() as app:
         app.call(what, timeout=8)
         status = app.status(10)
         after = app.call("hello", timeout=8)
-    seen = f"exit status {status}" if status is not None else f"runs on, next: {after}"
+    seen = f"exit status {status}" if status is not None else f"keeps running, next: {after}"
     return Seen(f"{what}: {seen}", bool(status) or after.ok)
 
 
 def r4_dies(target: Target) -> Seen:
-    """The process is ended from within, and by the kernel for its memory."""
+    """The process exits, and is killed as if out of memory."""
     return both(dies(target, "die"), dies(target, "starve"))
 
 
-# R27 to R31: the same with streams and with async functions --------------------------------
+# R27 to R32: the same with streams and with async functions --------------------------------
 
 
 def r27_generator(target: Target) -> Seen:
@@ -82,14 +82,14 @@ def r27_generator(target: Target) -> Seen:
 
 
 def r28_async(target: Target) -> Seen:
-    """An async function that fails, waits without end, or blocks its event loop."""
+    """An async function that fails, waits forever, or blocks its event loop."""
     faults = (survives(target, what, "async") for what in ("exit", "interrupt"))
     hangs = (cancelled(target, "async"), r3_hangs(target, "async", "block"))
     return both(r1_raises(target, "async"), *faults, *hangs)
 
 
 def r29_async_generator(target: Target) -> Seen:
-    """A stream of an async function that fails, waits without end, or blocks."""
+    """An async generator that fails, waits forever, or blocks."""
     faults = (survives(target, what, "async generator") for what in ("exit", "interrupt"))
     hangs = (
         cancelled(target, "async generator"),
@@ -120,7 +120,7 @@ def r30_stream_at_stop(target: Target) -> Seen:
 
 
 def r31_long_stream(target: Target) -> Seen:
-    """A stream that goes on and on holds one worker, and no longer than its time."""
+    """An endless stream holds one worker, until its time limit."""
     with (
         target.start("generator", PREDICT_TIMEOUT="60", STREAM_TIMEOUT="3", WEB_CONCURRENCY="1")
         as app,
@@ -131,19 +131,19 @@ def r31_long_stream(target: Target) -> Seen:
         start = time.monotonic()
         after = app.call("hello", 15)
         waited, answer = time.monotonic() - start, first.result()
-    told = answer.status and not answer.ok
+    refused = answer.status and not answer.ok
     seen = f"{answer}; next after {waited:.0f} s: {after}"
-    return Seen(seen, bool(told and after.ok and waited < 10))
+    return Seen(seen, bool(refused and after.ok and waited < 10))
 
 
 def r32_chat(target: Target) -> Seen:
-    """A chat whose answer hangs; and what Gradio adds to it takes no worker."""
+    """A chat whose answer hangs; Gradio's own functions take no worker."""
     hangs = r3_hangs(target, "chat")
     with target.start("chat", WEB_CONCURRENCY="1") as app, ThreadPoolExecutor() as pool:
         gate = app.folder / "gate"
         call = pool.submit(app.call, f"wait {gate}", 30)
         app.has_called("wait")
-        # What the page sends when a message is submitted, before the answer is asked for.
+        # The page's request when a message is submitted, before that for the answer.
         body = {"data": ["hello"], "fn_index": 0, "session_hash": "page"}
         helper = app.post("/gradio_api/run/predict", body, timeout=5)
         gate.touch()

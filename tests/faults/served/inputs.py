@@ -1,4 +1,4 @@
-"""R9 to R14, R33: what is sent."""
+"""R9 to R14, R33: uploads, pictures and request bodies."""
 
 import io
 import itertools
@@ -17,7 +17,7 @@ from .tools import ROOMY, many, png
 
 
 def r9_upload(target: Target) -> Seen:
-    """Files over the limit, one, several together, without end: refused, and not kept."""
+    """Uploads over the limit, one file, several, endless: refused, and not kept."""
     head, tail = multipart([("large.bin", b"\0")])[0].split(b"\0")
     headers = multipart([])[1]
     with target.start("picture", MAX_UPLOAD_MB="5") as app:
@@ -42,15 +42,15 @@ def r10_body(target: Target) -> Seen:
     chunks = (body[start : start + MB] for start in range(0, len(body), MB))
     headers = {"Content-Type": "application/json"}
     with target.start(MAX_UPLOAD_MB="5") as app:
-        told = app.ask("POST", target.predict, body, headers, timeout=60)
-        poured = app.ask("POST", target.predict, chunks, headers, timeout=60)
+        whole = app.ask("POST", target.predict, body, headers, timeout=60)
+        chunked = app.ask("POST", target.predict, chunks, headers, timeout=60)
         peak, after = app.memory("VmHWM"), app.call("hello", 60)
-    seen = f"40 MB: {told.status}, in chunks: {poured.status}; {peak / MB:.0f} MB of memory"
-    return Seen(seen, told.status == poured.status == 413 and peak < ROOMY and after.ok)
+    seen = f"40 MB: {whole.status}, in chunks: {chunked.status}; {peak / MB:.0f} MB of memory"
+    return Seen(seen, whole.status == chunked.status == 413 and peak < ROOMY and after.ok)
 
 
 def r11_no_picture(target: Target) -> Seen:
-    """Files that are no picture: the caller is told that."""
+    """Files that are not pictures: the error says so."""
     photo = photograph(90, 120)
     files = {
         "corrupt": ("a.png", png()[:20] + bytes(40)),
@@ -62,9 +62,9 @@ def r11_no_picture(target: Target) -> Seen:
     with target.start("picture") as app:
         answers = {what: app.call_with_file(*file) for what, file in files.items()}
         after = app.call_with_file("a.jpg", photo)
-    told = [bool(re.search("not a picture|not an image", a.text)) for a in answers.values()]
+    named = [bool(re.search("not a picture|not an image", a.text)) for a in answers.values()]
     seen = ", ".join(f"{what}: {answer}" for what, answer in answers.items())
-    return Seen(seen, all(told) and after.ok)
+    return Seen(seen, all(named) and after.ok)
 
 
 def r12_bomb(target: Target) -> Seen:
@@ -72,9 +72,9 @@ def r12_bomb(target: Target) -> Seen:
     with target.start("picture") as app:
         answer = app.call_with_file("bomb.png", png((13_000, 13_000), "1"), 120)
         peak, after = app.memory("VmHWM"), app.call_with_file("a.png", png())
-    told = re.search("megapixels|too (?:large|big)", answer.text)
+    named = re.search("megapixels|too (?:large|big)", answer.text)
     seen = f"{answer}, {peak / MB:.0f} MB at most"
-    return Seen(seen, bool(told and not answer.ok and peak < ROOMY and after.ok))
+    return Seen(seen, bool(named and not answer.ok and peak < ROOMY and after.ok))
 
 
 DEEP = "[" * 5000 + "]" * 5000
@@ -121,7 +121,7 @@ MALFORMED = {
 
 
 def r13_malformed(target: Target) -> Seen:
-    """Bodies that are not what is asked for: never a 500, and the app goes on."""
+    """Malformed bodies: never a 500, and the app keeps serving."""
     form = {"Content-Type": "multipart/form-data; boundary=limit"}
     with target.start() as app:
         bodies = [(path, body) for path, bodies in MALFORMED.items() for body in bodies]
@@ -131,13 +131,13 @@ def r13_malformed(target: Target) -> Seen:
             if (answer := _sent(app, path, body, form)).status in (0, 500)
         ]
         after = app.call("hello")
-    seen = f"{len(failed)} of {len(bodies)} end in 500 or nothing"
+    seen = f"{len(failed)} of {len(bodies)} with 500 or no answer"
     seen += "".join(f"; `{one}`" for one in failed[:3]).replace("|", "/")
     return Seen(seen, not failed and after.ok)
 
 
 def _sent(app: App, path: str, body: str, form: dict[str, str]) -> Answer:
-    """Send a body; of a call that is taken, read the answer."""
+    """Send a body; read the answer of an accepted call."""
     headers = form if path.endswith("upload") else {"Content-Type": "application/json"}
     answer = app.ask("POST", path, body.encode("latin-1"), headers)
     if answer.ok and "/call/" in path:
@@ -146,7 +146,7 @@ def _sent(app: App, path: str, body: str, form: dict[str, str]) -> Answer:
 
 
 def wrong_json(target: Target) -> Seen:
-    """R13 for a server of models: bodies that are none, or lack what is asked for."""
+    """R13 for a model server: bodies that are not JSON, or lack a field."""
     headers = {"Content-Type": "application/json"}
     with target.start() as app:
         answers = [
@@ -159,7 +159,7 @@ def wrong_json(target: Target) -> Seen:
 
 
 def r14_unknown(target: Target) -> Seen:
-    """What does not exist is 404, and does not flood the log."""
+    """Unknown functions, events and paths: 404, and few lines in the log."""
     requests = [
         ("POST", f"{API}/call/nothing", {"data": ["a"]}),
         ("POST", f"{API}/call/v2/nothing", {"text": "a"}),
@@ -184,13 +184,13 @@ def r14_unknown(target: Target) -> Seen:
 
 
 def unknown_route(target: Target) -> Seen:
-    """R14 for a server of models."""
+    """R14 for a model server."""
     with target.start() as app:
         answer = app.ask("GET", "/nothing")
     return Seen(str(answer.status), answer.status == 404)
 
 
-# R33: pictures that are accepted ----------------------------------------------------------
+# R33: accepted pictures -------------------------------------------------------------------
 
 WORKERS = 2
 
@@ -201,7 +201,7 @@ def _saved(picture: Image.Image, kind: str, **options: object) -> bytes:
     return out.getvalue()
 
 
-# Of each format what costs most: modes with transparency, and what is decoded as a whole.
+# The costliest modes of each format: with transparency, or decoded as a whole.
 COSTLY = {
     "JPEG": ("RGB", {"quality": 50}),
     "progressive JPEG": ("RGB", {"quality": 50, "progressive": True}),
@@ -218,14 +218,14 @@ MEGAPIXELS = (25, 20, 16, 12, 10, 8)
 
 
 def r33_costly_pictures(target: Target) -> Seen:
-    """The largest picture that is accepted, of each format, for each worker at once."""
+    """The largest accepted picture of each format, on all workers at once."""
     from ml_ui.serving.settings import APP_MEMORY, PREDICTION_MEMORY  # loads Gradio
 
     most, seen = APP_MEMORY + WORKERS * PREDICTION_MEMORY, []
     with target.start("picture", WEB_CONCURRENCY=str(WORKERS), MAX_UPLOAD_MB="100") as app:
         for name, (mode, options) in COSTLY.items():
             for megapixels in MEGAPIXELS:
-                # One colour takes some bytes in the file, and when decoded as much as any.
+                # One colour: a small file, which takes as much memory as any when decoded.
                 picture = Image.new(mode, (5000, megapixels * 200 - 1))
                 kind = name.split()[-1]
                 file = (f"a.{kind.lower()}", _saved(picture, kind, **options))

@@ -12,7 +12,7 @@ from .tools import ROOMY, many
 
 
 def r5_a_thousand(target: Target) -> Seen:
-    """So many are let in as may wait; the others are told, and nothing is lost."""
+    """As many calls as the queue holds are accepted, the others refused, none lost."""
     with target.start(WEB_CONCURRENCY="1", QUEUE_SIZE="50", PREDICT_TIMEOUT="300") as app:
         gate = app.folder / "gate"
         with ThreadPoolExecutor(1000) as pool:
@@ -29,13 +29,13 @@ def r5_a_thousand(target: Target) -> Seen:
             answers = [call.result() for call in calls]
     served = sum(answer.ok for answer in answers)
     full = sum(answer.status in (429, 503) for answer in answers)
-    text = f"{served} served, {full} told that it is full, {1000 - served - full} lost; "
+    text = f"{served} served, {full} refused, {1000 - served - full} lost; "
     text += f"health {'always' if healthy else 'not always'} 200, {1000 * slowest:.0f} ms at most"
     return Seen(text, 51 <= served <= 53 and served + full == 1000 and healthy)
 
 
 def r6_abandoned(target: Target) -> Seen:
-    """Calls whose answers nobody reads do not fill the memory, nor end the queue."""
+    """Calls whose answers are never read: memory is bounded, and the queue goes on."""
     return both(_abandoned(target), _old_session(target))
 
 
@@ -45,12 +45,12 @@ def _abandoned(target: Target) -> Seen:
         peak = app.memory("VmHWM")
         served = until(lambda: app.call("hello", 90).ok, 60)  # once the queue has room
     taken = sum(answer.ok for answer in sent)
-    seen = f"{taken} of 3,000 taken, {peak / MB:.0f} MB at most, then "
+    seen = f"{taken} of 3,000 accepted, {peak / MB:.0f} MB at most, then "
     return Seen(seen + ("served" if served else "not served"), peak < ROOMY and served)
 
 
 def _old_session(target: Target) -> Seen:
-    """A page that has been open for long waits while the 2,000th newer one comes.
+    """A call of the oldest page waits while the 2,000th newer session is opened.
 
     Gradio 6.31 keeps 2,000 sessions. When it forgets one whose call waits, its queue ends.
     """
@@ -80,7 +80,7 @@ def _old_session(target: Target) -> Seen:
 
 
 def r7_one_by_one(target: Target) -> Seen:
-    """Calls leave nothing behind in memory."""
+    """Calls one by one do not grow the memory."""
     with target.start() as app:
         many(app.call, ["hello"] * 200, 1)
         before = app.memory()
@@ -92,7 +92,7 @@ def r7_one_by_one(target: Target) -> Seen:
 
 
 def r8_client_gone(target: Target) -> Seen:
-    """A call whose client has left does not run; one that runs leaves its place."""
+    """A queued call whose client disconnects does not run; a running one frees its worker."""
     with target.start(WEB_CONCURRENCY="1") as app, ThreadPoolExecutor() as pool:
         first, second = (app.folder / name for name in ("first", "second"))
         running = pool.submit(app.call, f"wait {first}", 30)
@@ -100,7 +100,7 @@ def r8_client_gone(target: Target) -> Seen:
         app.call("queued", timeout=3)
         first.touch()
         answered = running.result().ok
-        app.call(f"wait {second}", timeout=2)  # runs, and its client leaves
+        app.call(f"wait {second}", timeout=2)  # runs, and its client disconnects
         second.touch()
         after = app.call("hello")
         dropped = "called queued" not in app.log()

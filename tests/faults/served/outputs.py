@@ -1,4 +1,4 @@
-"""R37, R38: what the owner's function returns."""
+"""R37, R38: outputs of the owner's function."""
 
 import json
 import re
@@ -16,22 +16,22 @@ def r37_wrong_output(target: Target) -> Seen:
         found = [re.search(r"\b[0-9a-f]{8}\b", answer.text) for answer in answers.values()]
         logged = all(reference and reference[0] in app.log() for reference in found)
         counted = outcomes(app)
-    told = {bool(answer.status and not answer.ok) for answer in answers.values()} == {True}
+    refused = all(answer.status and not answer.ok for answer in answers.values())
     blamed = any("input" in answer.text for answer in answers.values())
     text = "; ".join(f"{what}: {answer}" for what, answer in answers.items())
-    good = told and logged and not blamed and counted == {"failed": 4, "ok": 1} and after.ok
+    good = refused and logged and not blamed and counted == {"failed": 4, "ok": 1} and after.ok
     return Seen(f"{text}; counted: {counted or 'nothing'}", good)
 
 
 def outcomes(app: GradioApp) -> dict[str, int]:
-    """Return how many calls of the model had which outcome, by /metrics."""
+    """Return the number of calls by outcome, from /metrics."""
     pattern = r'^app_predictions_total\{.*outcome="(\w+)".*\} ([\d.]+)$'
     lines = re.findall(pattern, app.ask("GET", "/metrics").text, re.MULTILINE)
     return {outcome: int(float(count)) for outcome, count in lines}
 
 
 def r38_not_a_number(target: Target) -> Seen:
-    """NaN and infinity in a label, a number and JSON: what is sent is JSON."""
+    """NaN and infinity in a label, a number and JSON: each event is JSON."""
     with target.start("outputs") as app:
         called = app.call("nan")
         events = {"a call": stream(app, "call/predict", {"data": ["nan"]}, "{path}/{event_id}")}
@@ -50,17 +50,17 @@ def r38_not_a_number(target: Target) -> Seen:
 
 
 def stream(app: GradioApp, path: str, body: dict, answer: str) -> str:
-    """Send a call, and return the whole stream of its answer."""
+    """Send a call; return the whole event stream of its answer."""
     sent = app.post(f"{API}/{path}", body)
     values = json.loads(sent.text) if sent.ok else {}
     return app.ask("GET", f"{API}/" + answer.format(path=path, **{"event_id": "", **values})).text
 
 
 def _strict(events: str) -> str:
-    """Return whether each event of a stream is JSON, as browsers read it."""
+    """Return "JSON" if browsers can parse each event of a stream, else the reason."""
 
     def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is no JSON")
+        raise ValueError(f"{constant} is not JSON")
 
     lines = re.findall(r"^data: ?(.*)$", events, re.MULTILINE)
     if not lines:

@@ -13,7 +13,7 @@ from .tools import FEW_FILES, ended, small_disk
 
 
 def r34_sweep(target: Target) -> Seen:
-    """After an error the sweep goes on, and the log has it; what is kept of uploads goes."""
+    """The sweep logs an error and goes on; Gradio's records of uploads are deleted."""
     with target.start("picture", BRIEFLY="1", BREAK_ONCE="1", WATCH="1") as app:
         before = app.stored()
         for n in range(30):
@@ -28,13 +28,13 @@ def r34_sweep(target: Target) -> Seen:
 
 
 def _kept(app: App) -> int:
-    """Return of how many uploads something is kept, as the app last printed it."""
+    """Return the number of uploads that Gradio keeps, as the app last printed it."""
     counts = re.findall(r"^uploads kept: (\d+)$", app.log(), re.MULTILINE)
     return int(counts[-1]) if counts else 0
 
 
 def r35_full_disk(target: Target) -> Seen:
-    """One client uploads and uploads: refused before the disk is full, accepted later."""
+    """One client uploads without end: refused before the disk is full, accepted later."""
     seen = [_filled(target, "a cap of 50 files", (), 1, 80)]
     if not os.geteuid():
         seen.append(_filled(target, "a disk of 60 MB", small_disk(60), 5, 40))
@@ -42,8 +42,8 @@ def r35_full_disk(target: Target) -> Seen:
 
 
 def _filled(target: Target, what: str, wrap: tuple[str, ...], megabytes: int, most: int) -> Seen:
-    """Upload files of a size until one is refused."""
-    # As long as the uploads take, or the sweep makes room meanwhile.
+    """Upload files until one is refused; try again later."""
+    # Longer than the uploads take, or the sweep deletes some meanwhile.
     with target.start(wrap=wrap, MAX_UPLOAD_MB=str(megabytes), BRIEFLY="10") as app:
 
         def upload() -> Answer:
@@ -61,7 +61,7 @@ def _filled(target: Target, what: str, wrap: tuple[str, ...], megabytes: int, mo
         again = until(lambda: upload().ok, 25)
         healthy = app.health()
     retry = refused.headers.get("retry-after", "")
-    text = f"{what}: {accepted} accepted, then {refused if refused.status else 'no end'}, "
+    text = f"{what}: {accepted} accepted, then {refused if refused.status else 'none refused'}, "
     text += f"{f'Retry-After {retry}' if retry else 'no Retry-After'}, "
     text += f"later {'accepted' if again else 'refused'}"
     good = refused.status == 503 and retry.isdecimal() and again and healthy.ok
@@ -69,7 +69,7 @@ def _filled(target: Target, what: str, wrap: tuple[str, ...], megabytes: int, mo
 
 
 def r40_async_load(target: Target) -> Seen:
-    """An async `load()` is awaited: not ready before its end, ready after it."""
+    """An async `load()` is awaited: ready only after it."""
     with target.start("awaiting", ready=False) as app:
         early = not until(lambda: app.ask("GET", target.ready, timeout=5).ok, 15)
         (app.folder / "app" / "gate").touch()
@@ -127,7 +127,7 @@ def r42_open_files(target: Target) -> Seen:
 
 
 def r43_unguarded(target: Target) -> Seen:
-    """A function that is not guarded: the app does not start, and names it in a line."""
+    """A function without `guard`: the app does not start, and the error names it."""
     with target.start("unguarded", ready=False) as app:
         until(lambda: app.status(0) is not None or app.health().ok, 60)
         status, lines = app.status(0), app.log().strip().splitlines() or [""]

@@ -13,7 +13,7 @@ from .tools import ENDED, PID_1, as_root, ended, png
 
 
 def stop_idle(target: Target) -> Seen:
-    """SIGTERM while nothing happens."""
+    """SIGTERM while idle."""
     with target.start() as app:
         app.call("hello")
         status = app.stop()
@@ -31,7 +31,7 @@ def stop_in_flight(target: Target) -> Seen:
 
 
 def stop_before_download(target: Target) -> Seen:
-    """SIGTERM while a picture is made: its caller gets the file too."""
+    """SIGTERM while a picture is predicted: its caller can download the file too."""
 
     def fetch(app: App) -> str:
         answer = app.call_with_file("a.png", png())
@@ -50,7 +50,7 @@ def stop_before_download(target: Target) -> Seen:
 
 
 def stop_with_a_page_open(target: Target) -> Seen:
-    """SIGTERM while a page is open, which is a request that never ends."""
+    """SIGTERM while a page is open, whose heartbeat is a request that never ends."""
     request = f"GET {API}/heartbeat/page HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     with (
         target.start() as app,
@@ -63,7 +63,7 @@ def stop_with_a_page_open(target: Target) -> Seen:
 
 
 def stop_hung(target: Target) -> Seen:
-    """SIGTERM while a prediction hangs: no longer than the grace that is set."""
+    """SIGTERM while a prediction hangs: exits within SHUTDOWN_GRACE."""
     hangs = target.start(SHUTDOWN_GRACE="2", PREDICT_TIMEOUT="300")
     with hangs as app, ThreadPoolExecutor() as pool:
         pool.submit(app.call, "hang", 15)
@@ -73,7 +73,7 @@ def stop_hung(target: Target) -> Seen:
 
 
 def r18_sigterm(target: Target) -> Seen:
-    """SIGTERM, while different things go on."""
+    """SIGTERM in each of these states."""
     stops = (
         stop_idle,
         stop_in_flight,
@@ -86,14 +86,14 @@ def r18_sigterm(target: Target) -> Seen:
 
 @as_root
 def r19_as_process_1(target: Target) -> Seen:
-    """SIGTERM to process 1 of a container, to which a signal without handler is none."""
+    """SIGTERM to process 1 of a container, which ignores signals without a handler."""
     with target.start(wrap=PID_1) as app:
         answer, status = app.call("hello"), app.stop()
     return Seen(ended(status), answer.ok and status is not None)
 
 
 def r20_while_loading(target: Target) -> Seen:
-    """SIGTERM before the model is there, also as process 1."""
+    """SIGTERM before the model is loaded, also as process 1."""
     ways = {"a process": ()} | ({"process 1": PID_1} if not os.geteuid() else {})
     seen = []
     for way, wrap in ways.items():
@@ -105,7 +105,7 @@ def r20_while_loading(target: Target) -> Seen:
 
 
 def r39_threads_and_children(target: Target) -> Seen:
-    """SIGTERM while a thread and a child process of the owner's run: both end, port free."""
+    """SIGTERM while a thread or a child process of the owner's runs: both end, port free."""
     seen = []
     for what in ("thread", "fork"):
         with target.start() as app:
@@ -122,7 +122,7 @@ def r39_threads_and_children(target: Target) -> Seen:
 
 
 def _runs(pid: int) -> bool:
-    """Return whether a process runs; one that nobody has waited for is there, and ended."""
+    """Return whether a process runs; a zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:

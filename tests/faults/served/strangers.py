@@ -1,4 +1,4 @@
-"""R15 to R17, R36: strangers."""
+"""R15 to R17, R36: what strangers can read and call."""
 
 import json
 import re
@@ -54,7 +54,7 @@ INPUTS = [
 
 
 def r15_paths(target: Target) -> Seen:
-    """Files that are not for visitors, and addresses that only the server can reach."""
+    """Private files, and addresses that only the server can reach."""
     files = {".env": SECRET, "keys.txt": SECRET}
     files = {name: text.encode() for name, text in files.items()} | {"private.png": png()}
     with target.start("picture", files=files) as app, listener() as (port, callers):
@@ -66,13 +66,14 @@ def r15_paths(target: Target) -> Seen:
         given += [{"path": "a.png", "url": path} | FILE for path in inputs]
         calls = [(value, app.call(value)) for value in given]
         after = app.call_with_file("a.png", png())
-    let_in = [path for path, answer in answers.items() if not 400 <= answer.status < 500]
-    let_in += [str(value) for value, answer in calls if answer.ok]
-    told = [*answers.items(), *((str(value), answer) for value, answer in calls)]
-    let_in += [what for what, answer in told if re.search(f"root:x:|{SECRET}", answer.text)]
-    seen = f"{len(told)} probes, {len(set(let_in))} let in, {len(callers)} requests from the server"
-    seen += "".join(f"; `{what}`" for what in let_in[:3])
-    return Seen(seen.replace(str(app.folder), ""), not let_in and not callers and after.ok)
+    allowed = [path for path, answer in answers.items() if not 400 <= answer.status < 500]
+    allowed += [str(value) for value, answer in calls if answer.ok]
+    probed = [*answers.items(), *((str(value), answer) for value, answer in calls)]
+    allowed += [what for what, answer in probed if re.search(f"root:x:|{SECRET}", answer.text)]
+    seen = f"{len(probed)} probes, {len(set(allowed))} allowed, "
+    seen += f"{len(callers)} requests from the server"
+    seen += "".join(f"; `{what}`" for what in allowed[:3])
+    return Seen(seen.replace(str(app.folder), ""), not allowed and not callers and after.ok)
 
 
 FOREIGN = ("https://evil.example", "null", "http://localhost.evil.example", "http://127.0.0.1:1")
@@ -80,7 +81,7 @@ PUBLIC = "app.example.com"
 
 
 def r16_origins(target: Target) -> Seen:
-    """Pages of others cannot read or call; a name that is not the app's is refused."""
+    """Foreign origins cannot read or call; foreign Host headers are refused."""
     with target.start(**target.hosts) as app:
         local = _foreign(app, f"127.0.0.1:{app.port}")
         host = app.ask("GET", "/config", headers={"Host": "evil.example"})
@@ -89,7 +90,7 @@ def r16_origins(target: Target) -> Seen:
     with target.start(GRADIO_SERVER_NAME="0.0.0.0", ALLOWED_HOSTS=f"{PUBLIC},127.0.0.1") as app:
         public = _foreign(app, PUBLIC)
     reflected = "evil.example" in forwarded.text
-    seen = f"asked for on this computer: {local}; as {PUBLIC}: {public}; "
+    seen = f"as localhost: {local}; as {PUBLIC}: {public}; "
     seen += f"foreign Host: {host.status}; X-Forwarded-Host: "
     seen += "reflected" if reflected else str(forwarded.status)
     closed = local == public == "0 of 4 may read, 0 may call"
@@ -97,7 +98,7 @@ def r16_origins(target: Target) -> Seen:
 
 
 def _foreign(app: App, host: str) -> str:
-    """Say what pages of foreign origins may do."""
+    """Return what pages of foreign origins may do."""
     read = called = 0
     for origin in FOREIGN:
         headers = {"Host": host, "Origin": origin}
@@ -114,7 +115,7 @@ def _foreign(app: App, host: str) -> str:
 
 
 def r17_closed(target: Target) -> Seen:
-    """What is the owner's alone: collected inputs, statistics, history, private functions."""
+    """Collected inputs, statistics, history and private functions are closed."""
     closed = ["/monitoring", "/monitoring/summary", "/monitoring/x"]
     closed += [f"{API}/{path}" for path in ("runs", "run-history/buckets", "vibe-code")]
     with target.start() as app:
@@ -138,7 +139,7 @@ def r17_closed(target: Target) -> Seen:
 
 
 def r36_failed_load(target: Target) -> Seen:
-    """The model cannot be loaded: a reference for the log, and nothing of the error's text."""
+    """The model cannot be loaded: a reference for the log, and not the text of the error."""
     with target.start("failing", ready=False) as app:
         until(lambda: app.status(0) is not None or "fail" in _readiness(app), 60)
         answers = [app.ask("GET", path) for path in (target.ready, target.health, "/", "/config")]

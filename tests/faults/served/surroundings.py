@@ -18,12 +18,12 @@ from ..targets import Target
 from .tools import OFFLINE, READ_ONLY, as_root, ended, listener, many, png, small_disk
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 9\n"
-# A pickle that makes a file when it is read, under the name of the model.
+# A pickle that creates a file when it is loaded.
 EVIL = b"cposix\nsystem\n(S'touch evil-ran'\ntR."
 
 
 def evil_skops() -> bytes:
-    """Return a file of skops' own format that calls a function of the system."""
+    """Return a .skops file that runs a shell command."""
 
     def node(module: str, name: str, loader: str, number: int, **more: object) -> dict:
         named = {"__module__": module, "__class__": name, "__loader__": loader}
@@ -43,29 +43,29 @@ CAUSES = "No such file|not a zip file|deserializing header|rotobuf|ntrusted|LFS|
 
 
 def r21_bad_model(target: Target) -> Seen:
-    """A model file that cannot be loaded: said in a line, and no code of it is run."""
+    """A model file that cannot be loaded: an error in one line, and none of its code run."""
     contents = {"missing": None, "empty": b"", "corrupt": b"\x93corrupt" * 99,
-                "a Git LFS pointer": POINTER, "an evil pickle": EVIL}  # fmt: skip
+                "a Git LFS pointer": POINTER, "a malicious pickle": EVIL}  # fmt: skip
     cases = [(page, what, content) for page in target.models for what, content in contents.items()]
     if "scikit-learn" in target.models:
-        cases.append(("scikit-learn", "an evil .skops", evil_skops()))
+        cases.append(("scikit-learn", "a malicious .skops", evil_skops()))
     seen = many(lambda case: _bad_model(target, *case), cases, 1)
     bad = [one.text for one in seen if not one.good]
     ran = sum("its code ran" in text for text in bad)
-    text = f"{len(bad)} of {len(cases)} not told in a line, code ran in {ran}; such as "
+    text = f"{len(bad)} of {len(cases)} without a clear line, code ran in {ran}; such as "
     return Seen(text + (bad or [seen[0].text])[0], not bad)
 
 
 def _bad_model(target: Target, page: str, what: str, content: bytes | None) -> Seen:
-    """Start with a model file like that."""
+    """Start with such a model file."""
     name = target.models[page]
     with target.start(page, files={name: content}, ready=False) as app:
 
-        def told() -> bool:
+        def ended_or_failed() -> bool:
             state = app.ask("GET", target.ready, timeout=5)
             return app.status(0) is not None or state.ok or "failed" in state.text
 
-        until(told, 60)
+        until(ended_or_failed, 60)
         status, state = app.status(0), app.ask("GET", target.ready)
         lives, lines = app.health().ok, app.log().strip().splitlines()
         ran = (app.folder / "app" / "evil-ran").exists()
@@ -87,7 +87,7 @@ def _logged(state: Answer, lines: list[str]) -> str:
 
 
 def r22_port(target: Target) -> Seen:
-    """A port that is not set, none, or taken: the default or a line, never another port."""
+    """A port that is unset, invalid, or taken: the default or an error, never another port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         busy = str(taken.getsockname()[1])
         cases = {"unset": None, "empty": "", "`abc`": "abc", "99999": "99999", "taken": busy}
@@ -95,13 +95,13 @@ def r22_port(target: Target) -> Seen:
 
 
 def busy_port(target: Target) -> Seen:
-    """R22 for a server of models."""
+    """R22 for a model server."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return _port(target, "taken", str(taken.getsockname()[1]))
 
 
 def _port(target: Target, what: str, port: str | None) -> Seen:
-    """Start on a port like that."""
+    """Start on such a port."""
     with socket.socket() as s:
         free = s.connect_ex(("127.0.0.1", 7860)) != 0
     with target.start(ready=False, **{target.port: port}) as app:
@@ -110,14 +110,14 @@ def _port(target: Target, what: str, port: str | None) -> Seen:
         lines = app.log().strip().splitlines() or [""]
     if ports:
         return Seen(f"{what}: serves on {min(ports)}", not port and ports == {7860})
-    told = status and re.search("port|address", lines[-1], re.IGNORECASE)
-    good = told and "Traceback (most" not in " ".join(lines) and (port or not free)
+    named = status and re.search("port|address", lines[-1], re.IGNORECASE)
+    good = named and "Traceback (most" not in " ".join(lines) and (port or not free)
     return Seen(f"{what}: {ended(status)}, `{lines[-1][:80]}`", bool(good))
 
 
 @as_root
 def r23_disk(target: Target) -> Seen:
-    """A file system that is read-only but for TMPDIR, no home, no rights; a full disk."""
+    """A file system that is read-only except TMPDIR, no home, no rights; a full disk."""
     with target.start("picture", READ_ONLY, HOME=None) as app:
         served = app.call_with_file("a.png", png())
     with target.start(wrap=small_disk(2), MAX_UPLOAD_MB="50") as app:
@@ -128,14 +128,14 @@ def r23_disk(target: Target) -> Seen:
 
 
 def r24_offline(target: Target) -> Seen:
-    """A proxy that is dead, and no network at all: the app needs none, and asks for none."""
+    """A dead proxy, and no network at all: the app serves, and sends no request."""
     with listener() as (port, callers):
         proxy = f"http://127.0.0.1:{port}"
         names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
         proxies = {name: proxy for upper in names for name in (upper, upper.lower())}
         dead = _boots(target, (), **proxies)
     seen = [
-        Seen(f"dead proxy: {dead}, asked {len(callers)} times", dead == "answered" and not callers)
+        Seen(f"dead proxy: {dead}, {len(callers)} requests", dead == "answered" and not callers)
     ]
     if not os.geteuid():
         alone = _boots(target, OFFLINE)
@@ -144,7 +144,7 @@ def r24_offline(target: Target) -> Seen:
 
 
 def _boots(target: Target, wrap: tuple[str, ...], **variables: str) -> str:
-    """Start, call, look again after a while: a check of itself may end an app."""
+    """Start and call twice: an app may exit after a check of its own network."""
     try:
         with target.start(wrap=wrap, **variables) as app:
             app.call("hello")
@@ -155,7 +155,7 @@ def _boots(target: Target, wrap: tuple[str, ...], **variables: str) -> str:
 
 
 def r25_files(target: Target) -> Seen:
-    """What visitors send, and what is made of it, is deleted once it is old; they are told."""
+    """Uploads and outputs are deleted once they are old; a call with one says so."""
     photo = photograph(400, 600)
     with target.start("picture", BRIEFLY="1") as app:
         before = app.stored()
@@ -167,11 +167,11 @@ def r25_files(target: Target) -> Seen:
         late, after = app.call({"path": chosen} | FILE), app.call_with_file("a.png", png())
     seen = f"{(stored - before) // 1000} kB of {served} calls, later {left // 1000} kB"
     good = stored > before >= before + left and served == 4 and "deleted" in late.text
-    return Seen(f"{seen}; a file of then: {late}", good and after.ok)
+    return Seen(f"{seen}; a deleted file: {late}", good and after.ok)
 
 
 def r26_connections(target: Target) -> Seen:
-    """400 connections that send half a request, 300 open pages: others are served."""
+    """400 connections with half a request, 300 open pages: others are served."""
     with target.start() as app, contextlib.ExitStack() as stack:
         requests = ["GET / HTTP/1.1\r\nHost: 127."] * 400
         requests += [
@@ -183,13 +183,13 @@ def r26_connections(target: Target) -> Seen:
         start = time.monotonic()
         healthy = app.health()
         seconds, after = time.monotonic() - start, app.call("hello", 10)
-    # A second is the ideal, and of a machine without other work.
+    # A second is the ideal, on a machine without other work.
     seen = f"health {healthy.status or 'no answer'} in {seconds:.2f} s; next: {after}"
     return Seen(seen, healthy.ok and after.ok and seconds < 3)
 
 
 def r44_probes(target: Target) -> Seen:
-    """What answers a probe, and a page, is the app: nothing stands in front of it."""
+    """The app itself answers probes and the page: nothing is in front of it."""
     with target.start("loading", ready=False) as app:
         until(lambda: app.status(0) is not None or app.health().ok, 60)
         loading = app.ask("GET", target.ready, timeout=5)

@@ -1,4 +1,4 @@
-"""What the probes share: pictures, listeners, namespaces, exit statuses."""
+"""Helpers of the probes: pictures, listeners, namespaces, exit statuses."""
 
 import contextlib
 import functools
@@ -22,12 +22,12 @@ ENDED = (0, -signal.SIGTERM, 128 + signal.SIGTERM)
 
 
 def ended(status: int | None) -> str:
-    """Describe how a process took SIGTERM."""
-    return "runs on" if status is None else f"exit status {status}"
+    """Return the text for an exit status after SIGTERM."""
+    return "keeps running" if status is None else f"exit status {status}"
 
 
 def many(function: Callable, values: Iterable, at_once: int = 16) -> list:
-    """Return what a function makes of values, so many at once."""
+    """Return the results of a function for values, in threads."""
     with ThreadPoolExecutor(at_once) as pool:
         return list(pool.map(function, values))
 
@@ -41,7 +41,7 @@ def png(size: tuple[int, int] = (8, 8), mode: str = "RGB") -> bytes:
 
 @contextlib.contextmanager
 def listener() -> Iterator[tuple[int, list]]:
-    """Listen on a port of this computer; give it, and the addresses that connect."""
+    """Listen on a local port; yield it, and the addresses of its clients."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         callers = []
 
@@ -71,7 +71,7 @@ def as_root(probe: Callable[[Target], Seen]) -> Callable[[Target], Seen]:
 
 PID_1 = ("unshare", "-pf")
 OFFLINE = ("unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
-# It may read all, since the interpreter may lie in root's home, but write nothing.
+# It can read everything, since the interpreter may be in root's home, but write nothing.
 READ_ONLY = (
     "unshare", "-m", "sh", "-c",
     """mount --bind "$TMPDIR" "$TMPDIR" && mount -o remount,ro,bind / &&
@@ -80,11 +80,11 @@ READ_ONLY = (
 )  # fmt: skip
 
 
-# Few files may be open: half as many at first, which an app may raise to the limit.
+# A soft limit of 120 open files, which an app can raise to 240.
 FEW_FILES = ("prlimit", "--nofile=120:240")
 
 
 def small_disk(megabytes: int) -> tuple[str, ...]:
-    """Return a command that runs another with a small file system for temporary files."""
+    """Return a command that runs another with a small file system as TMPDIR."""
     mount = f'mount -t tmpfs -o size={megabytes}m,mode=1777 small "$TMPDIR"'
     return ("unshare", "-m", "sh", "-c", f'{mount} && exec "$@"', "sh")
