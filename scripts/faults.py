@@ -30,8 +30,8 @@ PAGE = """\
 `make faults` injects each fault into a plain template or app, as a beginner writes it, into a
 project of this template, and into the same project as a Space starts it: with a Space's
 environment variables and Node.js installed. It writes this page.
-`python -m scripts.faults --only R5` repeats a row. It was last run on {date}, on {machine}, with Python {python},
-Gradio {gradio}, Node.js {node} and cookiecutter {cookiecutter}. The rows are in `tests/faults/`;
+`python -m scripts.faults --only R5` repeats a row. It was last run on {date}, on {machine},
+with Python {python}, Gradio {gradio}, Node.js {node} and cookiecutter {cookiecutter}. The rows are in `tests/faults/`;
 `tests/test_faults.py` checks the template against them.
 
 **no** is neither the ideal nor as good; – does not apply. Good: {score}.
