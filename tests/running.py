@@ -18,6 +18,7 @@ from gradio_client import Client, handle_file
 from PIL import Image
 
 BUILD = Path(__file__).parent.parent / "build"
+MODEL_TESTS = "tests/test_model.py"  # of a project
 # Of the app that is served last, in this process of the tests.
 LOG = BUILD / f"served{os.environ.get('PYTEST_XDIST_WORKER', '')}.log"
 PHOTO = (853, 1280)  # story A's photograph: height, width
@@ -73,12 +74,12 @@ def zero_gpu(project: Path, port: int, service: str, **variables: str) -> dict[s
     )  # fmt: skip
 
 
-def own_tests(project: Path, **variables: str) -> subprocess.CompletedProcess:
-    """Run a project's own tests."""
-    environment = clean_environment(install(project), **variables)
+def own_tests(project: Path, *paths: str, **variables: str) -> subprocess.CompletedProcess:
+    """Run a project's own tests: all, or those at some paths."""
     return subprocess.run(
-        ["pytest", "-q"], cwd=project, env=environment, capture_output=True, text=True, check=False
-    )
+        ["pytest", "-q", *paths], cwd=project, env=clean_environment(install(project), **variables),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
 
 def free_port() -> int:

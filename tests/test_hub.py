@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from running import clean_environment, install, own_tests
+from running import MODEL_TESTS, clean_environment, install, own_tests
 
 pytestmark = pytest.mark.slow
 
@@ -158,9 +158,11 @@ def test_weights_stay_on_the_hub(bake, tmp_path):
     server.content, server.downloads = weights.read_bytes(), 0
     weights.unlink()
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    run = own_tests(
-        project, HF_ENDPOINT=f"http://127.0.0.1:{server.server_port}", HF_HOME=str(tmp_path / "hub")
-    )
+    hub = {
+        "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
+        "HF_HOME": str(tmp_path / "hub"),
+    }
+    run = own_tests(project, MODEL_TESTS, **hub)
     server.shutdown()
     assert run.returncode == 0, run.stdout[-3000:]
     assert server.downloads == 1, "from then on it is in the cache"

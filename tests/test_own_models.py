@@ -14,6 +14,7 @@ from gradio_client.exceptions import AppError
 from running import (
     BUILD,
     LOG,
+    MODEL_TESTS,
     clean_environment,
     free_port,
     install,
@@ -121,7 +122,7 @@ def test_weights_need_their_class(bake, model, tmp_path):
 
 
 def passes_its_own_tests(project: Path) -> None:
-    run = own_tests(project)
+    run = own_tests(project, MODEL_TESTS)
     assert run.returncode == 0, run.stdout[-3000:]
     assert "feature names" not in run.stdout  # a warning of scikit-learn
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, ruff
 from gradio_client import Client
-from running import clean_environment, free_port, install, own_tests, served
+from running import MODEL_TESTS, clean_environment, free_port, install, own_tests, served
 
 from local_extensions.model_files import FORMATS, Unusable, inspect
 from local_extensions.model_files.xgboost import LOCKED
@@ -365,7 +365,7 @@ def test_categories_over_http(bake, python, made):
     project = project_of(bake, folder / "fruit.ubj")
     assert '"colour": "red"' in (project / "model.py").read_text("utf-8")
     ruff("format", "--isolated", "--no-cache", "--check", project)
-    run = own_tests(project)
+    run = own_tests(project, MODEL_TESTS)
     assert run.returncode == 0, run.stdout[-3000:]
     port = free_port()
     environment = clean_environment(python.parent, PORT=str(port))
