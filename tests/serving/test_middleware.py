@@ -288,6 +288,14 @@ def test_new_calls_are_refused_while_shutting_down(app, monkeypatch):
     assert app.client.get("/healthz").status_code == 200
 
 
+def test_probes_do_not_delay_a_shutdown(app):
+    app.client.get("/config")
+    before = app.server.traffic.last_response_at
+    for path in ("/healthz", "/readyz"):
+        app.client.get(path)
+    assert app.server.traffic.last_response_at == before > 0
+
+
 def test_an_upload_that_breaks_off_is_no_failure(app, log):
     messages = iter([
         {"type": "http.request", "body": b"--b\r\n", "more_body": True},

@@ -146,6 +146,31 @@ def test_upload_without_its_length_counts_as_the_largest(serve, monkeypatch):
     assert answer.status_code == 503
 
 
+def test_uploads_without_a_body_take_no_room(serve, monkeypatch):
+    """Otherwise a client could close uploads for everybody with headers alone."""
+    monkeypatch.setattr(uploads, "UPLOADS", 3)
+    app = serve(predict, MAX_UPLOAD_MB="1")
+    app.server.files._cap += uploads._size(uploads.FOLDER)  # what other tests left
+    head = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": "1000000"}
+    for _ in range(10):
+        assert app.client.post(f"{API}/upload", content=b"", headers=head).status_code != 503
+    assert app.client.post(f"{API}/upload", files={"files": b"x"}).status_code == 200
+
+
+def test_upload_ends_when_others_have_filled_the_room(serve, monkeypatch):
+    monkeypatch.setattr(uploads, "UPLOADS", 3)
+    app = serve(predict, MAX_UPLOAD_MB="1")
+
+    def body():
+        yield b'--b\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
+        app.server.files.add(3_000_000)
+        yield b"x" * 1000
+
+    head = {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = app.client.post(f"{API}/upload", content=body(), headers=head)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+
+
 def test_uploads_are_refused_while_the_disk_is_nearly_full(serve, monkeypatch):
     monkeypatch.setattr(uploads, "UPLOADS", 10**6)  # so many are never reached
     app = serve(predict)

@@ -165,9 +165,7 @@ class Server:
         )  # threads of the app's could keep Python from its end
 
     def _wrap(self, app: ASGIApp) -> ASGIApp:
-        return GuardMiddleware(
-            app, self.settings, self.queue, self.traffic, self.files.has_room
-        )
+        return GuardMiddleware(app, self.settings, self.queue, self.traffic, self.files)
 
     def _app_options(self, given: dict[str, Any]) -> dict[str, Any]:
         """Return the options of the FastAPI app, those of `app_kwargs` included."""

@@ -5,7 +5,6 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -41,7 +40,8 @@ LOGINS_PER_MINUTE = 6  # of a client
 MAX_BODY = MB  # bytes, but for uploads: as objects they take a hundred times as much
 MAX_UPLOAD_ID = 64  # characters; Gradio keeps each for a while
 MAX_ICON = 1024  # pixels; Gradio scales the favicon to any size
-UPLOAD_RETRY = 60  # seconds, in which a sweep has made room
+NO_ROOM = "No room for uploads. Retry in a minute."
+RETRY_UPLOAD = {"Retry-After": "60"}  # seconds, by when a sweep has made room
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Gradio prints some paths
 
 
@@ -58,13 +58,23 @@ class Queue(Protocol):
         """Return whether messages for a session are kept."""
 
 
+class Files(Protocol):
+    """The space for uploads that requests are checked against."""
+
+    def has_room(self, size: int) -> bool:
+        """Return whether this many bytes more may be stored."""
+
+    def add(self, size: int) -> None:
+        """Count bytes of an upload."""
+
+
 @dataclass
 class Traffic:
     """Requests in progress, which a graceful shutdown waits for."""
 
     draining: bool = False  # new calls are refused
     in_flight: int = 0
-    last_response_at: float = 0.0  # time.monotonic()
+    last_response_at: float = 0.0  # time.monotonic(); not of probes
 
 
 class Refusal(Exception):
@@ -82,7 +92,7 @@ class GuardMiddleware:
         settings: limits, hosts and origins.
         queue: the calls and sessions that exist.
         traffic: updated with each request.
-        has_room: returns whether an upload of this many bytes may be stored.
+        files: the space for uploads.
     """
 
     def __init__(
@@ -91,13 +101,13 @@ class GuardMiddleware:
         settings: Settings,
         queue: Queue,
         traffic: Traffic,
-        has_room: Callable[[int], bool],
+        files: Files,
     ) -> None:
         self._app = app
         self._settings = settings
         self._queue = queue
         self._traffic = traffic
-        self._has_room = has_room
+        self._files = files
         self._calls = RateLimit(settings.rate_limit)
         self._uploads = RateLimit(settings.rate_limit)
         self._logins = RateLimit(LOGINS_PER_MINUTE)
@@ -143,8 +153,8 @@ class GuardMiddleware:
         self._traffic.in_flight += waits
         try:
             self._check(path, scope, headers)
-            if path != API + "upload":
-                receive = limit_body(receive)
+            is_upload = path == API + "upload"
+            receive = (self._limit_upload if is_upload else limit_body)(receive)
             await self._app(scope, receive, respond)
         except Refusal as refusal:
             await refusal.response(scope, receive, respond)
@@ -155,8 +165,10 @@ class GuardMiddleware:
                 raise
         finally:
             self._traffic.in_flight -= waits
-            self._traffic.last_response_at = time.monotonic()
-            self._log(path, scope, status, self._traffic.last_response_at - start)
+            now = time.monotonic()
+            if path not in HEALTH_PATHS:
+                self._traffic.last_response_at = now
+            self._log(path, scope, status, now - start)
 
     def _check(self, path: str, scope: Scope, headers: Headers) -> None:
         """Check a request before its body is read.
@@ -231,12 +243,26 @@ class GuardMiddleware:
             raise Refusal(429, f"Rate limit exceeded. Retry in {seconds} s.", **header)
 
     def _check_room(self, headers: Headers) -> None:
-        """Refuse an upload while the disk is nearly full, or the folder at its cap."""
+        """Refuse an upload that would not fit on the disk, or under the folder's cap."""
         length = headers.get("content-length", "")
         most = (self._settings.max_upload_mb + 1) * MB
-        if not self._has_room(min(int(length), most) if length.isdecimal() else most):
-            header = {"Retry-After": str(UPLOAD_RETRY)}
-            raise Refusal(503, "No room for uploads. Retry in a minute.", **header)
+        if not self._files.has_room(
+            min(int(length), most) if length.isdecimal() else most
+        ):
+            raise Refusal(503, NO_ROOM, **RETRY_UPLOAD)
+
+    def _limit_upload(self, receive: Receive) -> Receive:
+        """Return a `receive` that counts an upload's bytes, and stops where none fit."""
+
+        async def limited() -> Message:
+            message = await receive()
+            size = len(message.get("body", b""))
+            if not self._files.has_room(size):
+                raise HTTPException(503, NO_ROOM, RETRY_UPLOAD)
+            self._files.add(size)
+            return message
+
+        return limited
 
     def _check_function(self, path: str) -> None:
         """Close the functions that the page does not offer as an API."""

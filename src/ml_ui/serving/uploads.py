@@ -40,11 +40,12 @@ class TemporaryFiles:
         self._own: set[str] = set()  # such as the page's examples, which stay
 
     def has_room(self, size: int) -> bool:
-        """Reserve the bytes of an upload; return whether there is space for them."""
-        if self._short(size):
-            return False
+        """Return whether this many bytes more may be stored."""
+        return not self._short(size)
+
+    def add(self, size: int) -> None:
+        """Count bytes of an upload, until the next sweep measures the folder."""
         self._size += size
-        return True
 
     def _short(self, size: int = 0) -> bool:
         disk = shutil.disk_usage(FOLDER)
@@ -59,7 +60,8 @@ class TemporaryFiles:
                 kept for as much longer.
         """
         kept = KEPT / 10 if self._short() else KEPT
-        oldest, deleted, size = time.time() - kept - waiting, set[str](), 0
+        oldest, deleted = time.time() - kept - waiting, set[str]()
+        before, size = self._size, 0
         with os.scandir(FOLDER) as entries:  # one by one: there may be very many
             for entry in entries:
                 with contextlib.suppress(OSError):  # gone, or in use again
@@ -67,7 +69,7 @@ class TemporaryFiles:
                         size += _size(entry.path)
                     else:
                         deleted |= _delete(Path(entry))
-        self._size = size
+        self._size += size - before  # what came in meanwhile counts on
         return deleted
 
     @contextlib.asynccontextmanager
