@@ -1,5 +1,6 @@
 """Read pictures that visitors upload, and write those that they get."""
 
+import io
 import os
 import secrets
 import tempfile
@@ -20,6 +21,10 @@ MEGAPIXELS_OF = {"WEBP": 15}
 SIDE = 65_500  # pixels, as in a JPEG; each row takes memory too
 METADATA = 2_000_000  # bytes; a decoder may keep it several times over
 TAGS = 200  # of EXIF; cameras write some twenty for the main image
+# JPEG markers without a length, and segments of metadata: all APPn but JFIF's and Adobe's,
+# which say how colours are stored, and comments.
+NO_LENGTH = {0x00, 0x01, *range(0xD0, 0xDA)}
+METADATA_SEGMENTS = {*range(0xE1, 0xEE), 0xEF, 0xFE}
 SCANS = 500  # of a JPEG, which has ten; a decoder looks at every pixel for each
 # Not TIFF: its tiles may be far larger than the picture.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
@@ -52,8 +57,10 @@ def read(path: str | None) -> NDArray[np.uint8]:
     if path is None:
         raise gr.Error("Choose a picture first.")
     try:
-        _check_jpeg(Path(path).read_bytes())
-        with Image.open(path, formats=FORMATS) as picture:
+        data, exif = Path(path).read_bytes(), b""
+        if data[:2] == b"\xff\xd8":
+            data, exif = _without_metadata(data)
+        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             width, height = picture.size
             most = MEGAPIXELS_OF.get(picture.format or "", MEGAPIXELS)
             if width * height > most * 1e6 or max(width, height) > SIDE:
@@ -64,7 +71,8 @@ def read(path: str | None) -> NDArray[np.uint8]:
             if sum(map(len, _metadata(picture))) > METADATA:
                 raise gr.Error(TOO_MUCH)
             rgb = _to_rgb(picture)
-            method = TRANSPOSE.get(_orientation(picture.info.get("exif", b"")))
+            orientation = _orientation(exif or picture.info.get("exif", b""))
+            method = TRANSPOSE.get(orientation)
             return np.asarray(rgb if method is None else rgb.transpose(method))
     except gr.Error:  # which is a ValueError
         raise
@@ -73,28 +81,36 @@ def read(path: str | None) -> NDArray[np.uint8]:
         raise gr.Error(f"This is not a picture in one of {formats}.") from None
 
 
-def _check_jpeg(data: bytes) -> None:
-    """Refuse a JPEG of which opening it, or decoding it, would cost too much.
+def _without_metadata(data: bytes) -> tuple[bytes, bytes]:
+    """Return a JPEG without its metadata segments, and its EXIF data.
 
-    Pillow reads all EXIF tags when it opens a JPEG, and those of a small file may all
-    point at the same bytes: 600 kB took 1.6 GB. A decoder looks at every pixel for each
-    scan.
+    Pillow parses all tags of EXIF and MPF data when it opens a JPEG, and those of a small
+    file may all point at the same bytes: 600 kB took 1.6 GB.
+
+    Raises:
+        gr.Error: it has too many scans; a decoder looks at every pixel for each.
     """
-    if data[:2] != b"\xff\xd8":
-        return
-    exif, at = b"", 2
-    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] not in (b"\xda", b""):
-        size = int.from_bytes(data[at + 2 : at + 4], "big")
-        if data[at + 1] == 0xE1 and data[at + 4 : at + 10] == EXIF:
-            exif += data[at + 10 : at + 2 + size]
-        at += 2 + size
-    # Those of a thumbnail count too.
-    if data.count(b"\xff\xda") > SCANS or len(exif) > 65_536 or _tags(exif)[1] > TAGS:
+    kept, exif, at = [data[:2]], b"", data.find(b"\xff", 2)
+    while 0 <= at < len(data) - 1 and data[at + 1] != 0xDA:  # start of a scan
+        marker, end = data[at + 1], at + 2
+        if marker == 0xFF:  # a fill byte
+            end = at + 1
+        elif marker not in NO_LENGTH:
+            end += max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
+            segment = data[at:end]
+            if marker not in METADATA_SEGMENTS:
+                kept.append(segment)
+            elif segment[4:10] == EXIF:
+                exif += segment[10:]
+        at = data.find(b"\xff", end)  # Pillow skips what is between segments, too
+    scans = data[at:] if at > 0 else b""
+    if scans.count(b"\xff\xda") > SCANS:
         raise gr.Error(TOO_MUCH)
+    return b"".join([*kept, scans]), exif
 
 
 def _metadata(picture: Image.Image) -> list[bytes | str]:
-    """Return a picture's metadata, as far as it is read by now."""
+    """Return a picture's metadata, of which decoding may read more."""
     return [v for v in picture.info.values() if isinstance(v, (bytes, str))]
 
 
