@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from ml_ui import guard
+from ml_ui.serving import rate_limit
 from ml_ui.serving.middleware import MAX_BODY, GuardMiddleware, Traffic
 from ml_ui.serving.settings import Settings
 
@@ -119,6 +120,17 @@ def test_forged_client_address_is_not_believed(serve):
     forged = [{"X-Forwarded-For": f"203.0.113.{n}"} for n in range(5)]
     answers = [app.call("predict", **header).status_code for header in forged]
     assert answers == [200, 200, 200, 429, 429]
+
+
+def test_clients_with_a_full_bucket_are_forgotten(monkeypatch):
+    monkeypatch.setattr(rate_limit, "REMEMBERED", 100)
+    limit = rate_limit.RateLimit(60)
+    clock = [0.0]
+    monkeypatch.setattr(rate_limit.time, "monotonic", lambda: clock[0])
+    for n in range(1000):
+        assert not limit.acquire(f"10.0.0.{n}")
+        clock[0] += 0.1  # a token comes back in a second
+    assert len(limit._full_at) <= 102
 
 
 def test_uploads_have_a_rate_limit_of_their_own(serve):

@@ -87,6 +87,35 @@ def test_guarded_function_returns_its_value(pool, kind):
 
 
 @every_kind
+def test_guard_applies_once(pool, kind):
+    guarded = guard(guard(kind(lambda a: a)))
+    assert run(guarded, 1) == 1
+
+
+def decorate_with_coroutine(function):
+    @functools.wraps(function)
+    async def wrapper(*args):
+        return function(*args)
+
+    return wrapper
+
+
+def decorate_plainly(function):
+    @functools.wraps(function)
+    def wrapper(*args):
+        return function(*args)
+
+    return wrapper
+
+
+@every_kind
+def test_decorated_function_returns_its_value(pool, kind):
+    assert run(guard(decorate_plainly(kind(lambda a: a))), 1) == 1
+    if kind is plain:
+        assert run(guard(decorate_with_coroutine(kind(lambda a: a))), 1) == 1
+
+
+@every_kind
 def test_error_has_a_reference_and_its_text_is_logged(pool, kind, log):
     def fail():
         raise ValueError("a secret of /srv/app")

@@ -5,7 +5,7 @@ import time
 
 from starlette.types import Scope
 
-REMEMBERED = 10_000  # clients, before those with a full bucket are dropped
+REMEMBERED = 10_000  # clients at least, before those with a full bucket are dropped
 
 
 class RateLimit:
@@ -14,6 +14,7 @@ class RateLimit:
     def __init__(self, per_minute: int) -> None:
         self._size = per_minute
         self._full_at: dict[str, float] = {}  # when the bucket of a client is full
+        self._most = REMEMBERED
 
     def acquire(self, client: str) -> float:
         """Take a token; return the seconds to wait, 0 if the request is allowed."""
@@ -23,8 +24,9 @@ class RateLimit:
         full_at = max(self._full_at.get(client, now), now) + refill
         if full_at - now > 60 + 1e-6:
             return full_at - now - 60
-        if len(self._full_at) > REMEMBERED:
+        if len(self._full_at) > self._most:
             self._full_at = {k: t for k, t in self._full_at.items() if t > now}
+            self._most = max(REMEMBERED, 2 * len(self._full_at))  # not each time
         self._full_at[client] = full_at
         return 0
 

@@ -79,6 +79,8 @@ def guard(function: Function) -> Function:
     """
     if not callable(function):
         raise TypeError(f"guard() takes a function, not {function!r}")
+    if is_guarded(function):
+        return function
     target = _below(function)
     if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
 
@@ -107,11 +109,24 @@ def guard(function: Function) -> Function:
 
 
 def _below(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function below the decorators of another, or that of a callable object."""
-    target: Callable[..., Any] = inspect.unwrap(function)
+    """Return the function that says of which kind another one is.
+
+    It is the first that is async or a generator below decorators, else the last; of a
+    callable object, its `__call__`.
+    """
+    target: Callable[..., Any] = inspect.unwrap(function, stop=_is_special)
     if inspect.isroutine(target) or isinstance(target, (type, functools.partial)):
         return target
     return type(target).__call__
+
+
+def _is_special(function: Any) -> bool:
+    """Return whether a function is async or a generator."""
+    return (
+        inspect.iscoroutinefunction(function)
+        or inspect.isgeneratorfunction(function)
+        or inspect.isasyncgenfunction(function)
+    )
 
 
 def is_guarded(function: object) -> bool:
@@ -155,7 +170,7 @@ class PredictionRunner:
 
     @contextlib.asynccontextmanager
     async def worker(self) -> AsyncIterator["Worker"]:
-        """Acquire a worker for one call, be it of one step or many.
+        """Acquire a worker for one call, of one step or of many.
 
         Raises:
             Failure: all workers hang.
