@@ -39,7 +39,7 @@ demos: $(VENV)/installed  ## retrain the demo models, of ONLY=... (tasks, framew
 prompts: $(VENV)/installed  ## regenerate the prompts from the data
 	$(BIN)/python -m scripts.prompts
 
-bench: $(VENV)/installed  ## print the figures that the README quotes
+bench: $(VENV)/installed  ## time the generation of a project, and count the combinations
 	$(BIN)/python -m scripts.bench
 
 boot: $(VENV)/installed  ## compare a container's boot time with the usual Dockerfile's

@@ -1,8 +1,8 @@
-"""Print the figures that the README quotes.
+"""Time the generation of a project, and count the combinations that are offered.
 
     python -m scripts.bench
 
-Generation is timed in pairs with a template of one file and no hooks, since machines are
+It is timed in pairs with a template of one file and no hooks, since machines are
 shared and noisy; the ratio is the figure.
 """
 
