@@ -4,8 +4,11 @@ DEMO := build/demo
 # A process for each core; the tests of a file share what they generate and install.
 PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test test-fast typecheck wheel lock runtimes demos prompts bench boot faults \
+.PHONY: help demo test test-fast typecheck wheel lock runtimes demos prompts bench boot faults \
 	canary verify-footprint
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-17s %s\n", $$1, $$2}' Makefile
 
 demo: $(VENV)/installed  ## generate the default project and serve it
 	rm -rf $(DEMO)
