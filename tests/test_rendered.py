@@ -226,8 +226,7 @@ def test_workflows_are_safe(bake, platform):
     """Actions by their commit, no credentials left, as few rights as needed; ours as well."""
     zizmor = Path(sys.executable).with_name("zizmor")
     workflows = bake(platform=platform).glob(".github/workflows/*.yml")
-    own = ROOT / ".github" / "workflows" / "test.yml"
-    subprocess.run([zizmor, "--offline", *workflows, own], check=True)
+    subprocess.run([zizmor, "--offline", *workflows, ROOT / ".github"], check=True)
 
 
 def test_binaries_go_to_lfs_where_the_platform_needs_it(bake, tmp_path):
