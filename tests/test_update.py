@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from argparse import Namespace
 from functools import cache
 from pathlib import Path
 
@@ -273,6 +274,33 @@ def test_package_only_replaces_the_package(project, template, generated):
     done = run(project, "--template", template)
     assert done.returncode == 0, done.stdout
     assert files(project) == newest
+
+
+@pytest.mark.parametrize("interrupted", [1, 2])
+def test_interrupt_leaves_the_old_package(interrupted, tmp_path, monkeypatch):
+    """Ctrl-C just after a rename of the exchange: neither may cost the only copy."""
+    template, project = tmp_path / "template", tmp_path / "project"
+    recorded = {"answers": {}, "model": {}, "sizes": {}}
+    for folder, package in ((template, "src/ml_ui"), (project, "ml_ui")):
+        (folder / package).mkdir(parents=True)
+        (folder / package / "__init__.py").write_text(f'__version__ = "{folder.name}"\n')
+        (folder / record.NAME).write_text(record.text(recorded))
+        git(folder, "init", "--quiet")
+        commit(folder, "All")
+    before, rename, renames = files(project), Path.rename, []
+
+    def interrupt(path: Path, target: Path) -> None:
+        rename(path, target)
+        renames.append(path)
+        if len(renames) == interrupted:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", interrupt)
+    options = Namespace(template=str(template), to="HEAD")
+    with pytest.raises(KeyboardInterrupt):
+        update.replace_package(project, tmp_path / "temporary", options)
+    assert files(project) == before
+    assert git(project, "status", "--porcelain") == ""
 
 
 @slow

@@ -151,13 +151,14 @@ def replace_package(owner: Path, temporary: Path, options: argparse.Namespace) -
         now = {"version": version, "commit": target}
         text = record.text(recorded | {PACKAGE: now})
         Path(beside, RECORD).write_text(text + "\n", "utf-8")
-        folder.rename(old)
         try:
+            folder.rename(old)
             new.rename(folder)
             os.replace(Path(beside, RECORD), owner / RECORD)
         except BaseException:  # an interrupt too must leave the old one
-            shutil.rmtree(folder, ignore_errors=True)
-            old.rename(folder)
+            if old.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                old.rename(folder)
             raise
     print(f"{PACKAGE}/: {written(recorded.get(PACKAGE, {}))} -> {written(now)}")
     print(f"Next: run the tests, then commit {PACKAGE}/ and {RECORD}.")
