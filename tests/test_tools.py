@@ -216,6 +216,17 @@ def test_call_reports_a_wrong_number_of_inputs(site):
     assert_one_line(commands.run("call", url, "a", "b"), url, "2 inputs given; the app takes Text")
 
 
+def test_example_of_a_parameter_is_its_default(site, monkeypatch):
+    """0 and False are defaults too, and are sent as they are; None is not one."""
+    defaults = [0, False, "", None]
+    parameters = [TEXT | {"parameter_default": value} for value in defaults]
+    endpoints = {"/predict": {"parameters": parameters, "returns": [TEXT]}}
+    described = json.dumps({"named_endpoints": endpoints, "unnamed_endpoints": {}})
+    monkeypatch.setitem(ANSWERS["refused"], "info", (200, described))
+    client = call.connect(f"{site}/refused")
+    assert call.arguments(client) == [0, False, "", "Hello!!"]
+
+
 def test_call_has_a_read_timeout(site):
     with pytest.raises(httpx.ReadTimeout) as caught:
         call.connect(f"{site}/silent", timeout=0.1)

@@ -54,7 +54,7 @@ def arguments(client: Client, inputs: list[str] | None = None) -> list[Any]:
         raise ValueError(f"the app has no /predict; it has {names}")
     parameters = endpoints["/predict"]["parameters"]
     if inputs is None:
-        inputs = [_example(parameter) for parameter in parameters]
+        return [_example(parameter) for parameter in parameters]
     if len(inputs) != len(parameters):
         names = ", ".join(f"{p['label']} ({p['component']})" for p in parameters)
         raise ValueError(f"{len(inputs)} inputs given; the app takes {names}")
@@ -62,10 +62,11 @@ def arguments(client: Client, inputs: list[str] | None = None) -> list[Any]:
     return [_argument(parameter["component"], text) for parameter, text in pairs]
 
 
-def _example(parameter: dict[str, Any]) -> str:
+def _example(parameter: dict[str, Any]) -> Any:
     if parameter["component"] in FILES:
-        return str(min(EXAMPLES.iterdir()))
-    return str(parameter["parameter_default"] or parameter["example_input"])
+        return handle_file(str(min(EXAMPLES.iterdir())))
+    default = parameter["parameter_default"]
+    return parameter["example_input"] if default is None else default
 
 
 def _argument(component: str, text: str) -> Any:
