@@ -128,8 +128,9 @@ def test_environment_of_libraries(monkeypatch):
     assert os.environ["NO_PROXY"] == "internal,localhost,127.0.0.1,0.0.0.0"
     assert os.environ["PREDICT_TIMEOUT"] == "300"
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    environment.prepare()
+    environment.prepare()  # as a child process does
     assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert os.environ["NO_PROXY"] == "internal,localhost,127.0.0.1,0.0.0.0"
 
 
 def test_package_imports_without_gradio():

@@ -11,6 +11,7 @@ DEFAULTS = {
     "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000",
     "GRADIO_ANALYTICS_MAX_EVENTS": "1",
 }
+OWN_HOSTS = ("localhost", "127.0.0.1", "0.0.0.0")
 
 
 def prepare() -> None:
@@ -34,7 +35,7 @@ def prepare() -> None:
     if "SPACES_ZERO_GPU" in os.environ:  # a call waits for a GPU there
         os.environ.setdefault("PREDICT_TIMEOUT", "300")
     for name in ("NO_PROXY", "no_proxy"):  # Gradio calls itself at the start
-        others = os.environ.get(name)
-        os.environ[name] = ",".join(
-            filter(None, (others, "localhost,127.0.0.1,0.0.0.0"))
-        )
+        hosts = [host for host in os.environ.get(name, "").split(",") if host]
+        # A child process prepares the environment that it inherits.
+        hosts += [host for host in OWN_HOSTS if host not in hosts]
+        os.environ[name] = ",".join(hosts)
