@@ -41,7 +41,7 @@ KNOWN_ROUTES = (
 )
 # What visitors can do something about, found before the app's function is called.
 INPUT_ERRORS: dict[type[BaseException], str] = {
-    FileNotFoundError: "The file has been deleted meanwhile: choose it again.",
+    FileNotFoundError: "The file has expired: choose it again.",
     UnidentifiedImageError: "This is not a picture that can be read.",
     Image.DecompressionBombError: "This picture is too large.",
 }

@@ -269,7 +269,7 @@ def size(picture):
     ("content", "message"),
     [
         (b"no picture", "not a picture that can be read"),
-        (None, "has been deleted meanwhile"),
+        (None, "has expired"),
     ],
 )
 def test_wrong_input_is_refused(serve, outcomes, content, message, tmp_path):
