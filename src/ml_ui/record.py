@@ -10,7 +10,7 @@ TEMPLATE = "ml-ui-template"
 
 
 def text(recorded: dict[str, Any]) -> str:
-    """Return the JSON text of a record: one part in each line, and one answer."""
+    """Return the JSON text of a record, with one part or answer per line."""
     lines = {
         name: json.dumps(part, ensure_ascii=False) for name, part in recorded.items()
     }
@@ -22,7 +22,7 @@ def text(recorded: dict[str, Any]) -> str:
 
 
 def address(template: str) -> str:
-    """Return the template's address without a password; the name alone of a local one."""
+    """Return the template's address without a password; of a local one, its name alone."""
     if os.path.exists(template) or template.startswith("file:"):
         return TEMPLATE
     if re.search(r"(?i)\.zip\b", template) or ":" not in template:

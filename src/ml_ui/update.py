@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="FILE",
-        help="the model used now, if it is not the one of the generation",
+        help="the model used now, if not the one that the project was generated with",
     )
     parser.add_argument(
         "--package-only",
@@ -86,7 +86,7 @@ def merge(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     clone = cloned(options.template, recorded, temporary / "template")
     base = resolved(clone, options.base or made.get("commit"))
     target = resolved(clone, options.to)
-    # Another one than the template's after --package-only.
+    # After --package-only, it differs from the template's.
     package = None if options.base else recorded.get(PACKAGE, {}).get("commit")
     if target == base == (package or base):
         print(f"The project is up to date with the template, {target[:9]}.")
@@ -318,7 +318,7 @@ def copy_package(clone: Path, commit: str, target: Path) -> str:
 def cherry_picked(
     owner: Path, folder: Path, old: Path, new: Path, title: str
 ) -> list[str]:
-    """Cherry-pick the difference of two renders into the project; return the conflicts."""
+    """Cherry-pick the diff between two renders into the project; return the conflicts."""
     prefix = git(owner, "rev-parse", "--show-prefix").strip("\n")
     git(Path.cwd(), "init", "--quiet", "--bare", str(folder))
     # Content as it is: no line endings converted, no filter such as Git LFS.

@@ -1,1 +1,1 @@
-"""What the project weighs, what its platform allows, and what would help."""
+"""Footprint of the project, limits of its platform, and changes that would make it fit."""

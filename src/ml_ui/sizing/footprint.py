@@ -33,9 +33,8 @@ class Unpacker(Protocol):
         """Return the content of a part of a packed file."""
 
 
-UNPACKERS: dict[
-    bytes, Callable[[], Unpacker]
-] = {  # as joblib packs, by the first bytes
+# Decompressors of the formats that joblib writes, by the first bytes.
+UNPACKERS: dict[bytes, Callable[[], Unpacker]] = {
     **dict.fromkeys(
         (b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda"),
         lambda: zlib.decompressobj(47),
@@ -317,7 +316,7 @@ def gzipped(path: Path, sample: int = 1 << 18) -> float:
 
 
 def unpacked(path: Path) -> float:
-    """Return the size of a large file's content, as a multiple of the file: 1 if not packed."""
+    """Return the unpacked size of a large file as a multiple of the file; 1 if not packed."""
     size = path.stat().st_size
     if size < LARGE:
         return 1.0

@@ -175,7 +175,7 @@ def notes_of(
     if project.python not in PACKAGES["bytecode_per_source"]:
         yield (
             f"The bytecode of Python {project.python} has not been measured; that of "
-            f"{PACKAGES['python']} is taken."
+            f"{PACKAGES['python']} is used."
         )
     if project.shallow:
         yield "The clone is shallow: earlier versions of files are not all counted."
@@ -185,7 +185,7 @@ def notes_of(
     if unmeasured and precision(project) == "float32":
         yield (
             f"The memory of {project.dtype} weights in this format has not been measured; "
-            "that of float32 is taken."
+            "that of float32 is used."
         )
 
 

@@ -395,7 +395,7 @@ def _boot(site: Site) -> dict[str, float]:
         try:
             site.run([python, "-", url], REQUEST.encode(), cwd=site.checkout())
         except CannotMeasure:
-            raise failure("the app fails at its own example") from None
+            raise failure("the app fails on its own example") from None
         measured["serving"] = memory.highest
         measured["peak"] = max(measured["loading"], measured["serving"])
     return measured

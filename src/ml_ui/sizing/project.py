@@ -138,7 +138,7 @@ class Attributes:
 
 
 def _text(path: Path) -> str:
-    """Return the text of a file in UTF-8."""
+    """Return the UTF-8 text of a file."""
     if path.exists() and not path.is_file():  # to read from a pipe would wait forever
         raise BadInput(f"{path} is not a file: replace it with one.")
     try:

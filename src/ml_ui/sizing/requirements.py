@@ -48,9 +48,9 @@ def weigh(
         recorded: sizes by name, each with the version that they are of.
 
     Returns:
-        The version of Python that the sizes are for, another only if its packages are
-        installed here and those of the project's are not; and the sizes by name, None
-        where they are not known.
+        The version of Python that the sizes are for: this interpreter's, if only its
+        packages are all known, else the project's; and the sizes by name, None where they
+        are not known.
 
     Raises:
         BadInput: a line has neither a version nor the URL of a wheel.

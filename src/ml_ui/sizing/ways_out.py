@@ -98,7 +98,7 @@ def _cheapest(
 
     Args:
         platform: the platform.
-        but: a platform and tier that is out of the question.
+        but: a platform and tier to leave out.
         gpu: whether the tier must have a GPU.
         project: the project's sizes.
         own: limits that replace the recorded ones of the platform.
@@ -115,7 +115,7 @@ def _cheapest(
 
 
 def _monthly(tier: Facts) -> float:
-    """Return dollars per month; an hourly tier runs all the time."""
+    """Return dollars per month; an hourly tier is taken to run all the time."""
     if tier["price_usd"] is None:
         return float("inf")
     dollars: float = tier["price_usd"] * (730 if tier["per"] == "hour" else 1)

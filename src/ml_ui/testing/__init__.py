@@ -43,7 +43,7 @@ def served(
     Args:
         arguments: a script, or `-c` and code, that calls `ml_ui.launch`.
         project: the current folder of the process.
-        settings: environment variables, beside those that are set; without a login.
+        settings: environment variables, added to those that are set but for a login.
         log: a file descriptor for its log, instead of ours.
     """
     with socket.socket() as free:
