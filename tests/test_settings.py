@@ -88,13 +88,13 @@ def test_every_kind_of_value_is_read(settings, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("PORT", "abc", "PORT='abc' is no whole number"),
-        ("PORT", "0", "the port 0 is not one"),
-        ("GRADIO_SERVER_PORT", "-1", "GRADIO_SERVER_PORT='-1' is no whole number"),
+        ("PORT", "abc", "PORT='abc' is not a whole number"),
+        ("PORT", "0", "port 0 is out of range"),
+        ("GRADIO_SERVER_PORT", "-1", "GRADIO_SERVER_PORT='-1' is not a whole number"),
         ("APP_PASSWORD", "x", "a login needs both"),
         ("PREDICT_TIMEOUT", "0", "PREDICT_TIMEOUT='0' is not like 60"),
         ("QUEUE_SIZE", "many", "QUEUE_SIZE='many' is not like 100"),
-        ("RATE_LIMIT", "1,5", "RATE_LIMIT='1,5' is no whole number"),
+        ("RATE_LIMIT", "1,5", "RATE_LIMIT='1,5' is not a whole number"),
         ("ALLOWED_HOSTS", "a.example, https://b.example", "is not like app.example.com"),
         ("ALLOWED_HOSTS", "a.example:80", "is not like app.example.com"),
         ("ALLOWED_ORIGINS", "example.com", "is not like https://example.com"),

@@ -26,7 +26,7 @@ from .shutdown import EXIT, Shutdown
 
 __all__ = ["guard", "launch"]
 
-# Options of gr.Blocks.launch that are not the app's to set, and what sets them.
+# Options of gr.Blocks.launch that the app may not set, and what sets them, or why.
 RESERVED = {
     "server_name": "set GRADIO_SERVER_NAME",
     "server_port": "set PORT",
@@ -39,7 +39,7 @@ RESERVED = {
     "prevent_thread_lock": "launch() serves until the app is stopped",
     "enable_monitoring": "set METRICS=1 for metrics",
     "state_session_capacity": "it is bounded",
-    "run_history": "it is kept nowhere",
+    "run_history": "no history is kept",
     "_app": "it is the guarded app",
 }
 
@@ -64,7 +64,7 @@ def launch(demo: gr.Blocks, load: Callable[[], object], **options: Any) -> None:
     if names := gradio_fixes.unguarded(demo):
         raise TypeError(
             f"not guarded: {', '.join(names)}. Decorate each with @guard (from ml_ui): "
-            "otherwise a call of it that hangs or exits stops the app."
+            "otherwise a call that hangs or exits stops the app."
         )
     if not gradio_fixes.is_prepared(demo, str(uploads.FOLDER)):
         raise RuntimeError(
@@ -89,7 +89,7 @@ def launch(demo: gr.Blocks, load: Callable[[], object], **options: Any) -> None:
 
 
 class Server:
-    """The server of a page: what is around Gradio's own."""
+    """Server of a page: the guards around Gradio's own server."""
 
     def __init__(
         self, demo: gr.Blocks, load: Callable[[], object], settings: Settings
@@ -160,9 +160,8 @@ class Server:
             pass  # before Gradio was up
         if get_runner().running or process.children():
             process.exit_now(0)
-        process.exit_soon(
-            0, EXIT
-        )  # threads of the app's could keep Python from its end
+        # The app's threads could keep Python from exiting.
+        process.exit_soon(0, EXIT)
 
     def _wrap(self, app: ASGIApp) -> ASGIApp:
         return GuardMiddleware(app, self.settings, self.queue, self.traffic, self.files)
@@ -193,7 +192,7 @@ class Server:
         )
 
     def _lifespan(self, given: Any) -> Any:
-        """Return a lifespan within which old files are deleted."""
+        """Return a lifespan during which old files are deleted."""
         records = gradio_fixes.UploadRecords(self.demo)
 
         @contextlib.asynccontextmanager

@@ -11,7 +11,7 @@ MB = 1_000_000
 # accepts. tests/serving/test_pictures.py measures it for each format, and R33 of the
 # fault table both together.
 APP_MEMORY, PREDICTION_MEMORY = 250 * MB, 350 * MB
-# A pattern that a value, or each of several, must match, and an example.
+# The pattern that a value must match, or each of several, and an example.
 FORMS = {
     "allowed_hosts": ("[^/:]+|[0-9a-f:]+", "app.example.com, a name alone"),
     "allowed_origins": (r"\*|[a-z][a-z0-9+.-]*://[^/]+", "https://example.com"),
@@ -31,8 +31,8 @@ class Settings:
     queue_size: int = 100  # queued predictions; above that, 503
     predict_timeout: int = 60  # seconds of a prediction, or of each step of a stream
     stream_timeout: int = 600  # seconds of a stream in all
-    shutdown_grace: int = 8  # seconds for the predictions that run; Docker waits 10
-    max_upload_mb: int = 20  # of a file
+    shutdown_grace: int = 8  # seconds for running predictions; Docker waits 10
+    max_upload_mb: int = 20  # per file
     rate_limit: int = 0  # calls per minute and client; 0: no limit
     allowed_hosts: tuple[str, ...] = ()  # host names; *.example.com too
     allowed_origins: tuple[
@@ -63,9 +63,9 @@ class Settings:
                 except ValueError as error:
                     problems.append(f"{name}={text!r} {error}")
         if not 0 < found.get("port", cls.port) < 65536:
-            problems.append(f"the port {found['port']} is not one: use 1 to 65535")
+            problems.append(f"port {found['port']} is out of range: use 1 to 65535")
         if ("app_username" in found) != ("app_password" in found):
-            problems.append("a login needs both, APP_USERNAME and APP_PASSWORD")
+            problems.append("a login needs both APP_USERNAME and APP_PASSWORD")
         elif "app_username" in found and cls(**found).hub_login:
             problems.append("hf_oauth is a login already: unset APP_USERNAME")
         if problems:
@@ -101,12 +101,12 @@ def _read(field: Field[Any], text: str) -> object:
     if isinstance(field.default, bool):
         return text.strip().lower() not in ("0", "false", "no", "off")
     if not text.strip().isdecimal():
-        raise ValueError("is no whole number")
+        raise ValueError("is not a whole number")
     return int(text)
 
 
 def cores() -> int:
-    """Return the number of cores that this process may use, by its container's quota."""
+    """Return the number of cores that this process may use, within its container's quota."""
     if hasattr(os, "sched_getaffinity"):
         available = len(os.sched_getaffinity(0))
     else:
