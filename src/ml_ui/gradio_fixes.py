@@ -1,4 +1,4 @@
-"""Fixes of Gradio and uvicorn: every use of a private name, and a check that it holds.
+"""Workarounds for Gradio and uvicorn: every use of a private name, and a check of it.
 
 A fix is here because the documented API offers no way. Each has a section in
 docs/upstream.md of ml-ui-template, and goes when that is resolved. `verify` logs a warning
@@ -31,7 +31,7 @@ from .serving.runner import Call, Failure, current_call, failed, is_guarded
 
 logger = logging.getLogger(__name__)
 
-TESTED = "6.29 to 6.31"  # of Gradio
+TESTED = "6.29 to 6.31"  # versions of Gradio
 
 KNOWN_ROUTES = (
     "/login",
@@ -39,7 +39,7 @@ KNOWN_ROUTES = (
     *CLOSED_ROUTES,
     *(API + name for name in ("upload", "stream/", "cancel", "reset", "run-history/")),
 )
-# What visitors can do something about, found before the app's function is called.
+# Messages for errors in a visitor's input, raised before the app's function is called.
 INPUT_ERRORS: dict[type[BaseException], str] = {
     FileNotFoundError: "The file has expired: choose it again.",
     UnidentifiedImageError: "This is not a picture that can be read.",
@@ -123,7 +123,7 @@ class QueueState:
         return session_hash in self._queue.pending_messages_per_session
 
     def waiting(self) -> float:
-        """Return for how many seconds the oldest call has been waiting or running."""
+        """Return the seconds that the oldest call has been waiting or running."""
         calls = self._queue.event_ids_to_events.values()
         return max((seconds_since_queued(call) for call in calls), default=0.0)
 
@@ -133,7 +133,7 @@ class QueueState:
 
 
 def seconds_since_queued(event: Event | None) -> float:
-    """Return for how many seconds a call has been there; 0 if that is not known."""
+    """Return the seconds since a call was queued; 0 if they are not known."""
     queued_at = getattr(event, "enqueue_time", None)
     return 0.0 if queued_at is None else time.monotonic() - queued_at
 
@@ -142,7 +142,8 @@ def seconds_since_queued(event: Event | None) -> float:
 
 MAX_SESSIONS = 2000
 MAX_SESSION_NAME = 64  # characters; Gradio's have 36 at most
-MAX_UNREAD = 500  # messages of a session; no estimates above, and four times it in all
+# Messages of a session: above it, estimates are dropped; above four times it, the oldest.
+MAX_UNREAD = 500
 
 
 class Messages(asyncio.Queue[Any]):
@@ -157,10 +158,10 @@ class Messages(asyncio.Queue[Any]):
 
 
 class Sessions(LRUCache):  # type: ignore[type-arg]
-    """Bound the memory of Gradio's per-session message queues, the latest used last.
+    """LRU cache of Gradio's message queues, one per session, bounded in memory.
 
-    Gradio forgets the oldest session even while its call waits, and its queue ends for
-    good at the next message to it; and it never forgets which calls a session made.
+    Gradio drops the oldest session even while its call waits, and the next message to it
+    ends Gradio's queue for good. It never drops the record of a session's calls.
     """
 
     def __init__(self, demo: gr.Blocks) -> None:
@@ -169,7 +170,7 @@ class Sessions(LRUCache):  # type: ignore[type-arg]
         self._waiting = demo._queue.event_ids_to_events
 
     def __getitem__(self, session: str) -> Messages:
-        """Return a session's messages; a client that waits reads them every few seconds."""
+        """Return a session's messages; a waiting client asks for them every few seconds."""
         if session not in self:
             self[session] = Messages()
         self.move_to_end(session)
@@ -177,7 +178,7 @@ class Sessions(LRUCache):  # type: ignore[type-arg]
         return messages
 
     def __setitem__(self, session: str, messages: object) -> None:
-        """Add a session, with a bounded queue whatever is given.
+        """Add a session with a bounded queue, whatever queue is given.
 
         Raises:
             ValueError: its name is too long.
@@ -187,7 +188,7 @@ class Sessions(LRUCache):  # type: ignore[type-arg]
         super().__setitem__(session, Messages())
 
     def popitem(self, last: bool = True) -> tuple[str, Messages]:
-        """Remove the oldest session that waits for nothing, and its calls."""
+        """Remove the oldest session without a waiting call, and the record of its calls."""
         waiting = {event.session_hash for event in self._waiting.values()}
         session = next((one for one in self if one not in waiting), next(iter(self)))
         messages: Messages = self.pop(session)
@@ -201,8 +202,8 @@ class Sessions(LRUCache):  # type: ignore[type-arg]
 class Calls:
     """Answer each call with its output, or an error with a reference; record metrics.
 
-    Gradio answers an error of its own, such as a file that is no picture, with null, and
-    prints its trace; it writes NaN into JSON, which browsers cannot parse.
+    Gradio answers an error of its own, such as a file that is not a picture, with null
+    and prints its trace; it writes NaN into JSON, which browsers cannot parse.
     """
 
     def __init__(self, demo: gr.Blocks, queue: QueueState) -> None:
@@ -271,14 +272,14 @@ def finite(value: Any) -> Any:
 
 
 class UploadRecords:
-    """Forget what Gradio keeps of uploads and files: it does so until a page has asked."""
+    """Purge Gradio's records of uploads, which it keeps until a page asks for progress."""
 
     def __init__(self, demo: gr.Blocks) -> None:
         self._demo = demo
         self._known: set[str] = set()
 
     def forget(self, deleted: set[str]) -> None:
-        """Forget deleted files, and the uploads that were there the last time too."""
+        """Forget deleted files, and the uploads that were known at the call before."""
         for files in self._demo.temp_file_sets:
             files -= deleted
         for upload in self._known:
@@ -291,9 +292,9 @@ class UploadRecords:
 
 
 class GuardedApp(App):
-    """Gradio's app, with middleware around all of its own.
+    """Gradio's app with our middleware outermost.
 
-    What `app_kwargs` could add stands inside of Gradio's CORS middleware.
+    Middleware given in `app_kwargs` would run inside Gradio's CORS middleware.
     """
 
     def __init__(self, wrap: Callable[[ASGIApp], ASGIApp], **options: Any) -> None:
@@ -302,16 +303,16 @@ class GuardedApp(App):
         super().__init__(**{"default_response_class": ORJSONResponse} | options)
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Return Starlette's stack inside of our middleware."""
+        """Return Starlette's middleware stack, wrapped in ours."""
         self.guarded = True
         return self._wrap(super().build_middleware_stack())
 
 
 def signed_in_user(request: Request) -> str:
-    """Return the name of the Hub's user that has signed in.
+    """Return the name of the Hub user who is signed in.
 
     Raises:
-        HTTPException: 401, nobody has, or too long ago.
+        HTTPException: 401, nobody is signed in, or the sign-in has expired.
     """
     from gradio.oauth import require_oauth_token
 
@@ -325,14 +326,14 @@ def signed_in_user(request: Request) -> str:
 
 @dataclass(frozen=True)
 class Fix:
-    """A fix of what Gradio or uvicorn does.
+    """Workaround for a behaviour of Gradio or uvicorn.
 
     Attributes:
         name: as docs/upstream.md and `make canary` call it.
         guards: what is not guarded without it, in a few words.
         in_force: returns whether it is, once the page is launched; it may raise.
-        apply: puts it in place, before the page is launched; None if the server does so
-            by using it, and for a check alone.
+        apply: puts it in place, before the page is launched; None for a check alone, or
+            where the server uses the fix itself.
     """
 
     name: str

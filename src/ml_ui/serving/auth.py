@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from .middleware import app_path
 
-# In a tab of its own: a Space is in a frame of the Hub's, where nobody can sign in.
+# In a tab of its own: a Space is shown in a frame of the Hub, where sign-in fails.
 SIGN_IN = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

@@ -1,4 +1,4 @@
-"""Set defaults of environment variables for libraries; existing values win."""
+"""Environment variables for libraries: defaults, which existing values override."""
 
 import os
 
@@ -15,10 +15,10 @@ OWN_HOSTS = ("localhost", "127.0.0.1", "0.0.0.0")
 
 
 def prepare() -> None:
-    """Set what is not set; this has to be done before a page is built."""
+    """Set default variables for Gradio, OpenMP and proxies, before a page is built."""
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
-    # Not a default, for Spaces set it: Node would answer in front of the app, health
+    # Not just a default, since Spaces set it: Node would answer in front of the app, health
     # probes too, and cut off calls at SIGTERM.
     os.environ["GRADIO_SSR_MODE"] = "False"
     # Otherwise frameworks start a thread for each core of the machine, however few of them

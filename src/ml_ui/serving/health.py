@@ -53,7 +53,7 @@ class Health:
             metrics.loaded.set(time.monotonic() - start)
         process.reuse_freed_memory()
         gc.collect()
-        gc.freeze()  # what is there now stays: no collection looks through it again
+        gc.freeze()  # what exists now stays: later collections skip it
 
     @property
     def loading(self) -> bool:

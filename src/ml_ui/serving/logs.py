@@ -35,7 +35,7 @@ class AcceptErrorFilter(logging.Filter):
         self._next = 0.0
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether a record is logged: of these errors one in ten seconds."""
+        """Return whether to log a record: of these errors, one every ten seconds."""
         if "out of system resource" not in record.getMessage():
             return True
         now = time.monotonic()

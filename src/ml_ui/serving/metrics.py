@@ -33,5 +33,5 @@ def record_prediction(name: str, outcome: str, wait: float, duration: float) -> 
 
 
 def metrics(request: Request) -> Response:
-    """Return all metrics, those of the process among them."""
+    """Return all metrics, including those of the process."""
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)

@@ -28,7 +28,7 @@ def exit_now(status: int) -> None:
 
 
 def exit_soon(status: int, seconds: float) -> None:
-    """End the process if Python has not by then: it waits for threads of the app's."""
+    """Exit timeout: end the process if threads of the app keep Python from exiting."""
     timer = threading.Timer(seconds, exit_now, [status])
     timer.daemon = True
     timer.start()
@@ -65,7 +65,8 @@ def raise_open_file_limit() -> int:
 def return_freed_memory() -> None:
     """Set glibc's malloc to return large blocks when they are freed.
 
-    By default it comes to keep them: twice the weights, once a model is loaded.
+    By default its threshold rises, and they are kept: twice the weights, once a model is
+    loaded.
     """
     _set_malloc(mmap_threshold=128 * 1024)
 
@@ -73,8 +74,8 @@ def return_freed_memory() -> None:
 def reuse_freed_memory() -> None:
     """Set glibc's malloc to keep what one request needs for the next.
 
-    A picture's arrays, taken from the kernel each time, cost more than the picture; an
-    arena for each thread would keep them as often as there are threads.
+    A picture's arrays, taken from the kernel each time, cost more than the picture. With
+    an arena for each thread, each would keep as much.
     """
     _set_malloc(mmap_threshold=8 << 20, trim_threshold=16 << 20, arena_max=2)
 

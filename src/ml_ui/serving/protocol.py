@@ -14,8 +14,8 @@ SHARE = 0.8  # of the files that may be open: the rest is for the app
 class LimitedProtocol(HttpToolsProtocol):
     """uvicorn's httptools protocol with a header limit and read timeouts, which it lacks.
 
-    Protection against slow clients (slowloris). Where connections are at their limit, the
-    one that has been without a request for longest is closed for a new one.
+    Protection against slow clients (slowloris). At the limit of connections, a new one
+    replaces the one that has been without a request for longest.
     """
 
     max_connections: ClassVar[int] = 50_000

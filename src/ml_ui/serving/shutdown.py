@@ -8,15 +8,15 @@ from . import process
 from .health import Health
 from .middleware import Traffic
 
-QUIET = 1.0  # seconds without a request: time to fetch an answer that is announced
-EXIT = 2.0  # seconds that the app's own threads and exit handlers have
+QUIET = 1.0  # seconds without a request: time to fetch an announced answer
+EXIT = 2.0  # seconds for the app's own threads and exit handlers
 
 
 class Shutdown:
-    """A signal handler: Gradio's own way cuts off every call that runs.
+    """Signal handler that drains calls: Gradio's own cuts off every running one.
 
     Args:
-        grace: seconds for the calls that run.
+        grace: seconds for running calls.
         health: becomes unready.
         traffic: new calls are refused, answers in progress are waited for.
         pending: returns the number of predictions that run or wait.
@@ -35,8 +35,8 @@ class Shutdown:
         self._pending = pending
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
-        """Wait for the calls that run, and interrupt the main thread."""
-        if self._health.loading:  # nothing to lose, and nothing that can be stopped
+        """Wait for running calls, then interrupt the main thread."""
+        if self._health.loading:  # no calls to lose, and loading cannot be stopped
             process.exit_now(128 + signum)
         if not self._traffic.draining:  # the second signal does not wait
             self._traffic.draining = True
@@ -44,7 +44,7 @@ class Shutdown:
             deadline = time.monotonic() + self._grace
             while self._busy() and time.monotonic() < deadline:
                 time.sleep(0.05)
-        process.exit_soon(0, EXIT)  # whatever becomes of the exception
+        process.exit_soon(0, EXIT)  # even if the exception is caught
         raise KeyboardInterrupt
 
     def _busy(self) -> bool:
