@@ -87,4 +87,6 @@ class Model:
         if value is None or (isinstance(value, float) and np.isnan(value)):
             return np.nan  # missing
         name = (self._booster.feature_names or range(column + 1))[column]
-        raise ValueError(f"{name}: {value!r} is not one of {', '.join(map(str, codes))}")
+        raise ValueError(
+            f"{name}: {value!r} is not one of {', '.join(map(str, codes))}"
+        )
