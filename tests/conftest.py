@@ -79,7 +79,7 @@ def ask(here):
     return run
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it runs, its thread has an event loop
 def browser():
     """Return a browser without a window, which asks nothing of the outside."""
     sync_api = pytest.importorskip("playwright.sync_api")

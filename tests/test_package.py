@@ -14,7 +14,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from running import clean_environment, install
+from running import MODEL_TESTS, clean_environment, install
 
 from ml_ui.gradio_fixes import TESTED
 
@@ -105,11 +105,11 @@ def test_project_runs_with_the_folder_and_with_the_wheel(bake, wheel, environmen
     project = shutil.copytree(bake(**STORY_A), tmp_path / "project")
     place = "import ml_ui; print(ml_ui.__file__)"
 
-    def check(where: Path) -> None:
+    def check(where: Path, tests: str) -> None:
         found = subprocess.check_output([environment, "-c", place], cwd=project, text=True)
         assert Path(found.strip()).is_relative_to(where)
         run = subprocess.run(
-            [environment, "-m", "pytest", "-q"],
+            [environment, "-m", "pytest", "-q", tests],
             cwd=project, env=clean_environment(environment.parent),
             capture_output=True, text=True, check=False,
         )  # fmt: skip
@@ -118,11 +118,11 @@ def test_project_runs_with_the_folder_and_with_the_wheel(bake, wheel, environmen
         run = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stdout + run.stderr
 
-    check(project)
+    check(project, MODEL_TESTS)
     shutil.rmtree(project / "ml_ui")
     run = pip_install(environment, wheel)
     assert run.returncode == 0, run.stderr
-    check(tmp_path / "venv")
+    check(tmp_path / "venv", "tests")
 
 
 @slow

@@ -121,18 +121,6 @@ def device_service():
         server.shutdown()
 
 
-def test_invalid_port_is_one_line(bake):
-    project = bake(**STORY_A, platform="local")
-    environment = clean_environment(install(project), PORT="banana")
-    run = subprocess.run(
-        ["python", "app.py"], cwd=project, env=environment,
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert run.returncode == 1
-    assert "PORT='banana'" in run.stderr
-    assert "Traceback" not in run.stderr
-
-
 @pytest.fixture(scope="session")
 def node():
     """Return a folder in which Node.js finds Gradio's client."""

@@ -242,9 +242,8 @@ def distinct(count: int) -> list[bytes]:
     return [photograph(40 + n // 20, 60 + n % 20) for n in range(count)]
 
 
-@pytest.mark.parametrize("same", [True, False], ids=["same", "distinct"])
-def test_64_users_get_their_own_answers(bake, same):
-    photos = [photograph()] * 128 if same else distinct(256)
+def test_64_users_get_their_own_answers(bake):
+    photos = distinct(256)
     with serving(bake(**STORY_A)) as url:
         answers = ask(url, photos, 64)
     assert not [answer for answer in answers if isinstance(answer, Exception)]
@@ -255,11 +254,11 @@ def test_64_users_get_their_own_answers(bake, same):
 
 
 def test_steady_load(bake):
-    """A minute, or SOAK_MINUTES: every call is answered, and memory does not grow."""
+    """30 s, or SOAK_MINUTES: every call is answered, and memory does not grow."""
     photos, lost, memory = distinct(64), [], []
     with serving(bake(**STORY_A)) as url:
         process = process_of(url)
-        end = time.monotonic() + 60 * float(os.environ.get("SOAK_MINUTES", "1"))
+        end = time.monotonic() + 60 * float(os.environ.get("SOAK_MINUTES", "0.5"))
         while time.monotonic() < end:
             answers = ask(url, photos, 8)
             lost += [answer for answer in answers if isinstance(answer, Exception)]
@@ -280,8 +279,8 @@ def growth(memory: list[float]) -> float:
 
 
 def test_fuzzing(bake, photo, browser, tmp_path):
-    """45 s, or FUZZ_MINUTES: no request that a schema allows, or forbids, is answered 5xx."""
-    seconds = 60 * float(os.environ.get("FUZZ_MINUTES", "0.75"))
+    """30 s, or FUZZ_MINUTES: no request that a schema allows, or forbids, is answered 5xx."""
+    seconds = 60 * float(os.environ.get("FUZZ_MINUTES", "0.5"))
     with serving(bake(**STORY_A)) as url:
         process, memory = process_of(url), []
         fuzzers = [
