@@ -235,11 +235,12 @@ def test_call_has_a_read_timeout(site):
 
 def test_bench_draws_a_chart():
     drawn = bench.chart({"a": [0.1] * 19 + [0.2], "b": [], "c": [0.1, 0.15, 0.2, 0.3]})
-    near, none, far, scale = drawn.splitlines()
+    near, none, far, scale, key = drawn.splitlines()
     assert near.split() == ["a", "█" + "░" * 10]  # all but one as fast as the fastest
     assert none == "b"
     assert far.split() == ["c", "░" * 8 + "█" * 12] and far.index("░") == near.index("█")
     assert scale.endswith("0.300 s")
+    assert key.strip() == "░ all calls, █ from the median to p95"
 
 
 def test_bench_counts_a_failure_for_each_run(site):

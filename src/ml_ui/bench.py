@@ -59,7 +59,9 @@ def chart(measured: dict[str, list[float]]) -> str:
         first, median, p95, last = marks
         bar = " " * first + "░" * (median - first) + "█" * max(1, p95 - median)
         lines.append(f"{url[:44]:44} {bar}{'░' * (last - p95)}" if times else url)
-    return "\n".join([*lines, f"{'':44} 0{longest:{WIDTH}.3f} s"])
+    scale = f"{'':44} 0{longest:{WIDTH}.3f} s"
+    key = f"{'':44} ░ all calls, █ from the median to p95"
+    return "\n".join([*lines, scale, key])
 
 
 def _quantiles(times: list[float]) -> list[float]:

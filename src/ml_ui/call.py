@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import sys
+import textwrap
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,7 @@ def reason(error: Exception) -> str:
         text = str(error)
     else:
         text = f"{type(error).__name__}: {error}"
-    return " ".join(text.split())[:300]
+    return textwrap.shorten(text, 600, placeholder=" ...")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ unless it needs it.
 import argparse
 import os
 import sys
+import textwrap
 from importlib import import_module
 
 from . import __version__
@@ -32,7 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         command = commands.add_parser(name, help=summary)
         if name in arguments[:1]:
             module = import_module(f".{name}", __package__)
-            command.description = module.__doc__
+            paragraphs = (module.__doc__ or "").strip().split("\n\n")
+            command.description = "\n\n".join(textwrap.fill(p, 78) for p in paragraphs)
             command.formatter_class = argparse.RawDescriptionHelpFormatter
             module.add_arguments(command)
             command.set_defaults(run=module.run)

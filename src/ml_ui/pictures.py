@@ -5,7 +5,7 @@ import os
 import secrets
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import gradio as gr
 import numpy as np
@@ -38,8 +38,12 @@ TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# JPEG takes a fiftieth of the time of WebP, Gradio's default.
-FORMAT, OPTIONS = "JPEG", {"quality": 90}
+# To write. JPEG takes a fiftieth of the time of WebP, Gradio's default.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 90},
+    "PNG": {"compress_level": 1},
+    "WEBP": {"lossless": True, "method": 0},
+}
 
 
 def read(path: str | None) -> NDArray[np.uint8]:
@@ -149,17 +153,21 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def write(pixels: NDArray[np.uint8]) -> str:
+def write(
+    pixels: NDArray[np.uint8], format: Literal["JPEG", "PNG", "WEBP"] = "JPEG"
+) -> str:
     """Return the path of a new picture file; it is deleted after ten minutes.
 
     Args:
         pixels: RGB, shape (height, width, 3), or grey, shape (height, width);
             uint8, 0 to 255.
+        format: of the file. PNG keeps every pixel as it is, for masks and the like; JPEG,
+            which does not, is written in a small part of the time.
     """
     # A name of its own: of two equal answers in one file, one could be cut off.
     within = os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()
     folder = Path(within, secrets.token_hex(16))
     folder.mkdir(parents=True)
-    path = folder / f"result.{FORMAT.lower()}"
-    Image.fromarray(pixels).save(path, FORMAT, **OPTIONS)
+    path = folder / f"result.{format.lower()}"
+    Image.fromarray(pixels).save(path, format, **OPTIONS[format])
     return str(path)

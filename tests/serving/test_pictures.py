@@ -142,6 +142,13 @@ def test_missing_picture_is_asked_for():
         pictures.read(None)
 
 
+@pytest.mark.parametrize("format", ["PNG", "WEBP"])
+def test_written_pixels_are_kept(tmp_path, monkeypatch, format):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
+    assert np.array_equal(pictures.read(pictures.write(pixels, format)), pixels)
+
+
 def test_written_pictures_have_names_of_their_own(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     grey = np.full((5, 7), 128, np.uint8)
