@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
+from errno import EDQUOT, ENOSPC
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -102,10 +103,11 @@ def _clean_up(project: Path) -> None:
     if error is None or isinstance(error, Exit):  # how click ends a successful command
         return
     shutil.rmtree(project, ignore_errors=True)
-    if isinstance(error, OSError):
+    cause = error.__cause__ or error
+    if isinstance(cause, OSError) and cause.errno:  # not jinja2's, such as TemplateNotFound
+        room = "make room for bytes and files, or " if cause.errno in (ENOSPC, EDQUOT) else ""
         raise ClickException(
-            f"{error.__cause__ or error}. Nothing is left of {project}: make room for bytes and "
-            "files, or choose another folder with -o."
+            f"{cause}. Nothing is left of {project}: {room}choose another folder with -o."
         ) from error
 
 

@@ -191,6 +191,19 @@ def test_full_disk_is_refused(ask, here, monkeypatch, free, total, told):
     assert bool(list(here.iterdir())) == (not told)
 
 
+def test_missing_template_is_not_a_full_disk(tmp_path):
+    """Jinja's TemplateNotFound is an OSError too."""
+    template = copy_template(tmp_path)
+    (template / "templates" / "tasks" / "tabular" / "app.py").unlink()
+    done = run(
+        "--no-input", "-o", tmp_path, template, "task=tabular", "project_slug=made", cwd=tmp_path
+    )
+    assert done.returncode == 1, done.stdout
+    assert "jinja2.exceptions.TemplateNotFound: 'tasks/tabular/app.py'" in done.stderr
+    assert "make room" not in done.stderr
+    assert not (tmp_path / "made").exists()
+
+
 # What is there already --------------------------------------------------------------------
 
 
