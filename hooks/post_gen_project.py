@@ -46,13 +46,21 @@ def mark(path: str, line: str) -> None:
 
 
 def copy(source: str, target: str) -> None:
-    """Copy a file or a folder into the project."""
+    """Copy a file or a folder into the project; existing files of ml_ui are never kept."""
+    keep = KEEP and target != "ml_ui"  # ours: half of an older version would not run
+
+    def copy_file(source: str, target: str) -> None:
+        if not (keep and os.path.exists(target)):
+            shutil.copyfile(source, target)
+
     make_room(target)
     if os.path.isdir(source):
         ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(source, target, dirs_exist_ok=True, ignore=ignore)
-    elif not (KEEP and os.path.exists(target)):
-        shutil.copyfile(source, target)
+        shutil.copytree(
+            source, target, ignore=ignore, copy_function=copy_file, dirs_exist_ok=True
+        )
+    else:
+        copy_file(source, target)
 
 
 def make_room(path: str) -> None:

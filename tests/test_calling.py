@@ -206,13 +206,16 @@ def test_missing_template_is_not_a_full_disk(tmp_path):
 
 # What is there already --------------------------------------------------------------------
 
+EDITED = ("app.py", "examples/2.png")
+
 
 @pytest.fixture
 def edited(ask, here):
     """A project that its owner has worked on."""
     assert ask("project_slug=mine", "platform=docker").exit_code == 0
     made = here / "mine"
-    (made / "app.py").write_text("mine")
+    for name in EDITED:
+        (made / name).write_text("mine")
     (made / "notes.txt").write_text("mine")
     (made / "package").mkdir()
     (made / "package" / "__init__.py").touch()
@@ -235,7 +238,7 @@ def test_overwriting_keeps_other_files(ask, edited, options, kept):
     result = ask("project_slug=mine", "platform=docker", *options)
     assert result.exit_code == 0, (result.output, result.exception)
     after = tree(edited)
-    assert (after.pop("app.py") == before.pop("app.py")) == kept
+    assert [after.pop(name) == before.pop(name) for name in EDITED] == [kept] * len(EDITED)
     assert after == before
 
 
