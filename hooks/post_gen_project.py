@@ -69,11 +69,13 @@ def make_room(path: str) -> None:
 
 
 def next_steps(readme: str) -> str:
-    """Return the README's commands to run and to deploy the project."""
+    """Return the README's commands to run and to deploy; "" if its owner took them out."""
     block = r"^## (?:Run|Deploy).*?^```sh\n(.*?)^```"
-    run, *_, deploy = re.findall(block, readme, re.DOTALL | re.MULTILINE)
-    here = f"cd {ANSWERS['project_slug']}\n{run}"
-    return f"Run it here:\n\n{here}\nPut it online:\n\n{deploy}"
+    found = re.findall(block, readme, re.DOTALL | re.MULTILINE)
+    if len(found) < 2:
+        return ""
+    here = f"cd {ANSWERS['project_slug']}\n{found[0]}"
+    return f"\n\nRun it here:\n\n{here}\nPut it online:\n\n{found[-1]}"
 
 
 def main() -> None:
@@ -83,7 +85,7 @@ def main() -> None:
         copy(source, target)
     mark("ml_ui/__init__.py", VENDORED)
     with open("README.md", encoding="utf-8") as file:
-        text = f"\n{SUMMARY}\n\n{next_steps(file.read())}"
+        text = f"\n{SUMMARY}{next_steps(file.read())}"
     try:
         print(text, flush=True)
     except BrokenPipeError:  # the reader is gone; the project is complete

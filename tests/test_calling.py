@@ -206,7 +206,7 @@ def test_missing_template_is_not_a_full_disk(tmp_path):
 
 # What is there already --------------------------------------------------------------------
 
-EDITED = ("app.py", "examples/2.png")
+EDITED = ("app.py", "README.md", "examples/2.png")
 
 
 @pytest.fixture

@@ -131,10 +131,14 @@ def test_next_steps_match_the_readme(bake, hook, platform, last, description):
     readme = (bake(platform=platform, description=description) / "README.md").read_text("utf-8")
     steps = hook(platform=platform, project_slug="mine").next_steps(readme)
     first = ["Run it here:", "", "cd mine", "python -m venv .venv && . .venv/bin/activate"]
-    assert steps.splitlines()[:4] == first
+    assert steps.strip().splitlines()[:4] == first
     assert steps.count("\nPut it online:\n") == 1
     assert steps.rstrip().splitlines()[-1].startswith(last)
     assert not {"`", "rm", "##"} & set(steps.split())
+
+
+def test_no_next_steps_in_an_edited_readme(hook):
+    assert hook().next_steps("# Mine\n\n## Run\n\n```sh\npython app.py\n```\n") == ""
 
 
 def test_answers_reach_the_hook_unchanged(hook):
