@@ -7,7 +7,7 @@ from typing import Any
 from ml_ui.sizing.footprint import Footprint
 from ml_ui.sizing.report import Report
 
-from . import manifest, record, sizing
+from . import estimate, manifest, record
 from .answers import Answers
 from .catalog import FRAMEWORKS, PLATFORMS, TASKS, Framework, Task
 from .host import Host, host
@@ -67,22 +67,22 @@ class Project:
     @cached_property
     def footprint(self) -> Footprint:
         """Estimated footprint."""
-        return sizing.estimate(self)
+        return estimate.footprint_of(self)
 
     @cached_property
     def report(self) -> Report:
         """Footprint against the platform's limits."""
-        return sizing.compare(self)
+        return estimate.compare(self)
 
     @property
     def summary(self) -> str:
         """Text for the terminal: whether it fits, and notes on the model."""
-        return sizing.summary(self)
+        return estimate.summary(self)
 
     @property
     def cost_section(self) -> str:
         """The README's section on cost and limits."""
-        return sizing.cost_section(self)
+        return estimate.cost_section(self)
 
     @property
     def answers_json(self) -> str:

@@ -19,7 +19,7 @@ from cookiecutter.exceptions import FailedHookException
 
 from ml_ui.sizing import limits
 
-from . import call, host, manifest, model_files, quoting, sizing
+from . import command_line, estimate, host, manifest, model_files, quoting
 from .answers import Answers
 from .catalog import FRAMEWORKS, OFFERED, PLATFORMS, TASKS
 from .kinds import takes
@@ -42,12 +42,12 @@ def refuse_jinja() -> None:
 
     Called when the extension is loaded: `__check_call=x` would replace that check.
     """
-    _refuse(call.jinja())
+    _refuse(command_line.jinja())
 
 
 def check_call(context: Context) -> str:
     """Validate the command line before the first question and before anything is written."""
-    _refuse(call.no_replay())
+    _refuse(command_line.no_replay())
     return check(context, "arguments")
 
 
@@ -165,9 +165,9 @@ def project_folder(context: Context) -> str:
         refuse_what_cannot_work(wanted, folder, is_new)
         # For the hook: it removes only a new folder if it fails, and skips existing files.
         context["_is_new"] = is_new
-        context["_skip_if_file_exists"] = call.arguments().get("skip_if_file_exists", False)
+        context["_skip_if_file_exists"] = command_line.arguments().get("skip_if_file_exists", False)
         if is_new:
-            call.clean_up_after_failure(folder)
+            command_line.clean_up_after_failure(folder)
     return context["project_slug"]
 
 
@@ -177,11 +177,14 @@ def refuse_what_cannot_work(wanted: Project, folder: Path, is_new: bool) -> None
     if answers.model_path:
         _refuse(_own_model(answers.model_path))
     _refuse(problem for check in CHECKS.values() for problem in check(answers))
-    _refuse([sizing.as_text(wanted.report)] if wanted.report.fits is False else [])
+    _refuse([estimate.as_text(wanted.report)] if wanted.report.fits is False else [])
     written, size, count = manifest.written(wanted), MARGIN, 0
     if is_new:
-        size, count = size + sizing.checkout(wanted), len(written)
-    problems = [*call.linked(folder, written), *call.unwritable(folder, size, count)]
+        size, count = size + estimate.checkout(wanted), len(written)
+    problems = [
+        *command_line.linked(folder, written),
+        *command_line.unwritable(folder, size, count),
+    ]
     _refuse(f"output_dir: {problem} Choose another with -o." for problem in problems)
 
 
@@ -246,7 +249,7 @@ def _python(answers: Answers) -> Iterator[str]:
 
 # Validators by question; "arguments" is the command line.
 CHECKS = {
-    "arguments": lambda _: call.unknown(),
+    "arguments": lambda _: command_line.unknown(),
     "task": _task,
     "project_name": partial(_text, question="project_name", longest=100),
     "project_slug": _slug,

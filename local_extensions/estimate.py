@@ -17,7 +17,7 @@ TEXTS = 16_000  # bytes of the rendered files within 5,000, without the licence 
 PACKED = 0.334  # git's compression of a project's texts, +-0.004 in all combinations
 
 
-def estimate(project: "Project") -> footprint.Footprint:
+def footprint_of(project: "Project") -> footprint.Footprint:
     """Return the footprint of a project, from the files to copy and to render."""
     attributes = [f"{pattern} filter=lfs" for pattern in project.lfs_patterns]
     weights, packed, loaded, pictures, files = 0, 0.0, 0.0, 0, []
