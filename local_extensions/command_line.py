@@ -40,7 +40,7 @@ def settings() -> dict[str, Any]:
     return known[__name__]
 
 
-def jinja() -> Iterator[str]:
+def jinja_errors() -> Iterator[str]:
     """Yield errors for answers that cookiecutter would render as Jinja, and so run.
 
     They come from the command line and from default_context in cookiecutter's configuration.
@@ -72,7 +72,7 @@ def questions() -> dict[str, Any]:
     return json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
 
 
-def unknown() -> Iterator[str]:
+def question_errors() -> Iterator[str]:
     """Yield an error for each KEY=VALUE of the command line that matches no question.
 
     cookiecutter itself ignores these silently.
@@ -111,21 +111,21 @@ def _clean_up(project: Path) -> None:
         ) from error
 
 
-def no_replay() -> Iterator[str]:
+def replay_errors() -> Iterator[str]:
     """Yield errors if cookiecutter cannot write its replay file, which it does first."""
     if arguments():
-        for problem in unwritable(Path(settings()["replay_dir"]), REPLAY, 2):
+        for problem in folder_errors(Path(settings()["replay_dir"]), REPLAY, 2):
             yield f"replay_dir: {problem} cookiecutter stores the answers there: set another."
 
 
-def linked(project: Path, written: Iterable[Path]) -> Iterator[str]:
+def link_errors(project: Path, written: Iterable[Path]) -> Iterator[str]:
     """Yield errors for symbolic links in a project that generation would write through."""
     for path in sorted(project / name for name in written):
         if path != project and path.is_symlink():
             yield f"{path} is a link to {os.readlink(path)}, which is not overwritten. Remove it."
 
 
-def unwritable(folder: Path, size: int, files: int) -> Iterator[str]:
+def folder_errors(folder: Path, size: int, files: int) -> Iterator[str]:
     """Yield errors if `files` files of `size` bytes in all cannot be written to a folder."""
     there = next((path for path in (folder, *folder.parents) if os.path.exists(path)), folder)
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):

@@ -42,12 +42,12 @@ def refuse_jinja() -> None:
 
     Called when the extension is loaded: `__check_call=x` would replace that check.
     """
-    _refuse(command_line.jinja())
+    _refuse(command_line.jinja_errors())
 
 
 def check_call(context: Context) -> str:
     """Validate the command line before the first question and before anything is written."""
-    _refuse(command_line.no_replay())
+    _refuse(command_line.replay_errors())
     return check(context, "arguments")
 
 
@@ -182,8 +182,8 @@ def refuse_what_cannot_work(wanted: Project, folder: Path, is_new: bool) -> None
     if is_new:
         size, count = size + estimate.checkout(wanted), len(written)
     problems = [
-        *command_line.linked(folder, written),
-        *command_line.unwritable(folder, size, count),
+        *command_line.link_errors(folder, written),
+        *command_line.folder_errors(folder, size, count),
     ]
     _refuse(f"output_dir: {problem} Choose another with -o." for problem in problems)
 
@@ -249,7 +249,7 @@ def _python(answers: Answers) -> Iterator[str]:
 
 # Validators by question; "arguments" is the command line.
 CHECKS = {
-    "arguments": lambda _: command_line.unknown(),
+    "arguments": lambda _: command_line.question_errors(),
     "task": _task,
     "project_name": partial(_text, question="project_name", longest=100),
     "project_slug": _slug,
