@@ -235,7 +235,7 @@ def _hardware(answers: Answers) -> Iterator[str]:
     elif chosen not in useful:
         yield (
             f"hardware: {FRAMEWORKS[answers.framework].title} does not use the GPU of {chosen}. "
-            f" Answer one of {', '.join(useful)}."
+            f"Answer one of {', '.join(useful)}."
         )
 
 

@@ -260,7 +260,7 @@ REFUSED = {
     "tier elsewhere": (["platform=heroku", "hardware=cpu-basic"], ["heroku has no 'cpu-basic'"]),
     "useless GPU": (
         ["task=tabular", "framework=scikit-learn", "hardware=t4-small"],
-        ["scikit-learn does not use the GPU of t4-small", "cpu-basic"],
+        ["scikit-learn does not use the GPU of t4-small. Answer one of ", "cpu-basic"],
     ),
     "no useless tier": (
         ["task=tabular", "hardware=none"], ["Answer one of zero-a10g, cpu-basic, cpu-upgrade."]
