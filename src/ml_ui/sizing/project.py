@@ -9,6 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from ..record import NAME as RECORD
 from . import git_lfs, requirements
 from .footprint import (
     LARGE,
@@ -21,7 +22,6 @@ from .footprint import (
     unpacked,
 )
 
-RECORD = ".ml-ui.json"  # in the project's folder: answers, versions, sizes
 SKIPPED = ("__pycache__", "venv", "node_modules")  # folders, where there is no git
 
 
