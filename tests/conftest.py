@@ -20,10 +20,10 @@ PUBLIC = {name for name in QUESTIONS if not name.startswith("_")}
 
 
 def pytest_sessionfinish(session):
-    """In CI, a test that was skipped for want of something installable is a failure."""
+    """In CI, a test that was skipped because something installable is missing is a failure."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    wanting = [r for r in reporter.stats.get("skipped", []) if "apt-get install" in str(r.longrepr)]
-    if os.environ.get("CI") and wanting:
+    missing = [r for r in reporter.stats.get("skipped", []) if "apt-get install" in str(r.longrepr)]
+    if os.environ.get("CI") and missing:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

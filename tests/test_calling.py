@@ -135,7 +135,7 @@ def test_arguments_of_another_program(here, monkeypatch):
 
 
 def test_terminal(here):
-    """Somebody at a terminal is told what the model is and what the hardware costs."""
+    """A terminal shows what the model is and what the hardware costs."""
     shutil.copy(IRIS, here / "iris.skops")
     typed = lines(model_path="iris.skops", task="tabular", platform="heroku")
     shown = at_terminal(here, typed)
@@ -155,12 +155,12 @@ def test_end_of_input_leaves_nothing(ask, here, answers):
 # Where it cannot write --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("told", ["replay_dir", "output_dir"])
-def test_read_only_folder_is_refused(ask, here, monkeypatch, told):
-    closed = Path.home() if told == "replay_dir" else here
+@pytest.mark.parametrize("setting", ["replay_dir", "output_dir"])
+def test_read_only_folder_is_refused(ask, here, monkeypatch, setting):
+    closed = Path.home() if setting == "replay_dir" else here
     monkeypatch.setattr(os, "access", lambda path, mode: closed not in (path, *path.parents))
     result = ask("-o", "new/folder")
-    assert_refused(result.output, result.exit_code, f"{told}: {closed}", "not a writable folder")
+    assert_refused(result.output, result.exit_code, f"{setting}: {closed}", "not a writable folder")
     assert len(result.output.splitlines()) == 1
     assert not list(here.iterdir())
 
@@ -174,21 +174,21 @@ def test_output_dir_must_not_be_a_file(ask, here):
 
 
 @pytest.mark.parametrize(
-    ("free", "total", "told"),
+    ("free", "total", "refusal"),
     [
         (50_000, 2**40, "replay_dir: "),
         (questions.MARGIN, 2**40, "output_dir: "),
-        (0, 0, ""),  # as of a file system that does not tell
+        (0, 0, ""),  # as a file system that does not report it
     ],
 )
-def test_full_disk_is_refused(ask, here, monkeypatch, free, total, told):
+def test_full_disk_is_refused(ask, here, monkeypatch, free, total, refusal):
     disk = SimpleNamespace(free=free, total=total)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
     result = ask()
-    if told:
-        assert_refused(result.output, result.exit_code, told, " free; ", " are needed.")
+    if refusal:
+        assert_refused(result.output, result.exit_code, refusal, " free; ", " are needed.")
         assert len(result.output.splitlines()) == 1
-    assert bool(list(here.iterdir())) == (not told)
+    assert bool(list(here.iterdir())) == (not refusal)
 
 
 def test_missing_template_is_not_a_full_disk(tmp_path):

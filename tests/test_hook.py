@@ -270,8 +270,8 @@ def test_project_that_does_not_fit_is_refused(place, strict):
     before = tree(place)
     done = generate(place, strict, "platform=huggingface")
     assert done.returncode == 1, done.stdout
-    told = done.stdout + done.stderr
-    assert "it does not fit" in told and "of 1 kB" in told
+    output = done.stdout + done.stderr
+    assert "it does not fit" in output and "of 1 kB" in output
     assert tree(place) == before
 
 

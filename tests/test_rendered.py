@@ -237,11 +237,11 @@ def test_binaries_go_to_lfs_where_the_platform_needs_it(bake, tmp_path):
         for path in sorted(files(project)):
             if path.startswith(".git/"):
                 continue
-            told = subprocess.check_output(
+            output = subprocess.check_output(
                 ["git", "check-attr", "filter", path], cwd=project, text=True
             )
             is_binary = b"\0" in (project / path).read_bytes()
-            assert told.split()[-1] == (filters if is_binary else "unspecified"), path
+            assert output.split()[-1] == (filters if is_binary else "unspecified"), path
         shutil.rmtree(project / ".git")
 
 
@@ -284,8 +284,8 @@ def test_readme_gives_the_accuracy_of_the_demo(bake, task, framework):
         assert "The demo model" not in readme
         return
     card = json.loads((ROOT / "demos" / task / "card.json").read_text("utf-8"))
-    told = " ".join(readme.partition("## The demo model")[2].partition("## Call")[0].split())
-    assert told == f"{card['data']} {card['measured']}".format(card["results"][framework])
+    text = " ".join(readme.partition("## The demo model")[2].partition("## Call")[0].split())
+    assert text == f"{card['data']} {card['measured']}".format(card["results"][framework])
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_readme_of_a_platform(bake, answers, said, unsaid):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no /bin/bash")
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "printed"),
     [
         ({}, "7860 25 2"),
         ({"WEB_CONCURRENCY": "4"}, "7860 25 4"),
@@ -328,13 +328,13 @@ def test_readme_of_a_platform(bake, answers, said, unsaid):
     ],
     ids=str,
 )
-def test_heroku_config_overrides_setup_sh(bake, config, said):
+def test_heroku_config_overrides_setup_sh(bake, config, printed):
     script = ". ./setup.sh && echo $GRADIO_SERVER_PORT $SHUTDOWN_GRACE $OMP_NUM_THREADS"
-    told = subprocess.check_output(
+    output = subprocess.check_output(
         ["/bin/bash", "-c", script], cwd=bake(platform="heroku"), text=True,
         env={"PORT": "7860", **config},
     )  # fmt: skip
-    assert told.strip() == said
+    assert output.strip() == printed
 
 
 def test_short_description_ends_at_a_word(bake):
@@ -349,11 +349,11 @@ def test_estimate_matches_the_project(bake, answers):
     """The README's figures were computed before there was a project to weigh."""
     project = bake(**answers)
     found = weigh(project)
-    told = re.findall(
+    sizes = re.findall(
         r"^- (\S+): ([\d.]+ [kMG]?B)", (project / "README.md").read_text("utf-8"), re.MULTILINE
     )
-    assert told
-    for name, size in told:
+    assert sizes
+    for name, size in sizes:
         real = sum(QUANTITIES[name](found).values())
         assert limits.parse_size(size) == pytest.approx(real, rel=0.05)
 
