@@ -92,7 +92,7 @@ def r41_slow_body(target: Target) -> Seen:
             while not closed and time.monotonic() - start < 45:
                 try:
                     sender.sendall(b" ")
-                    closed = bool(sender.recv(1000)) or True  # an answer, or the end
+                    closed = not sender.recv(1000)  # an answer alone does not end it
                 except TimeoutError:
                     pass
                 except OSError:
