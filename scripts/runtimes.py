@@ -26,179 +26,13 @@ import numpy as np
 
 from local_extensions.catalog import ROOT
 from ml_ui.sizing.measure import measure
+from scripts import make_models
 from tests.running import install
 
 TARGET = ROOT / "src" / "ml_ui" / "sizing" / "runtimes.json"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 CAPABILITIES = ("exports",)  # of a format, not measured
-BLOCKS = (0, 4, 12)  # of the networks below: 25 MB each in float32
-
-# Residual networks: a stem, and in each of four stages some blocks of two convolutions
-# and two normalizations. They are made by their frameworks from `blocks` and `dtype`.
-PYTORCH = """
-import torch
-from architecture import build
-
-torch.manual_seed(0)
-network, picture = build().eval(), torch.zeros(1, 3, 224, 224)
-if dtype == "float16":
-    network, picture = network.half(), picture.half()
-if name.endswith(".safetensors"):
-    from safetensors.torch import save_file
-
-    save_file(network.state_dict(), name)
-elif name.endswith(".pt2"):
-    torch.export.save(torch.export.export(network, (picture,)), name)
-elif name.startswith("traced"):
-    torch.jit.trace(network, picture).save(name)
-else:
-    torch.save(network.state_dict(), name)
-"""
-ARCHITECTURE = '''\
-"""A residual network."""
-
-from torch import nn
-
-
-class Block(nn.Module):
-    """Two convolutions with a skip connection."""
-
-    def __init__(self, old: int, new: int, stride: int) -> None:
-        super().__init__()
-        self.way = nn.Conv2d(old, new, 1, stride, bias=False)
-        self.layers = nn.Sequential(
-            nn.Conv2d(old, new, 3, stride, 1, bias=False), nn.BatchNorm2d(new), nn.ReLU(),
-            nn.Conv2d(new, new, 3, 1, 1, bias=False), nn.BatchNorm2d(new),
-        )
-
-    def forward(self, x):
-        return nn.functional.relu(self.way(x) + self.layers(x))
-
-
-def build() -> nn.Module:
-    """Return the untrained network."""
-    parts, old = [nn.Conv2d(3, 64, 7, 4, 3), nn.ReLU()], 64
-    for stage, new in enumerate((64, 128, 256, 512)):
-        for block in range({blocks}):
-            parts.append(Block(old, new, 2 if stage and not block else 1))
-            old = new
-    return nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(old, 1000))
-'''
-KERAS = """
-import keras
-from keras import layers
-
-keras.utils.set_random_seed(0)
-keras.config.set_floatx(dtype)
-
-
-def conv(x, new, kernel, stride):
-    x = layers.Conv2D(new, kernel, stride, padding="same", use_bias=False)(x)
-    return layers.BatchNormalization()(x)
-
-
-x = picture = keras.Input((224, 224, 3))
-x = layers.ReLU()(conv(x, 64, 7, 4))
-for stage, new in enumerate((64, 128, 256, 512)):
-    for block in range(blocks):
-        stride = 2 if stage and not block else 1
-        way = layers.Conv2D(new, 1, stride, use_bias=False)(x)
-        x = layers.ReLU()(conv(x, new, 3, stride))
-        x = layers.ReLU()(layers.Add()([way, conv(x, new, 3, 1)]))
-x = layers.Dense(1000, "softmax")(layers.GlobalAveragePooling2D()(x))
-network = keras.Model(picture, x)
-network.export(name) if name == "saved" else network.save(name)
-"""
-ONNX = """
-import numpy as np
-import onnx
-from onnx import TensorProto, helper
-
-rng, nodes, weights = np.random.default_rng(0), [], []
-kind = TensorProto.FLOAT16 if dtype == "float16" else TensorProto.FLOAT
-
-
-def node(operator, *inputs, **attributes):
-    nodes.append(helper.make_node(operator, inputs, [f"x{len(nodes)}"], **attributes))
-    return nodes[-1].output[0]
-
-
-def weight(shape, fan, int8=False):
-    values = rng.normal(0, (2 / fan) ** 0.5, shape)
-    values = np.int8(values * 100) if int8 else values.astype("f2" if dtype == "float16" else "f4")
-    weights.append(onnx.numpy_helper.from_array(values, f"w{len(weights)}"))
-    return weights[-1].name
-
-
-def conv(x, old, new, kernel, stride):
-    shape, fan = (new, old, kernel, kernel), old * kernel**2
-    strides = {"strides": [stride] * 2, "pads": [kernel // 2] * 4}
-    if dtype != "int8":
-        return node("Conv", x, weight(shape, fan), **strides)
-    # As onnxruntime's quantize_dynamic writes it.
-    outputs = [f"{part}{len(nodes)}" for part in "qsz"]
-    nodes.append(helper.make_node("DynamicQuantizeLinear", [x], outputs))
-    x, scale, zero = outputs
-    x = node("ConvInteger", x, weight(shape, fan, int8=True), zero, **strides)
-    return node("Mul", node("Mul", node("Cast", x, to=TensorProto.FLOAT), scale), "hundredth")
-
-
-x, old = node("Relu", conv("picture", 3, 64, 7, 4)), 64
-for stage, new in enumerate((64, 128, 256, 512)):
-    for block in range(blocks):
-        stride = 2 if stage and not block else 1
-        way = conv(x, old, new, 1, stride)
-        x = node("Relu", conv(x, old, new, 3, stride))
-        x, old = node("Relu", node("Add", way, conv(x, new, new, 3, 1))), new
-x = node("Flatten", node("GlobalAveragePool", x))
-nodes.append(helper.make_node("MatMul", [x, weight((old, 1000), old)], ["scores"]))
-weights.append(onnx.numpy_helper.from_array(np.float32(0.01), "hundredth"))
-shapes = {"picture": ["n", 3, 224, 224], "scores": ["n", 1000]}
-ends = [[helper.make_tensor_value_info(name, kind, shape)] for name, shape in shapes.items()]
-graph = helper.make_graph(nodes, "network", *ends, weights)
-opset = [helper.make_opsetid("", 17)]
-onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), name)
-"""
-SCIKIT_LEARN = """
-import pickle
-
-import joblib
-import numpy as np
-import skops.io
-from sklearn.ensemble import RandomForestClassifier
-
-rng = np.random.default_rng(0)
-rows, classes = rng.normal(size=(20_000, 16)), rng.integers(0, 10, 20_000)
-model = RandomForestClassifier(11 * blocks + 1, random_state=0).fit(rows, classes)
-if name.endswith(".pkl"):
-    with open(name, "wb") as file:
-        pickle.dump(model, file)
-else:
-    (skops.io.dump if name.endswith(".skops") else joblib.dump)(model, name)
-"""
-# Deep trees, some of them many times: training them all would take hours.
-XGBOOST = """
-import json
-
-import numpy as np
-import xgboost
-
-rng = np.random.default_rng(0)
-rows, classes = rng.normal(size=(20_000, 16)), rng.integers(0, 10, 20_000)
-asked = {"objective": "multi:softprob", "num_class": 10, "max_depth": 16, "min_child_weight": 0}
-trees = xgboost.train(asked, xgboost.DMatrix(rows, label=classes), 1)
-model = json.loads(trees.save_raw("json"))
-content, rounds = model["learner"]["gradient_booster"]["model"], 20 * blocks + 1
-content["trees"] = [tree | {"id": n} for n, tree in enumerate(content["trees"] * rounds)]
-content["tree_info"] *= rounds
-content["iteration_indptr"] = list(range(0, 10 * rounds + 1, 10))
-content["gbtree_model_param"]["num_trees"] = str(10 * rounds)
-xgboost.Booster(model_file=bytearray(json.dumps(model).encode())).save_model(name)
-"""
-MAKERS = {
-    "onnx": ONNX, "scikit-learn": SCIKIT_LEARN, "pytorch": PYTORCH, "keras": KERAS,
-    "xgboost": XGBOOST,
-}  # fmt: skip
+BLOCKS = (0, 4, 12)  # of the residual networks: 25 MB each in float32
 
 
 @dataclass(frozen=True)
@@ -249,26 +83,20 @@ def environment(framework: str) -> Path:
         return install(generate(Path(folder), framework=framework, task=TASKS[framework])).parent
 
 
-TASKS = dict.fromkeys(MAKERS, "image-classification") | {
+TASKS = dict.fromkeys(make_models.RESIDUAL, "image-classification") | {
     "python": "image-to-image", "scikit-learn": "tabular", "xgboost": "tabular"
 }  # fmt: skip
 
 
 def make(framework: str, name: str, blocks: int, dtype: str, folder: Path) -> Path:
     """Make a model with its framework."""
-    (folder / "architecture.py").write_text(ARCHITECTURE.format(blocks=blocks))
+    architecture = make_models.RESIDUAL_ARCHITECTURE.format(blocks=blocks)
+    (folder / "architecture.py").write_text(architecture)
     python = sys.executable  # it has onnx installed
     if framework != "onnx":
         python = environment(framework) / "bin" / "python"
-    given = f"blocks, dtype, name = {blocks}, {dtype!r}, {name!r}\n"
-    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    run = subprocess.run(
-        [python, "-c", given + MAKERS[framework]], cwd=folder, env=quiet,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if run.returncode:
-        sys.exit(f"{name}: {run.stderr[-2000:]}")
-    return folder / name
+    script = make_models.RESIDUAL[framework]
+    return make_models.make(python, script, folder, name, blocks=blocks, dtype=dtype)
 
 
 def sample(kind: Format, blocks: int, dtype: str) -> dict[str, float]:
@@ -338,7 +166,7 @@ def versions() -> str:
     """Return the machine and the versions in one line."""
     shown = ["gradio", "onnxruntime", "scikit-learn", "torch", "tensorflow-cpu", "xgboost-cpu"]
     found = {}
-    for framework in MAKERS:
+    for framework in make_models.RESIDUAL:
         command = [environment(framework) / "bin" / "python", "-m", "pip", "list", "--format=json"]
         for package in json.loads(subprocess.check_output(command)):
             found[package["name"].replace("_", "-")] = package["version"]

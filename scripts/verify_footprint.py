@@ -23,105 +23,14 @@ from tempfile import TemporaryDirectory
 from local_extensions.catalog import ROOT
 from ml_ui.sizing import footprint, limits
 from ml_ui.sizing.measure import Compressed, measure
-from scripts.runtimes import PYTHON, generate
+from scripts import make_models
+from scripts.runtimes import PYTHON, TASKS, generate, progress
 from tests.images import Engine
 
 BUILD = ROOT / "build" / "footprint"
 HEROKU, SPACE, DOCKER = ("slug", "checkout"), ("repository",), ("image", "pull")
 RUN = ("memory", "peak", "boot")
 SHOWN = ("checkout", "repository", "slug", "image", "pull", "memory", "peak", "boot")
-
-# What makes a model of about `size` MB, `deep` layers of `channels`, in the file `name`.
-# Random initial weights: gzip compresses them like trained ones.
-MAKERS = {
-    "onnx": """
-import numpy as np, onnx
-from onnx import helper as make, numpy_helper
-noise, nodes, weights, value = np.random.default_rng(0), [], [], "picture"
-def conv(old, new, kernel, stride):
-    global value
-    name = f"w{len(weights)}"
-    shape = new, old, kernel, kernel
-    array = noise.normal(0, (2 / (old * kernel**2)) ** 0.5, shape).astype("float32")
-    weights.append(numpy_helper.from_array(array, name))
-    pads, strides = [kernel // 2] * 4, [stride] * 2
-    nodes.append(make.make_node("Conv", [value, name], [f"c{name}"], pads=pads, strides=strides))
-    nodes.append(make.make_node("Relu", [f"c{name}"], [value := f"r{name}"]))
-conv(3, 64, 7, 4), conv(64, 128, 3, 2), conv(128, channels, 3, 2), conv(channels, channels, 3, 2)
-for _ in range(deep - 1):
-    conv(channels, channels, 3, 1)
-nodes.append(make.make_node("GlobalAveragePool", [value], ["p"]))
-nodes.append(make.make_node("Flatten", ["p"], ["f"]))
-weights.append(numpy_helper.from_array(noise.normal(0, 0.05, (channels, 1000)).astype("f"), "d"))
-nodes.append(make.make_node("MatMul", ["f", "d"], ["scores"]))
-inputs = [make.make_tensor_value_info("picture", 1, ["n", 3, 224, 224])]
-outputs = [make.make_tensor_value_info("scores", 1, ["n", 1000])]
-graph = make.make_graph(nodes, "network", inputs, outputs, weights)
-onnx.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=8), name)
-""",
-    "scikit-learn": """
-import warnings
-import joblib, numpy as np, skops.io
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.neural_network import MLPClassifier
-warnings.filterwarnings("ignore")
-noise = np.random.default_rng(0)
-rows, classes = noise.normal(size=(20_000, 16)), noise.integers(0, 10, 20_000)
-if "forest" in name:
-    model = RandomForestClassifier(max(round(size / 2.22), 1), random_state=0)
-    model.fit(rows, classes)
-else:
-    width = round((size * 1e6 / 16) ** 0.5)  # two layers, and what Adam keeps of them
-    model = MLPClassifier([width, width], max_iter=1).fit(rows[:500], classes[:500])
-    del model._optimizer
-(skops.io.dump if name.endswith(".skops") else joblib.dump)(model, name)
-""",
-    "pytorch": """
-import torch
-from architecture import build
-torch.manual_seed(0)
-network, picture = build().eval(), torch.zeros(1, 3, 224, 224)
-if name.endswith(".safetensors"):
-    from safetensors.torch import save_file
-    save_file(network.state_dict(), name)
-elif name.endswith(".pt2"):
-    torch.export.save(torch.export.export(network, (picture,)), name)
-elif "traced" in name:
-    torch.jit.trace(network, picture).save(name)
-else:
-    torch.save(network.state_dict(), name)
-""",
-    "keras": """
-import keras
-from keras import layers
-keras.utils.set_random_seed(0)
-if hasattr(keras.applications, name.partition(".")[0]):
-    network = getattr(keras.applications, name.partition(".")[0])(weights=None)
-else:
-    def conv(new, kernel, stride):
-        return [layers.Conv2D(new, kernel, stride, padding="same", use_bias=False), layers.ReLU()]
-    parts = [*conv(64, 7, 4), *conv(128, 3, 2), *conv(channels, 3, 2), *conv(channels, 3, 2)]
-    for _ in range(deep - 1):
-        parts += conv(channels, 3, 1)
-    parts += [layers.GlobalAveragePooling2D(), layers.Dense(1000, "softmax")]
-    network = keras.Sequential([keras.Input((224, 224, 3)), *parts])
-network.export(name) if "." not in name else network.save(name)
-""",
-}  # fmt: skip
-ARCHITECTURE = '''\
-"""The network that the weights belong to."""
-
-from torch import nn
-
-
-def build() -> nn.Module:
-    """Return the untrained network."""
-    widths = [(3, 64, 7, 4), (64, 128, 3, 2), (128, 512, 3, 2), (512, 512, 3, 2)]
-    parts = []
-    for old, new, kernel, stride in widths + [(512, 512, 3, 1)] * {}:
-        parts += [nn.Conv2d(old, new, kernel, stride, kernel // 2, bias=False), nn.ReLU()]
-    return nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000))
-'''
 
 
 @dataclass(frozen=True)
@@ -144,9 +53,7 @@ class Case:
     @property
     def task(self) -> str:
         """Task of the model."""
-        if self.framework == "python":
-            return "image-to-image"
-        return "tabular" if self.framework == "scikit-learn" else "image-classification"
+        return TASKS[self.framework]
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -207,11 +114,6 @@ def cases() -> list[Case]:
     return heroku + space + docker
 
 
-def progress(line: str) -> None:
-    """Print a line of progress."""
-    print(line, file=sys.stderr, flush=True)
-
-
 @cache
 def environment(lock: str) -> Path:
     """Install a locked set, once for all projects with it."""
@@ -232,14 +134,13 @@ def environment(lock: str) -> Path:
 def make_model(case: Case, size: float, folder: Path) -> Path:
     """Make a model for a case, with its framework."""
     deep = max(round((size - 8) / 9.44), 1)
-    (folder / "architecture.py").write_text(ARCHITECTURE.format(deep - 1))
+    (folder / "architecture.py").write_text(make_models.PLAIN_ARCHITECTURE.format(deep - 1))
     python = sys.executable  # it has onnx installed
     if case.framework != "onnx":
         python = environment(f"{case.framework}-cpu") / "bin" / "python"
-    given = f"size, deep, name, channels = {size}, {deep}, {case.model!r}, 512\n"
-    command = [python, "-c", given + MAKERS[case.framework]]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return folder / case.model
+    given = {"size": size, "deep": deep, "channels": 512, "dtype": "float32"}
+    script = make_models.PLAIN[case.framework]
+    return make_models.make(python, script, folder, case.model, **given)
 
 
 def made(case: Case, folder: Path) -> Path:
