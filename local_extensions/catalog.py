@@ -48,11 +48,11 @@ class Task(NamedTuple):
 
     name: str
     title: str
-    emoji: str  # of its Space
     input: Input
     output: Output
     demo: str  # the demo model's file, without extension
     framework: str  # the demo's default
+    emoji: str = "🤖"  # of its Space
     size: Sequence[int | None] = ()  # height and width of a picture where the model declares none
     function: Mapping[str, str] | None = None  # title and description of function.py
 
