@@ -1,6 +1,6 @@
 """Compatibility of a model file with each kind of input, and the fields it sets in Model.
 
-TAKES has a function for each folder of templates/inputs/, FACTS for those with fields.
+TAKES has a function for each folder of templates/inputs/, FACTS for those that set fields.
 """
 
 import math
@@ -99,7 +99,7 @@ def _sentence(found: ModelFile, own: bool, task: Task, framework: Framework) -> 
     return {"rows": [["The parcel came a week late, and the box was open."]]} if own else {}
 
 
-# Functions that return further fields of Model, by kind of input.
+# Functions that return further fields of Model, by kind of input; a kind may have none.
 FACTS: dict[str, Callable[[ModelFile, bool, Task, Framework], dict[str, Any]]] = {
     "picture": _pixels,
     "row": _fields,

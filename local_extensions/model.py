@@ -68,7 +68,9 @@ def model(task_name: str, framework_name: str, path: Path | None) -> Model:
         return Model(**facts, **task.function)
     found = inspect(source)
     weights = _weights(found, framework)
-    facts |= weights | kinds.FACTS[task.input.name](found, own, task, framework)
+    facts |= weights
+    if further := kinds.FACTS.get(task.input.name):
+        facts |= further(found, own, task, framework)
     to_do = facts.pop("to_do", None)
     if own:
         described = {"title": _title(source), "description": f"{task.does.capitalize()}."}
