@@ -1,7 +1,114 @@
 """Recipes of CONTRIBUTING.md: an entry that has only what its recipe names gives a project."""
 
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from asking import copy_template, record, run
+from conftest import ROOT
+
 from local_extensions import kinds
 from local_extensions.model import model
+
+TASK = {
+    "task.json": json.dumps(
+        {
+            "title": "Risk",
+            "input": "row",
+            "output": "labels",
+            "demo": "iris",
+            "framework": "scikit-learn",
+        }
+    ),
+    "app.py": """\
+{% extends "inputs/row/_page.py" %}
+{% block answer %}
+def answer(*row: float) -> dict[str, float]:
+    \"""Return the probability of each risk.\"""
+    return predict(*row)
+{% endblock %}
+""",
+    "model.py": """\
+{% extends "inputs/row/_model.py" %}
+{% block predict %}
+def predict(*row: float) -> dict[str, float]:
+    \"""Predict the risk.\"""
+    return _labelled(load()(np.array([row]))[0])
+{% endblock %}
+""",
+    "test_model.py": "from model import FEATURES, predict\n",
+}
+CARD = {
+    "title": "Risks",
+    "description": "Rates a risk.",
+    "data": "Made up.",
+    "measured": "Accuracy {:.2f}.",
+    "results": {"scikit-learn": 1},
+    "features": {"age": 1.0},
+    "rows": [[1.0]],
+}
+
+
+def recipe(entry: str) -> str:
+    """Return the recipe of an entry, as CONTRIBUTING.md has it."""
+    recipes = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## Recipes")[2]
+    return re.split(r"\n\n(?=\*\*A|## )", recipes.partition(f"**A {entry}**")[2])[0]
+
+
+def unnamed(names: set[str], entry: str) -> set[str]:
+    """Return the names that a recipe does not have."""
+    return {name for name in names if f"`{name}`" not in recipe(entry)}
+
+
+@pytest.fixture
+def template(tmp_path) -> Path:
+    """A copy of the template, to which an entry is added."""
+    return copy_template(tmp_path)
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    """Write files into a new folder."""
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text, "utf-8")
+
+
+def generate(template: Path, **answers: str) -> Path:
+    """Write the prompts, as `make prompts` does; generate a project, and compile its files."""
+    subprocess.run([sys.executable, "-m", "scripts.prompts"], cwd=template, check=True)
+    given = [f"{name}={answer}" for name, answer in answers.items()]
+    made = template.parent / "made"
+    done = run("--no-input", "-o", made, template, "project_slug=made", *given, cwd=template)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for path in (made / "made").rglob("*.py"):
+        compile(path.read_text("utf-8"), str(path), "exec")
+    return made / "made"
+
+
+def test_task(template):
+    write(template / "templates" / "tasks" / "risk", TASK)
+    write(template / "demos" / "risk", {"card.json": json.dumps(CARD)})
+    shutil.copy(template / "demos" / "tabular" / "iris.skops", template / "demos" / "risk")
+    named = {*TASK, *json.loads(TASK["task.json"]), "make prompts"}
+    assert unnamed(named, "task") == set()
+    assert unnamed({"demos/<task>/card.json", *CARD}, "demo model") == set()
+    project = generate(template, task="risk")
+    assert record(project)["model"]["framework"] == "scikit-learn"
+    assert "# Risks" in (project / "README.md").read_text("utf-8")
+
+
+def test_platform(template):
+    """Fly.io, whose facts are there already."""
+    files = {"_deploy.md": "```sh\nfly deploy\n```\n", "fly.toml": "[build]\n"}
+    write(template / "templates" / "platforms" / "fly", files)
+    assert unnamed({"_deploy.md", "make prompts"}, "platform") == set()
+    project = generate(template, platform="fly", hardware="shared-cpu-1x-2gb")
+    assert (project / "fly.toml").is_file()
+    assert "fly deploy" in (project / "README.md").read_text("utf-8")
 
 
 def test_kind_without_further_fields(monkeypatch):
