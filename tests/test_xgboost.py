@@ -199,6 +199,7 @@ def test_hostile_sizes_are_refused(tmp_path):
 KEY, NAME = ubj("trees")[1:] + b"[#", ubj("name")[1:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".ubj", ".json"])
 def test_trees_are_skipped(tmp_path, ending):
     code = (

@@ -168,6 +168,7 @@ def exif_bomb(size, tags):
     return head + entries + bytes(4) + bytes(size)
 
 
+@pytest.mark.slow
 @on_linux
 @pytest.mark.parametrize("name", ["a.png", "a.webp"])
 def test_exif_tags_are_not_read(tmp_path, name):
@@ -195,6 +196,7 @@ HIDDEN = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @on_linux
 def test_hidden_metadata_of_a_jpeg_is_not_read(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg")
