@@ -83,13 +83,17 @@ def test_app_is_not_live_while_all_workers_hang(serve):
         release.wait(10)
 
     app = serve(hang, WEB_CONCURRENCY="2")
+    app.server.health.start()
+    until(lambda: app.client.get("/readyz").status_code == 200)
     get_runner().timeout = 0.2
     answers = [app.start("hang")[1] for _ in range(2)]
     assert all("longer than 0.2 s" in str(answer.result(10)) for answer in answers)
     probe = app.client.get("/healthz")
     assert (probe.status_code, probe.json()) == (503, {"status": "stuck", "predictions": 2})
+    assert app.client.get("/readyz").status_code == 503
     release.set()
     until(lambda: app.client.get("/healthz").status_code == 200)
+    assert app.client.get("/readyz").status_code == 200
 
 
 def test_app_is_not_live_once_its_queue_has_ended(serve):

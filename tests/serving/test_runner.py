@@ -412,3 +412,73 @@ def test_app_does_not_exit_if_workers_return_meanwhile(short_limit, monkeypatch)
 
     assert asyncio.run(hang()) == "served"
     assert exits == []
+
+
+def test_exit_in_a_task_of_a_function_spares_the_calls_of_others(pool, log):
+    """asyncio ends the event loop at once, all calls with it."""
+
+    async def leave():
+        raise SystemExit(4)
+
+    @guard
+    async def call(what):
+        if what == "task":
+            await asyncio.gather(leave())
+        if what == "stop":
+            asyncio.get_running_loop().stop()
+        await asyncio.sleep(0.2)
+        return what
+
+    pool._slots._value = 3
+
+    async def main():
+        calls = [call("fine"), call("task"), call("stop")]
+        return await asyncio.gather(*calls, call("fine"), return_exceptions=True)
+
+    first, failure, stopper, last = asyncio.run(main())
+    assert (first, stopper, last) == ("fine", "stop", "fine")
+    assert isinstance(failure, Failure)
+    assert pool.running == pool.stuck == 0
+
+
+@every_kind
+def test_function_that_cancels_itself_is_answered(pool, kind):
+    def cancel():
+        with contextlib.suppress(RuntimeError):  # a thread has no task
+            asyncio.current_task().cancel()
+        raise asyncio.CancelledError
+
+    with pytest.raises(Failure, match="The prediction failed"):
+        run(guard(kind(cancel)))
+
+
+@pytest.mark.parametrize("kind", [plain, coroutine], ids=lambda kind: kind.__name__)
+def test_end_of_an_iteration_is_an_error_of_the_function(pool, kind):
+    def end():
+        raise StopAsyncIteration
+
+    with pytest.raises(Failure, match="The prediction failed"):
+        run(guard(kind(end)))
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_context_of_a_stream_is_one(pool, is_async):
+    variable = contextvars.ContextVar("variable", default="unset")
+
+    def steps():
+        token = variable.set("mine")
+        try:
+            for _ in range(3):
+                yield variable.get()
+        finally:
+            variable.reset(token)
+
+    async def async_steps():
+        for value in steps():
+            yield value
+
+    async def main():
+        return [value async for value in guard(async_steps if is_async else steps)()]
+
+    assert asyncio.run(main()) == ["mine"] * 3
+    assert variable.get() == "unset"

@@ -74,6 +74,8 @@ class Health:
         return JSONResponse({"status": "ok"})
 
     async def readyz(self, request: Request) -> JSONResponse:
-        """Readiness probe: 200 once the model is loaded, else 503 with the status."""
+        """Readiness probe: 200 while the app can answer, else 503 with the status."""
         state = self._state  # replaced as a whole by the thread that loads
+        if state["status"] == "ready" and self._runner.exhausted:
+            state = {"status": "stuck"}
         return JSONResponse(state, 200 if state["status"] == "ready" else 503)

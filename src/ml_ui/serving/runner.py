@@ -10,7 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -210,7 +210,9 @@ class PredictionRunner:
             asyncio.get_running_loop().call_later(RESTART_AFTER, self._give_up)
         raise TimeLimit(message or f"This took longer than {limit} s and was stopped.")
 
-    async def in_thread(self, function: Callable[[], Any], job: object) -> Any:
+    async def in_thread(
+        self, function: Callable[[], Any], context: Context, job: object
+    ) -> Any:
         """Run a function in a thread."""
 
         def run() -> Any:
@@ -221,11 +223,14 @@ class PredictionRunner:
                 return result
 
         return await anyio.to_thread.run_sync(
-            run, abandon_on_cancel=True, limiter=self._threads
+            context.run, run, abandon_on_cancel=True, limiter=self._threads
         )
 
     async def in_loop(
-        self, function: Callable[[], Coroutine[Any, Any, Any]], job: object
+        self,
+        function: Callable[[], Coroutine[Any, Any, Any]],
+        context: Context,
+        job: object,
     ) -> Any:
         """Run a coroutine in the event loop of async functions."""
 
@@ -236,8 +241,10 @@ class PredictionRunner:
         # The job begins now: in a loop that is blocked it could not be seen as stuck.
         self._running.add(job)
         try:
-            return await asyncio.wrap_future(submit(run()))
-        except asyncio.CancelledError:  # by its time limit
+            return await asyncio.wrap_future(submit(run(), context))
+        except asyncio.CancelledError as error:
+            if not _is_cancelled():  # by its time limit: the function did it by itself
+                raise failed("The prediction failed", error) from error
             await asyncio.shield(asyncio.to_thread(replace_blocked_loop))
             raise
 
@@ -249,11 +256,11 @@ class PredictionRunner:
     def _job(self, job: object) -> Iterator[None]:
         """Count a prediction as running; log what it raises."""
         self._running.add(job)
-        in_worker.set(True)  # in the context of this step alone
+        in_worker.set(True)  # in the context of this worker alone
         try:
             yield
-        except (gr.Error, StopAsyncIteration):
-            raise  # for the visitor; the end of a generator
+        except gr.Error:
+            raise  # for the visitor
         except BaseException as error:  # sys.exit would end the event loop
             if isinstance(error, asyncio.CancelledError) and _is_cancelled():
                 raise
@@ -277,6 +284,7 @@ class Worker:
         self._pool = pool
         self._step: asyncio.Future[Any] | None = None
         self._released = False
+        self._context = copy_context()  # of all steps: what one sets, the next reads
         self._deadline = time.monotonic() + pool.stream_timeout
 
     async def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -314,9 +322,8 @@ class Worker:
         message: str = "",
     ) -> Any:
         pool = self._pool
-        start = functools.partial(
-            pool.in_loop if is_async else pool.in_thread, function
-        )
+        run = pool.in_loop if is_async else pool.in_thread
+        start = functools.partial(run, function, self._context)
         step = self._step = asyncio.ensure_future(pool.step(start, limit, message))
         # A caller that goes away while the step runs must not free its worker.
         result = await asyncio.shield(step)
@@ -336,10 +343,10 @@ class Worker:
                     await asyncio.wait([last_step])
                     if isinstance(last_step.exception(), TimeLimit):
                         return  # it still runs, so it cannot be closed
-                if hasattr(values, "aclose"):
-                    start = functools.partial(self._pool.in_loop, values.aclose)
-                else:
-                    start = functools.partial(self._pool.in_thread, values.close)
+                is_async = hasattr(values, "aclose")
+                run = self._pool.in_loop if is_async else self._pool.in_thread
+                end = values.aclose if is_async else values.close
+                start = functools.partial(run, end, self._context)
                 await self._pool.step(start, self._pool.timeout)
 
         self._step = asyncio.ensure_future(close())
@@ -398,8 +405,15 @@ def get_runner() -> PredictionRunner:
     return PredictionRunner(Settings.from_environment())
 
 
-def submit(coroutine: Coroutine[Any, Any, Any]) -> concurrent.futures.Future[Any]:
-    """Run a coroutine in the event loop of async functions, from any thread."""
+def submit(
+    coroutine: Coroutine[Any, Any, Any], context: Context | None = None
+) -> concurrent.futures.Future[Any]:
+    """Run a coroutine in the event loop of async functions, from any thread.
+
+    Args:
+        coroutine: what to run.
+        context: its context; a copy of the current one by default.
+    """
 
     async def run() -> Any:
         try:
@@ -407,7 +421,11 @@ def submit(coroutine: Coroutine[Any, Any, Any]) -> concurrent.futures.Future[Any
         except (SystemExit, KeyboardInterrupt) as error:  # either would end the loop
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
-    return asyncio.run_coroutine_threadsafe(run(), _async_loop())
+    async def run_in_context() -> Any:
+        return await asyncio.create_task(run(), context=context)
+
+    main = run_in_context() if context else run()
+    return asyncio.run_coroutine_threadsafe(main, _async_loop())
 
 
 def replace_blocked_loop() -> None:
@@ -435,6 +453,17 @@ def _async_loop() -> asyncio.AbstractEventLoop:
     with _loop_lock:
         if _loop is None:
             _loop = asyncio.new_event_loop()
-            run = _loop.run_forever
-            threading.Thread(target=run, name="async functions", daemon=True).start()
+            threading.Thread(
+                target=_run_forever, args=[_loop], name="async functions", daemon=True
+            ).start()
         return _loop
+
+
+def _run_forever(loop: asyncio.AbstractEventLoop) -> None:
+    """Run an event loop, whichever of its tasks stops it or calls sys.exit."""
+    while True:
+        try:
+            loop.run_forever()
+            logger.error("An async function stopped its event loop: it runs on")
+        except (SystemExit, KeyboardInterrupt) as error:
+            log_error("A task of an async function ended", error)
