@@ -6,12 +6,14 @@ for each fix that is not in force with the installed versions.
 """
 
 import asyncio
+import base64
 import functools
 import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -21,11 +23,11 @@ from gradio.queueing import Event, Queue
 from gradio.routes import App, ORJSONResponse, file_upload_statuses
 from gradio.server_messages import EstimationMessage
 from gradio.utils import LRUCache
-from PIL import Image, UnidentifiedImageError
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from .serving import metrics, process, protocol
+from . import pictures
+from .serving import metrics, process, protocol, uploads
 from .serving.middleware import API, CALL_ROUTES, CLOSED_ROUTES
 from .serving.runner import Call, Failure, current_call, failed, is_guarded
 
@@ -42,9 +44,10 @@ KNOWN_ROUTES = (
 # Messages for errors in a visitor's input, raised before the app's function is called.
 INPUT_ERRORS: dict[type[BaseException], str] = {
     FileNotFoundError: "The file has expired: choose it again.",
-    UnidentifiedImageError: "This is not a picture that can be read.",
-    Image.DecompressionBombError: "This picture is too large.",
 }
+
+
+PICTURES = (gr.Image, gr.ImageEditor, gr.ImageSlider, gr.Gallery)
 
 
 # The page -------------------------------------------------------------------
@@ -222,6 +225,9 @@ class Calls:
         token = current_call.set(call)
         outcome: str | None = "failed"
         try:
+            if not kwargs.get("iterator"):  # the first step, or the only one
+                inputs = kwargs.get("inputs", args[0] if args else [])
+                await asyncio.to_thread(check_pictures, block_fn, inputs)
             output = await self._process(block_fn, *args, **kwargs)
             output["data"] = finite(output["data"])
             outcome = None if output.get("is_generating") else "ok"
@@ -240,8 +246,8 @@ class Calls:
                 what = "The answer of the model is not what the page shows"
                 raise failed(what, error) from error
             outcome = "refused"
-            cause = error.__cause__
-            if cause and (message := INPUT_ERRORS.get(type(cause))):
+            cause = error.__cause__ or error
+            if message := INPUT_ERRORS.get(type(cause)):
                 raise gr.Error(message, print_exception=False) from None
             raise failed("The input is not what the app takes", error) from error
         else:
@@ -255,6 +261,36 @@ class Calls:
             if name and outcome:
                 wait = began - getattr(event, "enqueue_time", began)
                 metrics.record_prediction(name, outcome, wait, time.monotonic() - began)
+
+
+def check_pictures(block_fn: Any, inputs: Sequence[Any]) -> None:
+    """Check the files for components that open them with Pillow.
+
+    Gradio does so before the function is called, with no limit of time or memory.
+
+    Raises:
+        gr.Error: a file is no picture, or one that costs too much.
+    """
+    for component, value in zip(block_fn.inputs, inputs, strict=False):
+        if isinstance(component, PICTURES):
+            for content in _contents(value):
+                pictures.check(content)
+
+
+def _contents(value: Any) -> Iterator[bytes]:
+    """Yield the contents of the uploaded files, and of the data URLs, in a value."""
+    if isinstance(value, Mapping):
+        url, path = value.get("url"), value.get("path")
+        if isinstance(url, str) and url.startswith("data:"):
+            yield base64.b64decode(url.partition(",")[2])
+        elif isinstance(path, str) and uploads.FOLDER in Path(path).resolve().parents:
+            yield Path(path).read_bytes()
+        for key, item in value.items():
+            if key != "video":  # of a gr.Gallery
+                yield from _contents(item)
+    elif isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        for item in value:
+            yield from _contents(item)
 
 
 def finite(value: Any) -> Any:

@@ -1,11 +1,13 @@
 """Calls through Gradio's queue: their answers, outcomes in the metrics, and worker slots."""
 
+import base64
 import threading
 import time
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
+import PIL.Image
 import pytest
 from PIL import Image
 
@@ -268,9 +270,11 @@ def size(picture):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"no picture", "not a picture that can be read"),
+        (b"no picture", "not a picture in one of"),
+        (b"\xff\xd8" + b"\xff\xe3\0\2" * 100_000, "too many parts"),
         (None, "has expired"),
     ],
+    ids=["no picture", "costly", "deleted"],
 )
 def test_wrong_input_is_refused(serve, outcomes, content, message, tmp_path):
     app = serve(demo=page(size, inputs="image"))
@@ -281,6 +285,25 @@ def test_wrong_input_is_refused(serve, outcomes, content, message, tmp_path):
     file = {"path": sent[0], "meta": {"_type": "gradio.FileData"}}
     assert message in str(app.events("size", file))
     assert since(before, outcomes("size")) == {"refused": 1}
+
+
+@pytest.mark.parametrize("component", [gr.Image, gr.ImageEditor, gr.ImageSlider, gr.Gallery])
+def test_costly_pictures_are_not_opened(serve, monkeypatch, component):
+    """Not even by Gradio, which does so before it calls the function."""
+    app = serve(demo=page(size, inputs=component()))
+    monkeypatch.setattr(PIL.Image, "open", lambda *args, **kwargs: pytest.fail("opened"))
+    content = b"\xff\xd8" + b"\xff\xe3\0\2" * 100_000
+    sent = app.client.post(f"{API}/upload", files={"files": ("a.jpg", content)}).json()
+    file = {"path": sent[0], "meta": {"_type": "gradio.FileData"}}
+    encoded = base64.b64encode(content[:100_000]).decode()
+    for given in (file, {"url": f"data:image/jpeg;base64,{encoded}", "path": None}):
+        value = {
+            gr.Image: given,
+            gr.ImageEditor: {"background": given, "layers": [], "composite": None},
+            gr.ImageSlider: [given, given],
+            gr.Gallery: [{"image": given, "caption": None}],
+        }[component]
+        assert "too many parts" in str(app.events("size", value))
 
 
 def test_input_of_another_type_is_refused(serve, outcomes, tmp_path):
