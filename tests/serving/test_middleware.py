@@ -56,6 +56,13 @@ def test_local_app_has_local_names_only(app):
     assert app.client.get("/healthz", headers={"Host": "10.0.0.1"}).status_code == 200
 
 
+@pytest.mark.parametrize("hosts", ["", "app.example"])
+def test_root_of_the_page_is_not_taken_from_a_gradio_server(serve, hosts):
+    app = serve(predict, ALLOWED_HOSTS=hosts)
+    sent = {"X-Gradio-Server": "http://evil.example"}
+    assert app.client.get("/config", headers=sent).json()["root"] == "http://127.0.0.1"
+
+
 def test_public_app_without_allowed_hosts_has_any_name(middleware):
     assert middleware(GRADIO_SERVER_NAME="0.0.0.0")("GET", "/", Host="any.example")[0] == 200
 

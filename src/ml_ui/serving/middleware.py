@@ -135,6 +135,8 @@ class GuardMiddleware:
             await send({"type": "websocket.close", "code": 1008})
             return
         start, status, ended, is_stream = time.monotonic(), 500, False, False
+        # By it, Gradio's Node server, which is off, tells the address of the page.
+        scope["headers"] = [h for h in scope["headers"] if h[0] != b"x-gradio-server"]
         path, headers = app_path(scope), Headers(scope=scope)
 
         async def respond(message: Message) -> None:
