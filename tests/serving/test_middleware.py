@@ -41,13 +41,33 @@ def app():
     [
         ("app.example", 200), ("APP.EXAMPLE.:443", 200), ("a.apps.example:443", 200),
         ("localhost", 200), ("evil.example", 400), ("apps.example.evil", 400),
-        ("apps.example", 400), ("xapps.example", 400),
+        ("apps.example", 400), ("xapps.example", 400), ("[::1]:443", 200), ("::1", 400),
+        ("evil.example@localhost", 400), ("evil.example;@localhost", 400),
+        ("evil.example\\@localhost", 400), ("localhost/", 400), ("localhost:", 400),
+        ("localhost:x", 400), ("localhost?", 400), ("localhost#", 400), ("local\thost", 400),
+        ("localhost, evil.example", 400), ("", 400),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("header", ["Host", "X-Forwarded-Host"])
 def test_allowed_hosts(middleware, host, status, header):
     send = middleware(ALLOWED_HOSTS="app.example, *.apps.example")
     assert send("GET", "/", **{header: host})[0] == status
+
+
+@pytest.mark.parametrize("hosts", [[], ["localhost", "localhost"], ["localhost", "evil.example"]])
+def test_a_request_has_one_host(middleware, hosts):
+    """A proxy might go by the other one."""
+    headers = [("Host", host) for host in hosts]
+    assert middleware()("GET", "/", headers)[0] == 400
+    assert middleware()("GET", "/healthz", headers)[0] == 200
+
+
+def test_every_forwarded_host_is_checked(middleware):
+    send = middleware()
+    for others, status in ((["localhost"], 200), (["localhost", "evil.example"], 400)):
+        headers = [("Host", "localhost"), *(("X-Forwarded-Host", other) for other in others)]
+        assert send("GET", "/", headers)[0] == status
+        assert send("GET", "/", **{"X-Forwarded-Host": ", ".join(others)})[0] == status
 
 
 def test_local_app_has_local_names_only(app):
@@ -382,11 +402,12 @@ def middleware(monkeypatch):
             lambda size: True,
         )  # fmt: skip
 
-        def send(method, path, **headers):
-            sent, given = [], {"Host": "localhost"} | headers
+        def send(method, path, pairs=None, **headers):
+            given = ({"Host": "localhost"} | headers).items() if pairs is None else pairs
+            sent = []
             scope = {
                 "type": "http", "method": method, "path": path, "query_string": b"",
-                "headers": [(k.lower().encode(), v.encode()) for k, v in given.items()],
+                "headers": [(k.lower().encode(), v.encode()) for k, v in given],
                 "client": ("127.0.0.1", 1), "root_path": "",
             }  # fmt: skip
 
