@@ -215,6 +215,13 @@ def test_routes_of_gradio_are_closed(middleware, method, path):
     assert (status, b"closed" in body) == (404, True)
 
 
+@pytest.mark.parametrize(
+    ("size", "status"), [("1024", 200), ("1025", 404), ("9" * 5000, 404), ("x", 404)]
+)
+def test_icons_have_a_largest_size(middleware, size, status):
+    assert middleware()("GET", f"/pwa_icon/{size}")[0] == status
+
+
 def test_responses_have_security_headers(app):
     for path in ("/", "/healthz", "/config", "/missing"):
         headers = app.client.get(path).headers

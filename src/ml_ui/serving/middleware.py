@@ -193,7 +193,8 @@ class GuardMiddleware:
             raise Refusal(404, "This route of Gradio is closed.")
         if path.startswith("/pwa_icon/"):
             size = path.strip("/").rpartition("/")[2]
-            if not (size.isdecimal() and int(size) <= MAX_ICON):
+            # int() refuses thousands of digits.
+            if not (re.fullmatch(r"\d{1,4}", size) and int(size) <= MAX_ICON):
                 raise Refusal(404, "Icon not found.")
         if path.startswith(CALL_ROUTES) and changes:
             if self._traffic.draining:
