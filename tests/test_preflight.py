@@ -416,6 +416,33 @@ def test_looping_link_is_named(project, git):
     assert "net.onnx cannot be read" in done.stderr
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+@pytest.mark.parametrize("git", [True, False])
+@pytest.mark.parametrize("name", ["notes.txt", "model/net.onnx", ".ml-ui.json"])
+@pytest.mark.parametrize("target", ["/dev/zero", "pipe"])
+def test_link_to_a_special_file_is_refused(project, tmp_path, target, name, git):
+    """It has no size, and no end."""
+    if git:
+        subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    os.mkfifo(tmp_path / "pipe")
+    (project / name).unlink(missing_ok=True)
+    (project / name).symlink_to(tmp_path / target)
+    done = run(project)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert f"{name} is not a regular file" in done.stderr
+
+
+@pytest.mark.parametrize("git", [True, False])
+def test_link_to_a_folder_is_not_followed(project, tmp_path, git):
+    if git:
+        subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    before = weigh(project)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "set.bin").write_bytes(b"0" * 10_000)
+    (project / "data").symlink_to(tmp_path / "data")
+    assert weigh(project) == before
+
+
 def test_unreadable_model_is_named(project):
     """Root reads all, but a folder in the place of a file it cannot."""
     add_weights(project, 1_000)

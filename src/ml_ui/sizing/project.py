@@ -1,5 +1,6 @@
 """Footprint of the project in a folder: its packages, and the files to push."""
 
+import json
 import os
 import re
 import subprocess
@@ -18,7 +19,6 @@ from .footprint import (
     File,
     Footprint,
     gzipped,
-    read,
     unpacked,
 )
 
@@ -31,17 +31,21 @@ def record(folder: Path) -> dict[str, Any]:
     Raises:
         BadInput: the folder has no record, or one that cannot be read.
     """
+    path = folder / RECORD
     try:
-        recorded = read(folder / RECORD)
+        text = _text(path)
     except FileNotFoundError:
         raise BadInput(
             f"{folder} has no {RECORD}: run this in the project's folder."
         ) from None
+    try:
+        recorded = json.loads(text)
+    except ValueError as error:
+        raise BadInput(f"{path} is not valid JSON: {error}.") from None
     parts = {"answers", "model", "sizes"}
     if not isinstance(recorded, dict) or not parts <= recorded.keys():
         raise BadInput(
-            f"{folder / RECORD} is not a project's record: it needs "
-            f"{', '.join(sorted(parts))}."
+            f"{path} is not a project's record: it needs {', '.join(sorted(parts))}."
         )
     return recorded
 
@@ -139,12 +143,18 @@ class Attributes:
 
 def _text(path: Path) -> str:
     """Return the UTF-8 text of a file."""
-    if path.exists() and not path.is_file():  # to read from a pipe would wait forever
-        raise BadInput(f"{path} is not a file: replace it with one.")
+    if path.exists():
+        _refuse_special(path)
     try:
         return path.read_text("utf-8")
     except UnicodeDecodeError:
         raise BadInput(f"{path} is not UTF-8 text: save it as such.") from None
+
+
+def _refuse_special(path: Path) -> None:
+    """Refuse a device or a pipe, which may be read without end, or a link to one."""
+    if not path.is_file():
+        raise BadInput(f"{path} is not a regular file: replace it with one.")
 
 
 def _lines(path: Path) -> list[str]:
@@ -180,6 +190,7 @@ def _weigh(path: Path) -> tuple[int, bool]:
     """Return the size of a file, and whether only its Git LFS pointer is here."""
     try:
         count = path.stat().st_size
+        _refuse_special(path)
         text = path.read_bytes() if count < 1024 else b""
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {_why(path, error)}.") from None
