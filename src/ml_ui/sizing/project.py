@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..record import NAME as RECORD
+from ..record import misfits
 from . import git_lfs, requirements
 from .footprint import (
     LARGE,
@@ -40,12 +41,16 @@ def record(folder: Path) -> dict[str, Any]:
         ) from None
     try:
         recorded = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is not valid JSON: {error}.") from None
     parts = {"answers", "model", "sizes"}
     if not isinstance(recorded, dict) or not parts <= recorded.keys():
         raise BadInput(
             f"{path} is not a project's record: it needs {', '.join(sorted(parts))}."
+        )
+    if wrong := min(misfits(recorded), default=""):
+        raise BadInput(
+            f"{path} is not a project's record: the type of {wrong!r} is wrong."
         )
     return recorded
 
@@ -61,9 +66,10 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
         BadInput: a file cannot be read, or has invalid content.
     """
     recorded = record(folder)
-    own, sizes = recorded["answers"] | recorded["model"], recorded["sizes"]["packages"]
+    own = recorded["answers"] | recorded["model"]
+    sizes = recorded["sizes"].get("packages", {})
     text = _text(folder / "requirements.txt")
-    target = own.get("python_version", PACKAGES["python"])
+    target = own.get("python_version") or PACKAGES["python"]
     python, packages = requirements.weigh(text, target, sizes)
     attributes = Attributes(folder)
     ignored = {name: _lines(folder / name) for name in (".slugignore", ".dockerignore")}
