@@ -179,8 +179,9 @@ def test_login_attempts_are_limited(serve):
 
 
 def test_login_closes_all_but_the_probes(serve):
-    app = serve(predict, APP_USERNAME="ann", APP_PASSWORD="pass word")
+    app = serve(predict, APP_USERNAME="ann", APP_PASSWORD="pass word", METRICS="1")
     assert app.client.get("/healthz").status_code == 200
+    assert app.client.get("/metrics").status_code == 200
     assert app.client.get("/readyz").json() == {"status": "loading"}
     closed = ("/config", f"{API}/info", f"{API}/queue/status", f"{API}/file=x")
     assert {app.client.get(path).status_code for path in closed} == {401}
