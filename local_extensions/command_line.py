@@ -15,6 +15,7 @@ import click
 from click.exceptions import ClickException, Exit
 from cookiecutter import cli
 from cookiecutter.config import get_user_config
+from cookiecutter.exceptions import OutputDirExistsException
 from jinja2.lexer import string_re
 
 from ml_ui.sizing import limits
@@ -101,6 +102,8 @@ def clean_up_after_failure(project: Path) -> None:
 def _clean_up(project: Path) -> None:
     error = sys.exc_info()[1]
     if error is None or isinstance(error, Exit):  # how click ends a successful command
+        return
+    if isinstance(error.__context__, OutputDirExistsException):  # made by another run, just now
         return
     shutil.rmtree(project, ignore_errors=True)
     cause = error.__cause__ or error

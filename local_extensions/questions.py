@@ -4,6 +4,7 @@ cookiecutter renders the private variables of cookiecutter.json in their place a
 the questions. A refusal there ends it with one message, before anything is created.
 """
 
+import json
 import os
 import re
 import sys
@@ -159,6 +160,10 @@ def project_folder(context: Context) -> str:
     replay, which asks none.
     """
     if "_output_dir" in context:  # without it, another answer refers to this one
+        _refuse(_replayed(context))
+        if own := context["__model_path"]:
+            _refuse(_own_model(Path(own)))
+        context["__framework"] = choose_framework(context)  # a replay has any
         wanted = project(Answers.of(context))
         folder = Path(context["_output_dir"], context["project_slug"])
         is_new = not os.path.lexists(folder)
@@ -173,10 +178,7 @@ def project_folder(context: Context) -> str:
 
 def refuse_what_cannot_work(wanted: Project, folder: Path, is_new: bool) -> None:
     """Refuse answers that cannot work, with all problems in one message."""
-    answers = wanted.answers
-    if answers.model_path:
-        _refuse(_own_model(answers.model_path))
-    _refuse(problem for check in CHECKS.values() for problem in check(answers))
+    _refuse(problem for check in CHECKS.values() for problem in check(wanted.answers))
     _refuse([estimate.as_text(wanted.report)] if wanted.report.fits is False else [])
     written, size, count = manifest.written(wanted), MARGIN, 0
     if is_new:
@@ -186,6 +188,24 @@ def refuse_what_cannot_work(wanted: Project, folder: Path, is_new: bool) -> None
         *command_line.folder_errors(folder, size, count),
     ]
     _refuse(f"output_dir: {problem} Choose another with -o." for problem in problems)
+
+
+def _replayed(context: Context) -> Iterator[str]:
+    """Yield an error for each answer that its question does not admit.
+
+    cookiecutter sees to that itself, but not in a replay. The answers are shown as JSON, like
+    in its file.
+    """
+    for name, default in command_line.questions().items():
+        answer = context.get(name)
+        shown = f"{name}: {json.dumps(answer)[:60]}"
+        if isinstance(default, str):
+            if not isinstance(answer, str):
+                yield f"{shown} is not a text."
+        elif name[0] != "_":
+            offered = default if isinstance(default, list) else [True, False]
+            if answer not in offered:
+                yield f"{shown} is not offered. Answer one of {json.dumps(offered)[1:-1]}."
 
 
 def _task(answers: Answers) -> Iterator[str]:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from conftest import ROOT
 from cookiecutter.main import cookiecutter
 
-from local_extensions import questions
+from local_extensions import command_line, questions
 
 DIGITS = ROOT / "demos" / "image-classification" / "digits.onnx"
 
@@ -230,6 +230,21 @@ def test_existing_project_is_left_alone(ask, here, edited):
     result = ask("project_slug=mine", "platform=docker")
     assert_refused(result.output, result.exit_code, "already exists")
     assert tree(edited) == before
+
+
+def test_project_of_another_run_is_left_alone(ask, here, monkeypatch):
+    """One that begins at the same time, after this one has looked for the folder."""
+    clean_up = command_line.clean_up_after_failure
+
+    def begin(folder):
+        clean_up(folder)
+        folder.mkdir()
+        (folder / "app.py").write_text("another's")
+
+    monkeypatch.setattr(command_line, "clean_up_after_failure", begin)
+    result = ask("project_slug=made", "platform=docker")
+    assert_refused(result.output, result.exit_code, "already exists")
+    assert (here / "made" / "app.py").read_text() == "another's"
 
 
 @pytest.mark.parametrize(("options", "kept"), [(["-f"], False), (["-f", "-s"], True)])

@@ -246,7 +246,7 @@ def test_named_pipe_is_not_read(repository):
     os.mkfifo(repository / "requirements.txt")
     done = commands.run("preflight", folder=repository)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.endswith("requirements.txt is not a file: replace it with one.\n")
+    assert done.stderr.endswith("requirements.txt is not a regular file: replace it with one.\n")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")

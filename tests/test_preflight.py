@@ -247,6 +247,7 @@ def test_the_package_itself_is_weighed(project, tmp_path, line):
         ("'linux' in sys_platform", {"3.11", "3.12", "3.13"}),
         ("platform_machine not in 'x86_64 amd64'", {}),
         ("no marker at all", {"3.11", "3.12", "3.13"}),
+        pytest.param("not " * 5000 + "os_name", {"3.11", "3.12", "3.13"}, id="nested"),
         ("unknown_name == 'a'", {"3.11", "3.12", "3.13"}),
     ],
 )
@@ -315,6 +316,61 @@ def test_broken_record_is_named(project, text):
     done = run(project)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert ".ml-ui.json is not" in done.stderr
+
+
+WRONG = {
+    "answers": [[], "x", None],
+    "answers.platform": [5, True, ["heroku"]],
+    "answers.hardware": [{}],
+    "answers.python_version": [3.12],
+    "answers.model_path": [5],
+    "answers.description": [[]],
+    "model": [None, []],
+    "model.format": [[]],
+    "lock": [{}],
+    "sizes": [[], None],
+    "sizes.packages": [[], "x"],
+    "sizes.packages.numpy": [5, {}, None],
+    "sizes.packages.numpy.wheel": ["5", None, 1.5],
+    "sizes.packages.numpy.version": [5],
+    "template": [[], None],
+    "template.address": [5],
+    "ml_ui": [5, "1.0.0"],
+    "ml_ui.commit": [[]],
+}
+
+
+@pytest.mark.parametrize("command", ["preflight", "update"])
+@pytest.mark.parametrize(("name", "value"), [(n, value) for n in WRONG for value in WRONG[n]])
+def test_record_of_wrong_types_is_named(project, command, name, value):
+    path = project / ".ml-ui.json"
+    recorded = json.loads(path.read_text()) | {"template": {}, "ml_ui": {}}
+    *outer, last = name.split(".")
+    part = recorded
+    for key in outer:
+        part = part[key]
+    part[last] = value
+    path.write_text(json.dumps(recorded))
+    done = commands.run(command, folder=project)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert f"the type of '{name}" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["preflight", "update"])
+def test_deeply_nested_record_is_named(project, command):
+    (project / ".ml-ui.json").write_text("[" * 100_000)
+    done = commands.run(command, folder=project)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert ".ml-ui.json is not valid JSON" in done.stderr
+
+
+@pytest.mark.parametrize("part", ["answers", "model", "sizes"])
+def test_empty_parts_of_a_record_are_not_known(project, part):
+    path = project / ".ml-ui.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {part: {}}))
+    done = run(project)
+    assert done.returncode == 2
+    assert all(line.startswith("preflight: ") for line in done.stderr.splitlines())
 
 
 def test_project_without_a_platform_needs_the_flag(project):
@@ -414,6 +470,33 @@ def test_looping_link_is_named(project, git):
     done = run(project)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "net.onnx cannot be read" in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+@pytest.mark.parametrize("git", [True, False])
+@pytest.mark.parametrize("name", ["notes.txt", "model/net.onnx", ".ml-ui.json"])
+@pytest.mark.parametrize("target", ["/dev/zero", "pipe"])
+def test_link_to_a_special_file_is_refused(project, tmp_path, target, name, git):
+    """It has no size, and no end."""
+    if git:
+        subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    os.mkfifo(tmp_path / "pipe")
+    (project / name).unlink(missing_ok=True)
+    (project / name).symlink_to(tmp_path / target)
+    done = run(project)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert f"{name} is not a regular file" in done.stderr
+
+
+@pytest.mark.parametrize("git", [True, False])
+def test_link_to_a_folder_is_not_followed(project, tmp_path, git):
+    if git:
+        subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    before = weigh(project)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "set.bin").write_bytes(b"0" * 10_000)
+    (project / "data").symlink_to(tmp_path / "data")
+    assert weigh(project) == before
 
 
 def test_unreadable_model_is_named(project):

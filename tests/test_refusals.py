@@ -282,6 +282,61 @@ def test_jinja_in_replayed_answers(here):
     assert [path.name for path in here.iterdir()] == ["made"]
 
 
+# A replay of other answers ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """The answers that cookiecutter records for a demo."""
+    folder = tmp_path_factory.mktemp("recorded")
+    config = folder / "config.yaml"
+    config.write_text(json.dumps({"replay_dir": str(folder)}))
+    result = generate("--config-file", str(config), "-o", str(folder / "out"))
+    assert result.exit_code == 0, result.output
+    return json.loads((folder / f"{ROOT.name}.json").read_text("utf-8"))["cookiecutter"]
+
+
+def replay(answers: dict):
+    """Run the command line in this process with the answers of a file."""
+    Path("replay.json").write_text(json.dumps({"cookiecutter": answers}))
+    return CliRunner().invoke(main, ["--replay-file", "replay.json", str(ROOT)])
+
+
+ODD = {
+    "license": ["GPL", "../secret", None, 5, ["MIT"], {}],
+    "task": ["divination", 5, [], "tabular\n"],
+    "framework": ["caffe", None],
+    "platform": ["herku", 5, {}],
+    "hardware": ["steam", 5, None, ["cpu-basic"]],
+    "python_version": ["2.7", 3.12, None],
+    "ci": ["maybe", "", None, 5, []],
+    "project_name": [5, None, []],
+    "project_slug": [5, None, "../made"],
+    "description": [5, {}],
+    "__framework": [5, None],
+    "__model_path": [5, None],
+}
+
+
+@pytest.mark.parametrize(("name", "answer"), [(n, answer) for n in ODD for answer in ODD[n]])
+def test_odd_answer_in_a_replay_is_refused(here, recorded, name, answer):
+    result = replay(recorded | {name: answer})
+    assert_refused(result.output, result.exit_code, f"{name}: ")
+    assert [path.name for path in here.iterdir()] == ["replay.json"]
+
+
+def test_framework_in_a_replay_follows_from_the_answers(here, recorded):
+    answers = {"framework": "keras", "__framework": "caffe", "project_slug": "made"}
+    result = replay(recorded | answers)
+    assert result.exit_code == 0, result.output
+    assert "keras" in Path("made/requirements.txt").read_text("utf-8")
+
+
+def test_replay_of_another_task_is_refused(here, recorded):
+    result = replay(recorded | {"framework": "python", "task": "tabular"})
+    assert_refused(result.output, result.exit_code, "framework: tabular is not offered with python")
+
+
 # No room ----------------------------------------------------------------------------------
 
 

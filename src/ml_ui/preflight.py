@@ -28,7 +28,7 @@ def report(options: argparse.Namespace) -> Report:
     """Return the report for the command's options."""
     folder = Path.cwd()
     answers = project.record(folder)["answers"]
-    platform = options.platform or answers.get("platform", "")
+    platform = options.platform or answers.get("platform") or ""
     hardware = options.hardware
     if platform == answers.get("platform"):
         hardware = hardware or answers.get("hardware")

@@ -3,10 +3,28 @@
 import json
 import os
 import re
+from collections.abc import Iterator
 from typing import Any
+
+from .sizing.footprint import Sizes
 
 NAME = ".ml-ui.json"
 TEMPLATE = "ml-ui-template"
+
+# Types of a record's parts, by name, where "*" is any other name. What is missing counts as
+# None, or as a part without parts.
+TEXT = str | None
+SHAPE = {
+    "template": {"*": TEXT},
+    "ml_ui": {"*": TEXT},
+    "lock": TEXT,
+    "answers": {
+        **dict.fromkeys(("platform", "hardware", "python_version", "model_path"), TEXT),
+        "*": str | bool | None,
+    },
+    "model": {"*": TEXT},
+    "sizes": {"packages": {"*": Sizes.__annotations__}},
+}
 
 
 def text(recorded: dict[str, Any]) -> str:
@@ -19,6 +37,17 @@ def text(recorded: dict[str, Any]) -> str:
     inside = ",\n".join(f'  "{name}": {line}' for name, line in lines.items())
     # A path may contain bytes that are not UTF-8; JSON keeps them as escapes.
     return f"{{\n{inside}\n}}".encode("utf-8", "backslashreplace").decode()
+
+
+def misfits(part: Any, shape: Any = SHAPE, name: str = "") -> Iterator[str]:
+    """Yield the names of a record's parts that have the wrong type."""
+    if isinstance(part, dict) and isinstance(shape, dict):
+        for key in (shape | part).keys() - {"*"}:
+            if expected := shape.get(key, shape.get("*")):
+                found = part.get(key, {} if isinstance(expected, dict) else None)
+                yield from misfits(found, expected, f"{name}.{key}")
+    elif isinstance(shape, dict) or not isinstance(part, shape):
+        yield name.removeprefix(".")
 
 
 def address(template: str) -> str:

@@ -105,9 +105,9 @@ def merge(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     now = json.loads((new / RECORD).read_text("utf-8"))
     address = record.address(options.template or record.TEMPLATE)
     if address == record.TEMPLATE:  # a folder: the recorded address is still good
-        address = made.get("address", address)
+        address = made.get("address") or address
     now["template"]["address"] = address
-    now["answers"]["model_path"] = answers["model_path"] or (
+    now["answers"]["model_path"] = answers.get("model_path") or (
         model.name if model else ""
     )
     (new / RECORD).write_text(record.text(now) + "\n", "utf-8")
@@ -212,7 +212,8 @@ def tracked(owner: Path, name: str) -> bool:
 
 def cloned(given: str | None, recorded: dict[str, Any], folder: Path) -> Path:
     """Clone the template's repository into a folder; return the folder."""
-    address = given or recorded.get("template", {}).get("address", record.TEMPLATE)
+    made = recorded.get("template", {})
+    address = given or made.get("address") or record.TEMPLATE
     if not given and address == record.TEMPLATE:
         raise Refused(
             "the project was generated from a folder or an archive, and records no "

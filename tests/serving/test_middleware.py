@@ -41,7 +41,11 @@ def app():
     [
         ("app.example", 200), ("APP.EXAMPLE.:443", 200), ("a.apps.example:443", 200),
         ("localhost", 200), ("evil.example", 400), ("apps.example.evil", 400),
-        ("apps.example", 400), ("xapps.example", 400),
+        ("apps.example", 400), ("xapps.example", 400), ("[::1]:443", 200), ("::1", 400),
+        ("evil.example@localhost", 400), ("evil.example;@localhost", 400),
+        ("evil.example\\@localhost", 400), ("localhost/", 400), ("localhost:", 400),
+        ("localhost:x", 400), ("localhost?", 400), ("localhost#", 400), ("local\thost", 400),
+        ("localhost, evil.example", 400), ("", 400),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("header", ["Host", "X-Forwarded-Host"])
@@ -50,10 +54,33 @@ def test_allowed_hosts(middleware, host, status, header):
     assert send("GET", "/", **{header: host})[0] == status
 
 
+@pytest.mark.parametrize("hosts", [[], ["localhost", "localhost"], ["localhost", "evil.example"]])
+def test_a_request_has_one_host(middleware, hosts):
+    """A proxy might go by the other one."""
+    headers = [("Host", host) for host in hosts]
+    assert middleware()("GET", "/", headers)[0] == 400
+    assert middleware()("GET", "/healthz", headers)[0] == 200
+
+
+def test_every_forwarded_host_is_checked(middleware):
+    send = middleware()
+    for others, status in ((["localhost"], 200), (["localhost", "evil.example"], 400)):
+        headers = [("Host", "localhost"), *(("X-Forwarded-Host", other) for other in others)]
+        assert send("GET", "/", headers)[0] == status
+        assert send("GET", "/", **{"X-Forwarded-Host": ", ".join(others)})[0] == status
+
+
 def test_local_app_has_local_names_only(app):
     assert app.client.get("/", headers={"Host": "evil.example"}).status_code == 400
     assert app.client.get("/", headers={"Host": "127.0.0.1:7860"}).status_code == 200
     assert app.client.get("/healthz", headers={"Host": "10.0.0.1"}).status_code == 200
+
+
+@pytest.mark.parametrize("hosts", ["", "app.example"])
+def test_root_of_the_page_is_not_taken_from_a_gradio_server(serve, hosts):
+    app = serve(predict, ALLOWED_HOSTS=hosts)
+    sent = {"X-Gradio-Server": "http://evil.example"}
+    assert app.client.get("/config", headers=sent).json()["root"] == "http://127.0.0.1"
 
 
 def test_public_app_without_allowed_hosts_has_any_name(middleware):
@@ -152,8 +179,9 @@ def test_login_attempts_are_limited(serve):
 
 
 def test_login_closes_all_but_the_probes(serve):
-    app = serve(predict, APP_USERNAME="ann", APP_PASSWORD="pass word")
+    app = serve(predict, APP_USERNAME="ann", APP_PASSWORD="pass word", METRICS="1")
     assert app.client.get("/healthz").status_code == 200
+    assert app.client.get("/metrics").status_code == 200
     assert app.client.get("/readyz").json() == {"status": "loading"}
     closed = ("/config", f"{API}/info", f"{API}/queue/status", f"{API}/file=x")
     assert {app.client.get(path).status_code for path in closed} == {401}
@@ -186,6 +214,13 @@ def test_private_and_unknown_functions_are_closed(serve):
 def test_routes_of_gradio_are_closed(middleware, method, path):
     status, body = middleware()(method, f"{API}/{path}")
     assert (status, b"closed" in body) == (404, True)
+
+
+@pytest.mark.parametrize(
+    ("size", "status"), [("1024", 200), ("1025", 404), ("9" * 5000, 404), ("x", 404)]
+)
+def test_icons_have_a_largest_size(middleware, size, status):
+    assert middleware()("GET", f"/pwa_icon/{size}")[0] == status
 
 
 def test_responses_have_security_headers(app):
@@ -375,11 +410,12 @@ def middleware(monkeypatch):
             lambda size: True,
         )  # fmt: skip
 
-        def send(method, path, **headers):
-            sent, given = [], {"Host": "localhost"} | headers
+        def send(method, path, pairs=None, **headers):
+            given = ({"Host": "localhost"} | headers).items() if pairs is None else pairs
+            sent = []
             scope = {
                 "type": "http", "method": method, "path": path, "query_string": b"",
-                "headers": [(k.lower().encode(), v.encode()) for k, v in given.items()],
+                "headers": [(k.lower().encode(), v.encode()) for k, v in given],
                 "client": ("127.0.0.1", 1), "root_path": "",
             }  # fmt: skip
 

@@ -29,7 +29,7 @@ def with_server(monkeypatch):
     monkeypatch.setattr(protocol, "READ_TIMEOUT", 0.4)
     monkeypatch.setattr(LimitedProtocol, "max_connections", 50)
 
-    def run(scenario):
+    def run(scenario, app=app):
         async def main():
             config = uvicorn.Config(
                 app, port=0, http=LimitedProtocol, lifespan="off", log_level="error"
@@ -95,6 +95,40 @@ def test_headers_up_to_the_limit_are_read(with_server):
             await reader.readexactly(2)
 
     with_server(scenario)
+
+
+def test_trailers_are_no_headers(with_server):
+    seen = []
+
+    async def recorder(scope, receive, send):
+        await app(scope, receive, send)
+        seen.append([name for name, _ in scope["headers"]])
+
+    async def scenario(port):
+        reader, writer = await connect(port)
+        chunked = GET[:-2] + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
+        for _ in range(2):
+            writer.write(chunked + b"X-Forwarded-For: 1.2.3.4\r\nOrigin: http://a\r\n\r\n")
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+            await reader.readexactly(2)
+
+    with_server(scenario, recorder)
+    assert seen == [[b"host", b"transfer-encoding"]] * 2
+
+
+def test_endless_trailers_are_cut_off(with_server):
+    async def scenario(port):
+        reader, writer = await connect(port)
+        writer.write(GET[:-2] + b"Transfer-Encoding: chunked\r\n\r\n0\r\n")
+        try:
+            for n in range(200):
+                writer.write(b"X-%d: " % n + b"x" * 1024 + b"\r\n")
+                await writer.drain()
+        except ConnectionError:
+            pass
+        return await seconds_until_closed(reader)
+
+    assert with_server(scenario) < 0.3
 
 
 @pytest.mark.parametrize("part", [b"", b"GET / HTTP/1.1\r\nHost: ", HEAD, HEAD + b"x" * 10])

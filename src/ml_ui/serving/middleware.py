@@ -34,6 +34,8 @@ CLOSED_ROUTES = (
 )
 # The hosts of an app for this computer and share links; Gradio calls itself by one.
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1", "*.gradio.live")
+# A name or a bracketed IPv6 address. A URL's parser takes more: a user, a backslash.
+HOST = re.compile(r"(?:([\w.-]+)|\[([0-9a-f:.]+)\])(?::\d{1,5})?", re.ASCII)
 HEALTH_PATHS = ("/healthz", "/readyz", "/metrics")  # by any host name
 UNLOGGED_PATHS = (*HEALTH_PATHS, "/assets/", "/static/", "/favicon.ico")
 LOGINS_PER_MINUTE = 6  # of a client
@@ -135,6 +137,8 @@ class GuardMiddleware:
             await send({"type": "websocket.close", "code": 1008})
             return
         start, status, ended, is_stream = time.monotonic(), 500, False, False
+        # By it, Gradio's Node server, which is off, tells the address of the page.
+        scope["headers"] = [h for h in scope["headers"] if h[0] != b"x-gradio-server"]
         path, headers = app_path(scope), Headers(scope=scope)
 
         async def respond(message: Message) -> None:
@@ -178,12 +182,8 @@ class GuardMiddleware:
         """
         method = scope["method"]
         changes = method not in ("GET", "HEAD", "OPTIONS")
-        for name in ("host", "x-forwarded-host"):
-            hosts = headers[name].split(",") if name in headers else []
-            if path not in HEALTH_PATHS and not all(map(self._host_allowed, hosts)):
-                raise Refusal(
-                    400, "Invalid Host header. Add this name to ALLOWED_HOSTS."
-                )
+        if self._hosts and path not in HEALTH_PATHS:
+            self._check_hosts(headers)
         origin = headers.get("origin")
         if changes and origin and not self._origin_allowed(origin, headers):
             raise Refusal(403, "Origin not allowed. Add it to ALLOWED_ORIGINS.")
@@ -193,7 +193,8 @@ class GuardMiddleware:
             raise Refusal(404, "This route of Gradio is closed.")
         if path.startswith("/pwa_icon/"):
             size = path.strip("/").rpartition("/")[2]
-            if not (size.isdecimal() and int(size) <= MAX_ICON):
+            # int() refuses thousands of digits.
+            if not (re.fullmatch(r"\d{1,4}", size) and int(size) <= MAX_ICON):
                 raise Refusal(404, "Icon not found.")
         if path.startswith(CALL_ROUTES) and changes:
             if self._traffic.draining:
@@ -217,11 +218,22 @@ class GuardMiddleware:
             if not self._queue.has_session(session):
                 raise Refusal(404, "Session not found: unknown, or ended.")
 
+    def _check_hosts(self, headers: Headers) -> None:
+        """Check the Host header, and what proxies say that it was."""
+        hosts = headers.getlist("host")
+        if len(hosts) != 1:
+            raise Refusal(400, "A request needs one Host header.")
+        for forwarded in headers.getlist("x-forwarded-host"):
+            hosts += [host.strip() for host in forwarded.split(",")]
+        if not all(map(self._host_allowed, hosts)):
+            raise Refusal(400, "Invalid Host header. Add this name to ALLOWED_HOSTS.")
+
     def _host_allowed(self, host: str) -> bool:
-        """Return whether a Host header names this app, where its names are known."""
-        if not self._hosts:
-            return True
-        name = (split_url(f"//{host.strip()}").hostname or "").rstrip(".")
+        """Return whether a host, with or without a port, is one of the app's."""
+        found = HOST.fullmatch(host.lower())
+        if not found:
+            return False
+        name = (found[1] or found[2]).removesuffix(".")
         return any(
             name == own or own == "*" or (own[:2] == "*." and name.endswith(own[1:]))
             for own in self._hosts

@@ -55,6 +55,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._messages += 1
+        self._in_body = False
         self._reset_counts()
         self._restart_timeout()
 
@@ -62,10 +63,11 @@ class LimitedProtocol(HttpToolsProtocol):
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > MAX_HEADER_BYTES:
             self.transport.close()
-        else:
+        elif not self._in_body:  # uvicorn would add trailers to the request's headers
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        self._in_body = True
         self._header_bytes = 0  # of the trailers, from here on
         self._body_began = self.loop.time()
         self._restart_timeout()

@@ -333,11 +333,3 @@ def unpacked(path: Path) -> float:
     except Exception:  # noqa: BLE001, not really packed
         return 1.0
     return 1.0
-
-
-def read(path: Path) -> Any:
-    """Return the content of a JSON file."""
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise BadInput(f"{path} is not valid JSON: {error}.") from None

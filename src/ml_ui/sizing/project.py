@@ -1,5 +1,6 @@
 """Footprint of the project in a folder: its packages, and the files to push."""
 
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..record import NAME as RECORD
+from ..record import misfits
 from . import git_lfs, requirements
 from .footprint import (
     LARGE,
@@ -18,7 +20,6 @@ from .footprint import (
     File,
     Footprint,
     gzipped,
-    read,
     unpacked,
 )
 
@@ -31,17 +32,25 @@ def record(folder: Path) -> dict[str, Any]:
     Raises:
         BadInput: the folder has no record, or one that cannot be read.
     """
+    path = folder / RECORD
     try:
-        recorded = read(folder / RECORD)
+        text = _text(path)
     except FileNotFoundError:
         raise BadInput(
             f"{folder} has no {RECORD}: run this in the project's folder."
         ) from None
+    try:
+        recorded = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{path} is not valid JSON: {error}.") from None
     parts = {"answers", "model", "sizes"}
     if not isinstance(recorded, dict) or not parts <= recorded.keys():
         raise BadInput(
-            f"{folder / RECORD} is not a project's record: it needs "
-            f"{', '.join(sorted(parts))}."
+            f"{path} is not a project's record: it needs {', '.join(sorted(parts))}."
+        )
+    if wrong := min(misfits(recorded), default=""):
+        raise BadInput(
+            f"{path} is not a project's record: the type of {wrong!r} is wrong."
         )
     return recorded
 
@@ -57,9 +66,10 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
         BadInput: a file cannot be read, or has invalid content.
     """
     recorded = record(folder)
-    own, sizes = recorded["answers"] | recorded["model"], recorded["sizes"]["packages"]
+    own = recorded["answers"] | recorded["model"]
+    sizes = recorded["sizes"].get("packages", {})
     text = _text(folder / "requirements.txt")
-    target = own.get("python_version", PACKAGES["python"])
+    target = own.get("python_version") or PACKAGES["python"]
     python, packages = requirements.weigh(text, target, sizes)
     attributes = Attributes(folder)
     ignored = {name: _lines(folder / name) for name in (".slugignore", ".dockerignore")}
@@ -139,12 +149,18 @@ class Attributes:
 
 def _text(path: Path) -> str:
     """Return the UTF-8 text of a file."""
-    if path.exists() and not path.is_file():  # to read from a pipe would wait forever
-        raise BadInput(f"{path} is not a file: replace it with one.")
+    if path.exists():
+        _refuse_special(path)
     try:
         return path.read_text("utf-8")
     except UnicodeDecodeError:
         raise BadInput(f"{path} is not UTF-8 text: save it as such.") from None
+
+
+def _refuse_special(path: Path) -> None:
+    """Refuse a device or a pipe, which may be read without end, or a link to one."""
+    if not path.is_file():
+        raise BadInput(f"{path} is not a regular file: replace it with one.")
 
 
 def _lines(path: Path) -> list[str]:
@@ -180,6 +196,7 @@ def _weigh(path: Path) -> tuple[int, bool]:
     """Return the size of a file, and whether only its Git LFS pointer is here."""
     try:
         count = path.stat().st_size
+        _refuse_special(path)
         text = path.read_bytes() if count < 1024 else b""
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {_why(path, error)}.") from None

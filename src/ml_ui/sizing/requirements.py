@@ -110,7 +110,7 @@ def _applies(marker: str, python: str) -> bool:
     }
     try:
         return _holds(ast.parse(marker.strip(), mode="eval").body, here)
-    except (SyntaxError, ValueError, KeyError):
+    except (SyntaxError, ValueError, KeyError, RecursionError, MemoryError):
         return True  # count it rather than miss it
 
 
