@@ -166,7 +166,7 @@ def r25_files(target: Target) -> Seen:
         left = app.stored() - before
         late, after = app.call({"path": chosen} | FILE), app.call_with_file("a.png", png())
     seen = f"{(stored - before) // 1000} kB of {served} calls, later {left // 1000} kB"
-    good = stored > before >= before + left and served == 4 and "deleted" in late.text
+    good = stored > before >= before + left and served == 4 and "expired" in late.text
     return Seen(f"{seen}; a deleted file: {late}", good and after.ok)
 
 
