@@ -17,7 +17,7 @@ slow = pytest.mark.slow
 LONG = {"R5", "R6", "R7", "R21", "R28", "R29", "R30", "R33", "G4", "G5", "G7", "G25"}
 IN_PROCESS = {  # tests/serving, but for the first, which is in test_rendered.py
     "G23", "R1", "R10", "R13", "R14", "R16", "R17", "R27", "R31", "R32", "R34", "R37", "R38",
-    "R40", "R41", "R43",
+    "R40", "R41", "R43", "R46",
 }  # fmt: skip
 ON_A_SPACE = {"R3", "R9", "R18", "R20", "R36", "R44"}
 

@@ -28,6 +28,7 @@ from .inputs import (
     r13_malformed,
     r14_unknown,
     r33_costly_pictures,
+    r45_costly_to_open,
     unknown_route,
     wrong_json,
 )
@@ -40,6 +41,7 @@ from .resources import (
     r41_slow_body,
     r42_open_files,
     r43_unguarded,
+    r46_empty_uploads,
 )
 from .shutdown import (
     r18_sigterm,
@@ -130,6 +132,9 @@ ROWS = [
     Row("R43", "a function without the guard", "an error names it, does not start", r43_unguarded),
     Row("R44", "what answers probes and the page", "the app: 503 while it loads, its headers",
         r44_probes),
+    Row("R45", "small pictures that cost GB or minutes to open",
+        "refused as too much; under 256 MB", r45_costly_to_open),
+    Row("R46", "60 uploads without a body", "the next one is accepted", r46_empty_uploads),
 ]  # fmt: skip
 # The rows that apply to any model server.
 PEER_ROWS = [

@@ -1,4 +1,4 @@
-"""R9 to R14, R33: uploads, pictures and request bodies."""
+"""R9 to R14, R33, R45: uploads, pictures and request bodies."""
 
 import io
 import itertools
@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.running import photograph
 
-from .. import Seen
+from .. import Seen, both
 from ..apps import API, MB, Answer, App, multipart, until
 from ..targets import Target
 from .tools import ROOMY, many, png
@@ -75,6 +75,33 @@ def r12_bomb(target: Target) -> Seen:
     named = re.search("megapixels|too (?:large|big)", answer.text)
     seen = f"{answer}, {peak / MB:.0f} MB at most"
     return Seen(seen, bool(named and not answer.ok and peak < ROOMY and after.ok))
+
+
+def r45_costly_to_open(target: Target) -> Seen:
+    """Small files that cost GB or minutes to open, which Gradio does before the function."""
+    entry = b"\5\0" + (700).to_bytes(4, "little") + b"\10\0\0\0"  # fractions, at byte 8
+    tags = b"".join((1000 + n).to_bytes(2, "little") + entry for n in range(5000))
+    index = b"MPF\0II*\0\x08\0\0\0" + (5000).to_bytes(2, "little") + tags + bytes(4)
+    jpeg = _encoded("JPEG")
+    jpeg = jpeg[:2] + b"\xff\xe2" + (2 + len(index)).to_bytes(2, "big") + index + jpeg[2:]
+    gif = _encoded("GIF")
+    at = gif.index(b",")
+    gif = gif[:at] + b"!\xfe" + b"\1a" * 500_000 + b"\0" + gif[at:]
+    seen = []
+    for name, content in {"tags.jpg": jpeg, "comments.gif": gif}.items():
+        with target.start("picture") as app:
+            answer = app.call_with_file(name, content, 60)
+            peak, after = app.memory("VmHWM"), app.call_with_file("a.png", png())
+        named = "metadata" in answer.text and not answer.ok
+        text = f"{name}, {len(content) // 1000} kB: {answer}, {peak / MB:.0f} MB at most"
+        seen.append(Seen(text, named and peak < ROOMY and after.ok))
+    return both(*seen)
+
+
+def _encoded(kind: str) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, kind)
+    return out.getvalue()
 
 
 DEEP = "[" * 5000 + "]" * 5000

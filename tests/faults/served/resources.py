@@ -1,4 +1,4 @@
-"""R34, R35, R40 to R43: disks, uploads, loading, slow bodies, open files, the guard."""
+"""R34, R35, R40 to R43, R46: disks, uploads, loading, slow bodies, open files, the guard."""
 
 import contextlib
 import os
@@ -66,6 +66,16 @@ def _filled(target: Target, what: str, wrap: tuple[str, ...], megabytes: int, mo
     text += f"later {'accepted' if again else 'refused'}"
     good = refused.status == 503 and retry.isdecimal() and again and healthy.ok
     return Seen(text, good)
+
+
+def r46_empty_uploads(target: Target) -> Seen:
+    """Uploads of which only the headers come must not use up the room for others."""
+    headers = multipart([])[1]
+    with target.start(MAX_UPLOAD_MB="1", BRIEFLY="60") as app:
+        for _ in range(60):
+            app.ask("POST", f"{API}/upload", (), headers, 5)
+        answer = app.upload(("a.bin", bytes(900_000)))
+    return Seen(f"60 without a body, then one of 0.9 MB: {answer}", answer.ok)
 
 
 def r40_async_load(target: Target) -> Seen:
