@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import anyio.to_thread
 import gradio as gr
 import uvicorn.config
 from gradio.queueing import Event, Queue
@@ -30,6 +31,7 @@ from . import pictures
 from .serving import metrics, process, protocol, uploads
 from .serving.middleware import API, CALL_ROUTES, CLOSED_ROUTES
 from .serving.runner import Call, Failure, current_call, failed, is_guarded
+from .serving.settings import MB
 
 logger = logging.getLogger(__name__)
 
@@ -227,7 +229,7 @@ class Calls:
         try:
             if not kwargs.get("iterator"):  # the first step, or the only one
                 inputs = kwargs.get("inputs", args[0] if args else [])
-                await asyncio.to_thread(check_pictures, block_fn, inputs)
+                await check_pictures(block_fn, inputs)
             output = await self._process(block_fn, *args, **kwargs)
             output["data"] = finite(output["data"])
             outcome = None if output.get("is_generating") else "ok"
@@ -263,7 +265,7 @@ class Calls:
                 metrics.record_prediction(name, outcome, wait, time.monotonic() - began)
 
 
-def check_pictures(block_fn: Any, inputs: Sequence[Any]) -> None:
+async def check_pictures(block_fn: Any, inputs: Sequence[Any]) -> None:
     """Check the files for components that open them with Pillow.
 
     Gradio does so before the function is called, with no limit of time or memory.
@@ -273,24 +275,33 @@ def check_pictures(block_fn: Any, inputs: Sequence[Any]) -> None:
     """
     for component, value in zip(block_fn.inputs, inputs, strict=False):
         if isinstance(component, PICTURES):
-            for content in _contents(value):
-                pictures.check(content)
+            for file in _files(value):
+                if isinstance(file, bytes):
+                    pictures.check(file)
+                elif file.stat().st_size < MB:  # in less time than another thread takes
+                    pictures.check(file.read_bytes())
+                else:
+                    await anyio.to_thread.run_sync(_check_file, file)
 
 
-def _contents(value: Any) -> Iterator[bytes]:
-    """Yield the contents of the uploaded files, and of the data URLs, in a value."""
+def _check_file(path: Path) -> None:
+    pictures.check(path.read_bytes())
+
+
+def _files(value: Any) -> Iterator[Path | bytes]:
+    """Yield the uploaded files in a value, and the contents of its data URLs."""
     if isinstance(value, Mapping):
         url, path = value.get("url"), value.get("path")
         if isinstance(url, str) and url.startswith("data:"):
             yield base64.b64decode(url.partition(",")[2])
         elif isinstance(path, str) and uploads.FOLDER in Path(path).resolve().parents:
-            yield Path(path).read_bytes()
+            yield Path(path)
         for key, item in value.items():
             if key != "video":  # of a gr.Gallery
-                yield from _contents(item)
+                yield from _files(item)
     elif isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         for item in value:
-            yield from _contents(item)
+            yield from _files(item)
 
 
 def finite(value: Any) -> Any:

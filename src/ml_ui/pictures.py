@@ -38,8 +38,8 @@ MEGAPIXELS_OF = {"WEBP": 15}
 SIDE = 65_500  # pixels, as in a JPEG; each row takes memory too
 METADATA = 2_000_000  # bytes; a decoder may keep it several times over
 TAG_BYTES = 131_072  # of a JPEG's EXIF or MPF tags together; the data has 64 kB at most
-SEGMENTS = 1000  # of a JPEG
-READS = 5_000  # of a file to open it: a few for each part of it
+SEGMENTS = 500  # of a JPEG
+READS = 2_000  # of a file to open it: a few for each part of it
 READS_TO_DECODE = 50_000
 SCANS = 500  # of a JPEG, which has ten; a decoder looks at every pixel for each
 # Not TIFF: its tiles may be far larger than the picture.
