@@ -14,7 +14,7 @@ from pathlib import Path
 
 import commands
 import pytest
-from footprints import PACKAGES
+from footprints import PACKAGES, lay_out, write_record
 
 import ml_ui
 from ml_ui.sizing import requirements
@@ -27,30 +27,7 @@ COMMAND = [sys.executable, "-B", "-m", "ml_ui", "preflight"]
 @pytest.fixture
 def project(tmp_path):
     """Lay out a project for Heroku."""
-    folder = tmp_path / "my app"
-    folder.mkdir()
-    write_record(folder, {})
-    (folder / "requirements.txt").write_text(
-        "# a comment; not a package\n"
-        "--extra-index-url https://example.org/simple\n"
-        "Gradio==6.31.0  # via -r requirements.in\n"
-        "colorama==0.4.6 ; sys_platform == 'win32'  # via tqdm\n"
-        "numpy==2.4.0 \\\n    --hash=sha256:00\n"
-    )
-    (folder / "app.py").write_text("print()\n")
-    (folder / "model").mkdir()
-    return folder
-
-
-def write_record(folder, answers):
-    """Write the record of a project for Heroku with some other answers."""
-    recorded = {
-        "lock": "onnx-cpu",
-        "answers": {"platform": "heroku", "hardware": "basic", "python_version": "3.12"} | answers,
-        "model": {"framework": "onnx", "format": "onnx", "dtype": "float32"},
-        "sizes": {"packages": PACKAGES},
-    }
-    (folder / ".ml-ui.json").write_text(json.dumps(recorded))
+    return lay_out(tmp_path / "my app")
 
 
 def require(project, *lines):
@@ -308,69 +285,6 @@ def test_package_without_a_size_does_not_hide_a_refusal(project):
     done = run(project, "--platform", "huggingface")
     assert (done.returncode, done.stderr) == (1, "")
     assert "on the Hub" in done.stdout
-
-
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"answers": {}, "model": {}}'])
-def test_broken_record_is_named(project, text):
-    (project / ".ml-ui.json").write_text(text)
-    done = run(project)
-    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
-    assert ".ml-ui.json is not" in done.stderr
-
-
-WRONG = {
-    "answers": [[], "x", None],
-    "answers.platform": [5, True, ["heroku"]],
-    "answers.hardware": [{}],
-    "answers.python_version": [3.12],
-    "answers.model_path": [5],
-    "answers.description": [[]],
-    "model": [None, []],
-    "model.format": [[]],
-    "lock": [{}],
-    "sizes": [[], None],
-    "sizes.packages": [[], "x"],
-    "sizes.packages.numpy": [5, {}, None],
-    "sizes.packages.numpy.wheel": ["5", None, 1.5],
-    "sizes.packages.numpy.version": [5],
-    "template": [[], None],
-    "template.address": [5],
-    "ml_ui": [5, "1.0.0"],
-    "ml_ui.commit": [[]],
-}
-
-
-@pytest.mark.parametrize("command", ["preflight", "update"])
-@pytest.mark.parametrize(("name", "value"), [(n, value) for n in WRONG for value in WRONG[n]])
-def test_record_of_wrong_types_is_named(project, command, name, value):
-    path = project / ".ml-ui.json"
-    recorded = json.loads(path.read_text()) | {"template": {}, "ml_ui": {}}
-    *outer, last = name.split(".")
-    part = recorded
-    for key in outer:
-        part = part[key]
-    part[last] = value
-    path.write_text(json.dumps(recorded))
-    done = commands.run(command, folder=project)
-    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
-    assert f"the type of '{name}" in done.stderr
-
-
-@pytest.mark.parametrize("command", ["preflight", "update"])
-def test_deeply_nested_record_is_named(project, command):
-    (project / ".ml-ui.json").write_text("[" * 100_000)
-    done = commands.run(command, folder=project)
-    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
-    assert ".ml-ui.json is not valid JSON" in done.stderr
-
-
-@pytest.mark.parametrize("part", ["answers", "model", "sizes"])
-def test_empty_parts_of_a_record_are_not_known(project, part):
-    path = project / ".ml-ui.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {part: {}}))
-    done = run(project)
-    assert done.returncode == 2
-    assert all(line.startswith("preflight: ") for line in done.stderr.splitlines())
 
 
 def test_project_without_a_platform_needs_the_flag(project):

@@ -196,6 +196,11 @@ def model_class(template: str) -> ast.ClassDef:
 def test_lint_of_the_template():
     ruff("check", ROOT)
     ruff("format", "--check", ROOT)
+    lengths = {
+        path: len(path.read_text("utf-8").splitlines())
+        for path in Path(__file__).parent.rglob("*.py")
+    }
+    assert max(lengths.values()) <= 600, max(lengths, key=lengths.get)
 
 
 # Platforms --------------------------------------------------------------------------------
