@@ -167,8 +167,7 @@ def test_step_has_a_time_limit(pool, short_limit, kind, log):
             await result(guard(kind(ended.wait))(5))
         assert time.monotonic() - start < 3
         assert (pool.running, pool.stuck) == (1, 1)
-        if kind in (plain, generator):  # a loop that is blocked serves nobody
-            assert await result(guard(kind(lambda: "next"))()) == "next"
+        assert await result(guard(kind(lambda: "next"))()) == "next"
         ended.set()
 
     asyncio.run(both())

@@ -206,6 +206,7 @@ class PredictionRunner:
         with self._lock:
             self._stuck |= {job} & self._running
         logger.error("A prediction did not end within %.1f s", limit)
+        await asyncio.to_thread(replace_blocked_loop)  # before others are let in
         if self.exhausted:
             asyncio.get_running_loop().call_later(RESTART_AFTER, self._give_up)
         raise TimeLimit(message or f"This took longer than {limit} s and was stopped.")
@@ -245,7 +246,6 @@ class PredictionRunner:
         except asyncio.CancelledError as error:
             if not _is_cancelled():  # by its time limit: the function did it by itself
                 raise failed("The prediction failed", error) from error
-            await asyncio.shield(asyncio.to_thread(replace_blocked_loop))
             raise
 
     def release_slot(self) -> None:
