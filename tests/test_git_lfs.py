@@ -131,6 +131,7 @@ def test_each_large_file_gets_a_line(repository, names, small):
     assert not any("GitHub refuses" in note for note in after.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("git-lfs"), reason="needs git-lfs: apt-get install git-lfs")
 def test_git_lfs_stores_what_preflight_expects(repository):
     """What git really keeps: a pointer for the large file, and the small one itself."""

@@ -292,6 +292,7 @@ def test_refusal(ask, models, case):
     assert sorted(models.rglob("*")) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["ending", "no question", "several", "heroku"])
 def test_refusal_of_the_real_command_line(models, case):
     answers, fragments = REFUSED[case]
@@ -314,6 +315,7 @@ def test_labels_with_bom_and_crlf(ask, models):
     assert ask("model_path=fine/iris.skops", "task=tabular", "project_slug=made").exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("question", "answers"),
     [

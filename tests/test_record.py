@@ -67,6 +67,7 @@ def test_deeply_nested_record_is_named(project, command):
     assert ".ml-ui.json is not valid JSON" in done.stderr
 
 
+@pytest.mark.slow  # it weighs the packages that are installed
 @pytest.mark.parametrize("part", ["answers", "model", "sizes"])
 def test_empty_parts_of_a_record_are_not_known(project, part):
     path = project / ".ml-ui.json"

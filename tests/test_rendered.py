@@ -214,6 +214,7 @@ def check_schema(*arguments) -> None:
     assert run.returncode == 0, run.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("platform", QUESTIONS["platform"])
 def test_schemas(bake, platform):
     project = bake(platform=platform)

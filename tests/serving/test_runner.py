@@ -60,9 +60,10 @@ def pool(monkeypatch):
 
 
 @pytest.fixture
-def short_limit(pool):
+def short_limit(pool, monkeypatch):
     """Return a pool of one worker, with a short time limit of each step."""
     pool.timeout = 0.3
+    monkeypatch.setattr(RUNNER, "LOOP_ANSWERS", 0.3)
     return pool
 
 
