@@ -57,8 +57,12 @@ def replace_in_templates(template: Path, old: str, new: str) -> None:
 
 
 def generate(template: Path, folder: Path, **answers: str) -> Path:
-    """Generate a project, and commit it as its owner does."""
-    command = [sys.executable, "-m", "cookiecutter", "--no-input", "-o", folder, template]
+    """Generate a project, and commit it as its owner does.
+
+    It leaves no bytecode in the template: of two commits checked out within a second, Python
+    would take the first one's for a file that kept its size.
+    """
+    command = [sys.executable, "-B", "-m", "cookiecutter", "--no-input", "-o", folder, template]
     pairs = [f"{name}={value}" for name, value in answers.items()]
     folder.mkdir(exist_ok=True)  # elsewhere, Python might find another template's extension
     subprocess.run([*command, *pairs], check=True, capture_output=True, cwd=folder)
