@@ -112,6 +112,7 @@ def r39_threads_and_children(target: Target) -> Seen:
             called = app.call(what)
             children = app.children()
             status = app.stop()
+            until(lambda ids=children: not any(map(_runs, ids)), 2)  # killed, and not yet gone
             left = sum(map(_runs, children))
             with socket.socket() as client:
                 free = client.connect_ex(("127.0.0.1", app.port)) != 0
