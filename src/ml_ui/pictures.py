@@ -1,5 +1,6 @@
 """Read pictures that visitors upload, and write those that they get."""
 
+import contextlib
 import io
 import os
 import secrets
@@ -15,21 +16,7 @@ from PIL import Image, JpegImagePlugin, PngImagePlugin
 
 EXIF, MPF = b"Exif\0\0", b"MPF\0"
 DIRECTORIES = {0x8769, 0x8825, 0xA005}  # tags with the offset of more tags
-TAG_SIZES = {
-    1: 1,
-    2: 1,
-    3: 2,
-    4: 4,
-    5: 8,
-    6: 1,
-    7: 1,
-    8: 2,
-    9: 4,
-    10: 8,
-    11: 4,
-    12: 8,
-    13: 4,
-}
+TAG_SIZES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), 1))  # by type
 TOO_MUCH = "This picture has too many parts or too much metadata: save it again."
 # More is refused: decoding takes up to 340 MB, which the number of workers counts on.
 MEGAPIXELS = 25
@@ -79,17 +66,13 @@ def read(path: str | None) -> NDArray[np.uint8]:
     """
     if path is None:
         raise gr.Error("Choose a picture first.")
-    try:
+    with _errors_for_visitors():
         data = Path(path).read_bytes()
         check(data)
         with Image.open(_Reader(data, READS_TO_DECODE), formats=FORMATS) as picture:
             rgb = _to_rgb(picture)
             method = TRANSPOSE.get(_orientation(picture.info.get("exif", b"")))
             return np.asarray(rgb if method is None else rgb.transpose(method))
-    except gr.Error:  # which is a ValueError
-        raise
-    except ERRORS:
-        raise gr.Error(NO_PICTURE) from None
 
 
 def check(data: bytes) -> None:
@@ -100,20 +83,29 @@ def check(data: bytes) -> None:
     """
     if data[:2] == b"\xff\xd8":
         _check_jpeg(data)
+    with (
+        _errors_for_visitors(),
+        Image.open(_Reader(data, READS), formats=FORMATS) as picture,
+    ):
+        width, height = picture.size
+        most = MEGAPIXELS_OF.get(picture.format or "", MEGAPIXELS)
+        if width * height > most * 1e6 or max(width, height) > SIDE:
+            raise gr.Error(
+                f"The picture has {width} x {height} pixels: at most {most} "
+                f"megapixels and sides of {SIDE} are accepted."
+            )
+        if sum(map(len, _metadata(picture))) > METADATA:
+            raise gr.Error(TOO_MUCH)
+        if _has_many_tags(*_exif(picture)):
+            raise gr.Error(TOO_MUCH)
+
+
+@contextlib.contextmanager
+def _errors_for_visitors() -> Iterator[None]:
+    """Raise a gr.Error for an error of Pillow."""
     try:
-        with Image.open(_Reader(data, READS), formats=FORMATS) as picture:
-            width, height = picture.size
-            most = MEGAPIXELS_OF.get(picture.format or "", MEGAPIXELS)
-            if width * height > most * 1e6 or max(width, height) > SIDE:
-                raise gr.Error(
-                    f"The picture has {width} x {height} pixels: at most {most} "
-                    f"megapixels and sides of {SIDE} are accepted."
-                )
-            if sum(map(len, _metadata(picture))) > METADATA:
-                raise gr.Error(TOO_MUCH)
-            if _has_many_tags(*_exif(picture)):
-                raise gr.Error(TOO_MUCH)
-    except gr.Error:
+        yield
+    except gr.Error:  # which is a ValueError
         raise
     except ERRORS:
         raise gr.Error(NO_PICTURE) from None
