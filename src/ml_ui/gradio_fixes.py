@@ -43,12 +43,7 @@ KNOWN_ROUTES = (
     *CLOSED_ROUTES,
     *(API + name for name in ("upload", "stream/", "cancel", "reset", "run-history/")),
 )
-# Messages for errors in a visitor's input, raised before the app's function is called.
-INPUT_ERRORS: dict[type[BaseException], str] = {
-    FileNotFoundError: "The file has expired: choose it again.",
-}
-
-
+EXPIRED = "The file has expired: choose it again."
 PICTURES = (gr.Image, gr.ImageEditor, gr.ImageSlider, gr.Gallery)
 
 
@@ -249,8 +244,8 @@ class Calls:
                 raise failed(what, error) from error
             outcome = "refused"
             cause = error.__cause__ or error
-            if message := INPUT_ERRORS.get(type(cause)):
-                raise gr.Error(message, print_exception=False) from None
+            if isinstance(cause, FileNotFoundError):
+                raise gr.Error(EXPIRED, print_exception=False) from None
             raise failed("The input is not what the app takes", error) from error
         else:
             return output
@@ -279,7 +274,7 @@ async def check_pictures(block_fn: Any, inputs: Sequence[Any]) -> None:
                 if isinstance(file, bytes):
                     pictures.check(file)
                 elif file.stat().st_size < MB:  # in less time than another thread takes
-                    pictures.check(file.read_bytes())
+                    _check_file(file)
                 else:
                     await anyio.to_thread.run_sync(_check_file, file)
 
