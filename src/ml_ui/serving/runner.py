@@ -322,14 +322,20 @@ class Worker:
         message: str = "",
     ) -> Any:
         pool = self._pool
-        run = pool.in_loop if is_async else pool.in_thread
-        start = functools.partial(run, function, self._context)
+        start = self._start(function, is_async)
         step = self._step = asyncio.ensure_future(pool.step(start, limit, message))
         # A caller that goes away while the step runs must not free its worker.
         result = await asyncio.shield(step)
         if call := current_call.get():
             call.returned = True
         return result
+
+    def _start(
+        self, function: Callable[[], Any], is_async: bool
+    ) -> Callable[[object], Awaitable[Any]]:
+        """Return what starts a function as a step, in a thread or in the event loop."""
+        run = self._pool.in_loop if is_async else self._pool.in_thread
+        return functools.partial(run, function, self._context)
 
     def close(self, values: Any) -> None:
         """Close a generator that is not used up, once its last step is done."""
@@ -344,9 +350,8 @@ class Worker:
                     if isinstance(last_step.exception(), TimeLimit):
                         return  # it still runs, so it cannot be closed
                 is_async = hasattr(values, "aclose")
-                run = self._pool.in_loop if is_async else self._pool.in_thread
                 end = values.aclose if is_async else values.close
-                start = functools.partial(run, end, self._context)
+                start = self._start(end, is_async)
                 await self._pool.step(start, self._pool.timeout)
 
         self._step = asyncio.ensure_future(close())
