@@ -2,7 +2,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := build/demo
 # A process for each core; the tests of a file share what they generate and install.
-PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test test-fast typecheck wheel lock runtimes demos prompts bench boot faults \
 	canary verify-footprint

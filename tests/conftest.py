@@ -19,6 +19,12 @@ QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
 PUBLIC = {name for name in QUESTIONS if not name.startswith("_")}
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the files that have slow tests: a process takes a whole file at a time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_sessionfinish(session):
     """In CI, a test that was skipped because something installable is missing is a failure."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")

@@ -25,36 +25,34 @@ PHOTO = (853, 1280)  # story A's photograph: height, width
 
 
 def install(project: Path) -> Path:
-    """Install a project's requirements as its README says; return its programs."""
+    """Install a project's requirements, with those of its tests; return its programs."""
     paths = [project / "requirements.txt", project / "requirements-dev.txt"]
     locks = b"".join(path.read_bytes() for path in paths)
     name = hashlib.sha256(locks).hexdigest()[:12]
-    return install_packages(name, *(f"-r{path}" for path in paths), uv=b"-index-url" not in locks)
+    return install_packages(name, *locks.decode().splitlines())
 
 
-def install_packages(name: str, *requirements: str, uv: bool = True) -> Path:
+def install_packages(name: str, *requirements: str) -> Path:
     """Make an environment with these requirements, once; return its programs.
 
     Args:
         name: of its folder.
-        requirements: what pip and uv take.
-        uv: install with uv, faster than pip, but it ends at an index that is out of reach.
+        requirements: lines of a requirements file.
     """
     folder = BUILD / "venvs" / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):  # another process of the tests may want it too
         if not (folder / "installed").exists():
             subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-            options = ["-q", *requirements]
-            if uv:
-                find_links = os.environ.get("PIP_FIND_LINKS")
-                options += ["--find-links", find_links] if find_links else []
-                uv_pip = [sys.executable, "-m", "uv", "pip", "install", "--compile-bytecode"]
-                command = [*uv_pip, "--python", folder / "bin" / "python", *options]
-            else:
-                # One try of an index, not five for each package.
-                command = [folder / "bin" / "pip", "--retries", "0", "install", *options]
-            subprocess.run(command, check=True)
+            options = ["--quiet", "--python", folder / "bin" / "python"]
+            if wheels := os.environ.get("PIP_FIND_LINKS"):  # in place of an index out of reach
+                options += ["--find-links", wheels]
+                requirements = [line for line in requirements if "-index-url" not in line]
+            (folder / "requirements.txt").write_text("\n".join(requirements), "utf-8")
+            subprocess.run(
+                [sys.executable, "-m", "uv", "pip", "install", *options, "-r", "requirements.txt"],
+                cwd=folder, env=os.environ | {"UV_CACHE_DIR": str(BUILD / "uv")}, check=True,
+            )  # fmt: skip
             (folder / "installed").touch()
     return folder / "bin"
 

@@ -56,6 +56,15 @@ def test_bytecode_depends_on_the_python_version():
         assert footprint.disk(of(python=version))["packages"] == pytest.approx(expected, rel=1e-6)
 
 
+def test_measured_value_decides_and_stands_beside_the_prediction():
+    answer = report.check("heroku", "eco", of())
+    predicted = find(answer, "slug").predicted
+    text = report.as_text(answer.measured({"slug": 8 * predicted}))
+    measured = report.written(8 * predicted, "bytes")
+    assert f"\n  measured {measured}, predicted -87.5 %\n" in text
+    assert answer.fits and answer.measured({"slug": 8 * predicted}).fits is False
+
+
 def test_memory_depends_on_the_precision():
     """ONNX Runtime computes in float32 on a CPU: half the file is not half the memory."""
     whole, half = of(100_000_000), of(50_000_000, dtype="float16")
