@@ -47,6 +47,7 @@ class ProjectExtension(Extension):
             "project_folder": questions.project_folder,
             "check_call": questions.check_call,
             "choose_model": questions.choose_model,
+            "choose_task": questions.choose_task,
             "choose_framework": questions.choose_framework,
             "show_hardware": questions.show_hardware,
             "check": questions.check,

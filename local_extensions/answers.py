@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 class Answers(NamedTuple):
     """Answers to the questions; None where a question has not been asked yet."""
 
-    task: str
+    task: str | None  # never "auto"
     model_path: Path | None  # absolute; None for the demo model
     framework: str | None  # the one that runs the model, never "auto"
     project_name: str
@@ -27,7 +27,7 @@ class Answers(NamedTuple):
         """Read the answers from cookiecutter's context."""
         model_path = context.get("__model_path")
         return cls(
-            task=context.get("task"),
+            task=context.get("__task"),
             model_path=Path(model_path) if model_path else None,
             framework=context.get("__framework"),
             project_name=context.get("project_name"),

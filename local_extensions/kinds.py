@@ -1,6 +1,7 @@
-"""Compatibility of a model file with each kind of input, and the fields it sets in Model.
+"""Compatibility of a model file with each kind of input and output, and the fields it sets.
 
-TAKES has a function for each folder of templates/inputs/, FACTS for those that set fields.
+TAKES has a function for each folder of templates/inputs/, GIVES for each of
+templates/outputs/, FACTS for the inputs that set fields of Model.
 """
 
 import math
@@ -8,10 +9,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from .catalog import Framework, Task
+from .catalog import FRAMEWORKS, INPUTS, OFFERED, TASKS, Framework, Task
 from .model_files import ModelFile
 
 SMALLEST = 64  # values of a flat model of pictures, as of 8x8 pixels
+FORM = 200  # columns of a form; more without names are rather a picture's pixels
 
 
 def _columns(found: ModelFile) -> int | None:
@@ -25,7 +27,7 @@ def _takes_picture(found: ModelFile) -> str | None:
         return "pictures"
     columns = _columns(found)
     flat = columns and columns >= SMALLEST and math.isqrt(columns) ** 2 == columns
-    return _takes_row(found) if flat else None
+    return _takes_row(found) if flat and not found.features else None
 
 
 def _takes_row(found: ModelFile) -> str | None:
@@ -47,10 +49,73 @@ TAKES: dict[str, Callable[[ModelFile], str | None]] = {
 }
 
 
+def _gives_scores(found: ModelFile) -> bool:
+    """Return whether the output is a number, or one for each class or target."""
+    _, *axes = found.outputs[0].shape
+    return sum(axis != 1 for axis in axes) <= 1
+
+
+def _gives_picture(found: ModelFile) -> bool:
+    shape = found.outputs[0].shape
+    return len(shape) == 4 and {shape[1], shape[3]} & {1, 3} != set() and shape[2] != 1
+
+
+# Functions that tell whether the first output of a model file is of this kind.
+GIVES: dict[str, Callable[[ModelFile], bool]] = {
+    "labels": _gives_scores,
+    "values": _gives_scores,
+    "picture": _gives_picture,
+}
+
+
 def takes(found: ModelFile) -> dict[str, str]:
     """Return the kinds of input that a model file fits, in words; none if unknown."""
     said = {kind: takes(found) for kind, takes in TAKES.items()}
     return {kind: text for kind, text in said.items() if text}
+
+
+def gives(found: ModelFile) -> list[str]:
+    """Return the kinds of output that a model file fits: all if it does not declare one."""
+    known = bool(found.outputs and found.outputs[0].shape)
+    return [kind for kind, fits in GIVES.items() if not known or fits(found)]
+
+
+def unfit(found: ModelFile) -> str:
+    """Return why a model file fits no task, and what to do."""
+    if gives(found):
+        return f"takes {found.input_dtype or 'values'} of {_axes(found.input_shape)}, which no page here asks for: give a model of pictures, texts or rows."
+    output = found.outputs[0]
+    return (
+        f"gives {_axes(output.shape)} ({output.name}), neither scores of classes, numbers nor a "
+        "picture: a detector, a segmenter or an embedding, which no page here shows yet. Give a "
+        "classifier, or answer framework=python and call the model in your own function."
+    )
+
+
+def _axes(shape: tuple[int | None, ...] | None) -> str:
+    return "x".join(str(axis or "n") for axis in shape or ("?",))
+
+
+def framework_of(found: ModelFile) -> Framework:
+    """Return the framework that runs a model file."""
+    return next(each for each in FRAMEWORKS.values() if found.format in each.formats)
+
+
+def fitting(found: ModelFile) -> list[str]:
+    """Return the names of the tasks that a model file fits, the likeliest first."""
+    framework = framework_of(found)
+    inputs = set(takes(found) or INPUTS) & set(framework.formats[found.format]["runs"])
+    outputs = gives(found)
+    tasks = [
+        TASKS[name]
+        for name, by in OFFERED
+        if by == framework.name
+        and TASKS[name].input.name in inputs
+        and TASKS[name].output.name in outputs
+    ]
+    # Pixels in a row, or columns: a form of some hundred fields is of no use to anybody.
+    likely = "row" if inputs == {"picture", "row"} and (_columns(found) or 0) <= FORM else None
+    return [task.name for task in sorted(tasks, key=lambda task: task.input.name != likely)]
 
 
 def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> dict[str, Any]:

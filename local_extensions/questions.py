@@ -23,7 +23,7 @@ from ml_ui.sizing import limits
 from . import command_line, estimate, host, manifest, model_files, quoting
 from .answers import Answers
 from .catalog import FRAMEWORKS, OFFERED, PLATFORMS, TASKS
-from .kinds import takes
+from .kinds import fitting, framework_of, takes, unfit
 from .model import inspect, read_labels
 from .project import Project, project
 
@@ -31,6 +31,7 @@ Context = dict[str, Any]  # cookiecutter's: the answers so far, by question
 
 # Bytes in reserve for folders and partly filled blocks.
 MARGIN = 1_000_000
+TASK = "image-classification"  # of the demo, if none is asked for
 HUB_ID = re.compile(r"[A-Za-z0-9][\w-]*/[\w.-]+(@[\w.-]+)?", re.ASCII)
 
 
@@ -71,6 +72,18 @@ def choose_model(context: Context) -> str:
     return str(path)
 
 
+def choose_task(context: Context) -> str:
+    """Return the task: the answer, or the likeliest that the model file fits."""
+    chosen, own = context["task"], context["__model_path"]
+    if chosen == "auto":
+        chosen = fitting(inspect(Path(own)))[0] if own else TASK
+        if own and _interactive():
+            _tell(f"{TASKS[chosen].title}: {TASKS[chosen].does}.")
+    context["__task"] = chosen
+    check(context, "task")
+    return chosen
+
+
 def _own_model(path: Path) -> Iterator[str]:
     part = "model_path"
     try:
@@ -79,6 +92,9 @@ def _own_model(path: Path) -> Iterator[str]:
         labels = read_labels(path)
     except model_files.Unusable as error:
         yield f"{part}: {error}"
+        return
+    if not fitting(found):
+        yield f"{part}: {path.name} {unfit(found)}"
         return
     # One output is the probability of the second of two classes.
     classes = len(found.labels) or {1: 2}.get(found.n_outputs, found.n_outputs)
@@ -115,7 +131,7 @@ def choose_framework(context: Context) -> str:
     chosen, answers = context["framework"], Answers.of(context)
     if answers.model_path:
         found = inspect(answers.model_path)
-        own = next(name for name, facts in FRAMEWORKS.items() if found.format in facts.formats)
+        own = framework_of(found).name
         if chosen not in ("auto", own):
             raise Refused(
                 f"framework: {found.path.name} is a model for {FRAMEWORKS[own].title}, not "
@@ -163,7 +179,8 @@ def project_folder(context: Context) -> str:
         _refuse(_replayed(context))
         if own := context["__model_path"]:
             _refuse(_own_model(Path(own)))
-        context["__framework"] = choose_framework(context)  # a replay has any
+        context["__task"] = choose_task(context)  # a replay has any
+        context["__framework"] = choose_framework(context)
         wanted = project(Answers.of(context))
         folder = Path(context["_output_dir"], context["project_slug"])
         is_new = not os.path.lexists(folder)
@@ -212,13 +229,15 @@ def _task(answers: Answers) -> Iterator[str]:
     if not answers.model_path:
         return
     found, task = inspect(answers.model_path), TASKS[answers.task]
-    kinds = takes(found)
-    if kinds and task.input.name not in kinds:
-        fitting = [name for name, other in TASKS.items() if other.input.name in kinds]
-        yield (
-            f"task: {found.path.name} takes {next(iter(kinds.values()))}, not "
-            f"{task.input.title}. Answer {' or '.join(fitting)}."
+    if answers.task not in (tasks := fitting(found)):
+        given = takes(found)
+        wrong = given and task.input.name not in given
+        reason = (
+            f"takes {next(iter(given.values()))}, not {task.input.title}"
+            if wrong
+            else (f"does not give {task.output.title}")
         )
+        yield f"task: {found.path.name} {reason}. Answer {' or '.join(tasks)}."
 
 
 def _text(answers: Answers, question: str, longest: int) -> Iterator[str]:

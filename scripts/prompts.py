@@ -44,7 +44,9 @@ def in_order(question: str, names: Iterable[str]) -> list[str]:
 
 
 def tasks() -> dict[str, str]:
-    return table({name: (TASKS[name].title, TASKS[name].does) for name in in_order("task", TASKS)})
+    rows = {"auto": ("Automatic", "from the model file")}
+    rows |= {name: (TASKS[name].title, TASKS[name].does) for name in in_order("task", TASKS)}
+    return table(rows)
 
 
 def frameworks() -> dict[str, str]:

@@ -25,7 +25,6 @@ def test_defaults_of_a_platform(baked, platform):
     assert (result.exit_code, result.exception) == (0, None)
     assert result.project_path.name == result.context["project_slug"] == "handwritten-digits"
     assert result.context["hardware"] == DEFAULTS[platform]
-    assert result.context["task"] == "image-classification"
 
 
 @pytest.mark.parametrize(

@@ -211,8 +211,6 @@ def test_savedmodel_is_recognised(tmp_path):
         (keras(keras_config(layer("Lambda"))), "safe mode"),
         (keras(keras_config(layer("Twice", None, "mine>Twice"))), "mine>Twice"),
         (keras(keras_config(), version="2.15.0"), "Keras 2"),
-        (onnx(onnx_input("a", 1, "n", 4), onnx_input("b", 1, "n", 5)), "2 inputs (a, b)"),
-        (exported(2, 1, 8, 8), "fixed batch of 2"),
         (pickled(made("xgboost.sklearn.XGBClassifier", n_features_in_=number(3))), "xgboost"),
         (pickled(made("__main__.Mine", n_features_in_=number(3))), "__main__.Mine"),
         (b"\x04\x22M\x18" + bytes(60), "package lz4"),
@@ -223,6 +221,21 @@ def test_notes_for_the_owner(content, note, tmp_path):
     ending = ".keras" if b"keras_version" in content else endings[content[:2]]
     (said,) = inspect(write(tmp_path, f"model{ending}", content)).notes
     assert note in said
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        (
+            "model.onnx",
+            onnx(onnx_input("a", 1, "n", 4), onnx_input("b", 1, "n", 5)),
+            "takes 2 inputs (a, b)",
+        ),
+        ("model.pt2", exported(2, 1, 8, 8), "fixed batch of 2"),
+    ],
+)
+def test_model_that_a_page_cannot_serve_is_refused(name, content, reason, tmp_path):
+    assert reason in refusal(write(tmp_path, name, content))
 
 
 def test_external_weights_are_companions(tmp_path):

@@ -235,7 +235,8 @@ REFUSED = {
         ["text-classification is not offered with pytorch"],
     ),
     "row for a picture": (
-        ["model_path=iris.skops"], ["task: iris.skops takes 4 columns, not a picture. Answer tabular."]
+        ["model_path=iris.skops", "task=image-classification"],
+        ["task: iris.skops takes 4 columns, not a picture. Answer tabular."],
     ),
     "picture for a row": (
         ["model_path=digits.onnx", "task=tabular"],
@@ -277,7 +278,13 @@ REFUSED = {
         ["project_name: ", "description: ", "project_slug: ", "hardware: "],
     ),
     "several with a model": (
-        ["model_path=iris.skops", "framework=scikit-learn", "project_slug=A", "hardware=gpu"],
+        [
+            "model_path=iris.skops",
+            "task=image-classification",
+            "framework=scikit-learn",
+            "project_slug=A",
+            "hardware=gpu",
+        ],
         ["task: ", "project_slug: ", "hardware: "],
     ),
 }  # fmt: skip
@@ -342,7 +349,7 @@ def test_choices_match_the_data():
     known = json.loads(facts.read_text("utf-8"))["platforms"]
     offered = {path.name for path in (ROOT / "templates" / "platforms").iterdir()}
     platforms = {name: facts for name, facts in known.items() if name in offered}
-    assert sorted(QUESTIONS["task"]) == sorted(TASKS)
+    assert sorted(QUESTIONS["task"]) == sorted(["auto", *TASKS])
     used = [framework for framework in FRAMEWORKS.values() if framework.tasks]
     assert sorted(QUESTIONS["framework"]) == sorted(["auto", *(each.name for each in used)])
     assert QUESTIONS["platform"] == list(platforms)

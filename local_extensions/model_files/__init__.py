@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from typing import NamedTuple
 
 from . import keras, onnx, scikit_learn, torch, xgboost
 from .common import Archive, Unusable, human, one_line, refuse_pointer, refuse_special, unreachable
@@ -26,8 +27,8 @@ class Format:
     title: str
     endings: list[str]  # the usual one first
     # Takes the content (the file's bytes, or its Archive) and its path. Returns fields of
-    # ModelFile, and "inputs" as (name, dtype, shape) and "weights" as (dtype, elements) in
-    # place of those that follow from them; or None if the content is of another format.
+    # ModelFile, with "inputs" and "outputs" as (name, dtype, shape), and "weights" as
+    # (dtype, elements) in place of `dtype`; or None if the content is of another format.
     read: Callable[[bytes | Archive, Path], dict | None]
     # A pattern of the first bytes, or names of an archive's members. The longest match
     # decides: a safetensors file can begin like a pickle.
@@ -100,6 +101,14 @@ REFUSED = {  # content that is not a usable model, by its mark
 MARKS = REFUSED | {format.mark: kind for kind, format in FORMATS.items()}
 
 
+class Tensor(NamedTuple):
+    """A declared input or output of a model."""
+
+    name: str
+    dtype: str | None  # None where the file does not declare it
+    shape: tuple[int | None, ...] | None  # batch axis first; None for an axis of any length
+
+
 @dataclass(frozen=True)
 class ModelFile:
     """Metadata read from a model file."""
@@ -107,8 +116,8 @@ class ModelFile:
     path: Path  # absolute
     format: str  # a key of FORMATS
     size: int  # bytes, with its companions; of all files, for a folder
-    input_shape: tuple[int | None, ...] | None = None  # as declared, batch axis first
-    input_dtype: str | None = None
+    inputs: tuple[Tensor, ...] = ()  # as declared
+    outputs: tuple[Tensor, ...] = ()  # as declared; the app uses the first
     dtype: str | None = None  # of most of the weights
     labels: tuple[str, ...] = ()  # class names
     features: tuple[str, ...] = ()  # column names
@@ -119,6 +128,16 @@ class ModelFile:
     name: str | None = None  # the architecture's own
     notes: tuple[str, ...] = ()  # sentences that the owner should read
     companions: tuple[Path, ...] = ()  # other files that belong to it
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...] | None:
+        """Declared shape of the first input, batch axis first."""
+        return self.inputs[0].shape if self.inputs else None
+
+    @property
+    def input_dtype(self) -> str | None:
+        """Declared dtype of the first input."""
+        return self.inputs[0].dtype if self.inputs else None
 
     @property
     def detail(self) -> str:
@@ -207,22 +226,28 @@ def _read(path: Path, file: Path, files: list[Path], kind: str | None = None) ->
             f"{path.name} ({human(size)}) is damaged or cut short: copy, download or "
             "export it again."
         ) from None
-    inputs, notes = found.pop("inputs", []), found.pop("notes", [])
-    _, dtype, shape = inputs[0] if inputs else (None, None, None)
+    notes = found.pop("notes", ())
+    inputs, outputs = (
+        tuple(Tensor(*each) for each in found.pop(name, ())) for name in ("inputs", "outputs")
+    )
     if len(inputs) > 1:
-        names = ", ".join(name for name, _, _ in inputs)
-        notes.append(f"It takes {len(inputs)} inputs ({names}); the page gives it one.")
+        names = ", ".join(each.name for each in inputs)
+        raise Unusable(
+            f"{path.name} takes {len(inputs)} inputs ({names}), and a page here gives one: export "
+            "it with one input."
+        )
+    shape = inputs[0].shape if inputs else None
     if shape and shape[0] not in (None, 1):
-        notes.append(
-            f"It has a fixed batch of {shape[0]} and the page sends one item: "
-            "export it with a free batch axis."
+        raise Unusable(
+            f"{path.name} has a fixed batch of {shape[0]}, and a page sends one item: export it "
+            "with a free batch axis."
         )
     return ModelFile(
         **{"format": kind} | found,
         path=path,
         size=size + sum(each.stat().st_size for each in found.get("companions", [])),
-        input_shape=shape,
-        input_dtype=dtype,
+        inputs=inputs,
+        outputs=outputs,
         dtype=max(weights, key=weights.get, default=None),
         runs_code=FORMATS[kind].runs_code,
         notes=tuple(map(one_line, notes)),
