@@ -1,0 +1,196 @@
+"""Real model files, made by the libraries that people use, and the answers that these give.
+
+A module here is run in an environment of its own, which its header names. It writes model
+files and `truth.json` into the current folder: a list of objects with
+
+- file: a model's name,
+- input: a row, a text, or the name of a picture,
+- answer: what the library itself answers, a label or numbers; null for any answer,
+- probability: of that label, if it is known,
+- expect: "right" or "refused", and "why", a word of the reason,
+- answers: to further questions, rarely.
+"""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.running import BUILD, clean_environment, install, install_packages
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = BUILD / "zoo"
+# Releases of a library, beside the newest, whose files people have: what to install for each.
+VERSIONS: dict[str, list[tuple[str, ...]]] = {
+    "boosters": [
+        ("xgboost-cpu==3.2.0", "pandas<3"),
+        ("xgboost-cpu==3.0.5", "scikit-learn==1.6.1", "pandas<3"),
+    ],
+}
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
+CLOSE = 1e-2  # of a probability
+ASK = """
+import inspect, json, sys
+import app
+
+answer = inspect.unwrap(app.answer)
+said = []
+for given in json.load(sys.stdin):
+    try:
+        said.append(answer(*given))
+    except Exception as error:
+        said.append({"error": f"{type(error).__name__}: {error}"})
+print("\\n" + json.dumps(said, default=str))
+"""
+
+
+class Animal(NamedTuple):
+    """A model file with the answers of its library."""
+
+    path: Path
+    made_by: str  # its library and version
+    cases: tuple[dict[str, Any], ...]
+
+    @property
+    def name(self) -> str:
+        """Return its name in the table."""
+        return f"{self.path.parent.name}/{self.path.name}"
+
+
+class Verdict(NamedTuple):
+    """What became of a model file."""
+
+    recognised: str  # task and framework, or the reason of the refusal
+    said: str  # the project's answer to the first input
+    verdict: str
+
+
+def families() -> list[str]:
+    """Return the names of the modules that make models."""
+    return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+
+
+def animals(family: str) -> Iterator[Animal]:
+    """Make the models of a family in every release, once; yield them."""
+    script = Path(__file__).with_name(f"{family}.py")
+    source = script.read_text("utf-8")
+    header = re.search(r"^# /// script\n((?:#.*\n)+?)# ///$", source, re.MULTILINE)[1]
+    needed = tomllib.loads(re.sub(r"^# ?", "", header, flags=re.MULTILINE))["dependencies"]
+    for release in [(), *VERSIONS.get(family, ())]:
+        pinned = {re.split(r"[=<>!~]", each)[0] for each in release}
+        packages = [each for each in needed if re.split(r"[=<>!~\[]", each)[0] not in pinned]
+        packages += release
+        made_by = " ".join(release) or family
+        digest = hashlib.sha256(f"{source}{packages}".encode()).hexdigest()[:8]
+        slug = re.sub(r"[^\w.]+", "-", made_by)
+        folder = FOLDER / f"{slug}-{digest}"
+        if not (folder / "truth.json").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            name = hashlib.sha256(repr(packages).encode()).hexdigest()[:12]
+            python = install_packages(f"zoo-{name}", *packages) / "python"
+            subprocess.run([python, "-W", "ignore", script], cwd=folder, check=True)
+        by_file = defaultdict(list)
+        for case in json.loads((folder / "truth.json").read_text("utf-8")):
+            by_file[case["file"]].append(case)
+        for file, cases in by_file.items():
+            yield Animal(folder / file, made_by, tuple(cases))
+
+
+def judge(animal: Animal) -> Verdict:
+    """Generate a project for a model file, ask it, and compare its answers."""
+    first = animal.cases[0]
+    project, reason = generate(animal.path, first.get("answers", {}))
+    if project is None:
+        known = first["expect"] == "refused" and first.get("why", "").lower() in reason.lower()
+        return Verdict(reason, "", "refused" if known else "REFUSED, unexpectedly")
+    task = json.loads((project / ".ml-ui.json").read_text("utf-8"))["model"]
+    recognised = f"{title(project)}, {task['framework']}"
+    said = ask(project, [case["input"] for case in animal.cases], animal.path.parent)
+    if isinstance(said, str):
+        return Verdict(recognised, said, "FAILS")
+    pairs = list(zip(animal.cases, said, strict=True))
+    errors = [answer["error"] for _, answer in pairs if is_error(answer)]
+    shown = json.dumps(said[0], ensure_ascii=False)
+    if first["expect"] == "refused":
+        return Verdict(recognised, shown, "ACCEPTED, wrongly")
+    if errors:
+        return Verdict(recognised, errors[0], "FAILS")
+    if wrong := [answer for case, answer in pairs if not is_right(case, answer)]:
+        return Verdict(recognised, json.dumps(wrong[0], ensure_ascii=False), "WRONG")
+    return Verdict(recognised, shown, "right")
+
+
+def title(project: Path) -> str:
+    """Return the task of a project, as its app.py says it."""
+    return (project / "app.py").read_text("utf-8").split('"')[3].removeprefix("The web page: ")[:-1]
+
+
+def generate(path: Path, answers: dict[str, str]) -> tuple[Path | None, str]:
+    """Generate a project from a model file alone; return it, or the reason of the refusal."""
+    folder = FOLDER / "projects" / hashlib.sha256(str(path).encode()).hexdigest()[:12]
+    subprocess.run(["rm", "-rf", folder], check=True)
+    folder.mkdir(parents=True)
+    given = {"model_path": str(path), "platform": "local", **answers}
+    run = subprocess.run(
+        [sys.executable, "-m", "cookiecutter", ROOT, "--no-input", "-o", folder,
+         *(f"{name}={value}" for name, value in given.items())],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    (project,) = folder.iterdir() if run.returncode == 0 else (None,)
+    return project, " ".join((run.stderr or run.stdout).split())
+
+
+def ask(project: Path, inputs: list, folder: Path) -> list | str:
+    """Return a project's answers to inputs, or the last line of its error."""
+    rows = [given if isinstance(given, list) else [located(given, folder)] for given in inputs]
+    environment = clean_environment(install(project))
+    run = subprocess.run(
+        ["python", "-W", "ignore", "-c", ASK], cwd=project, env=environment,
+        input=json.dumps(rows), capture_output=True, text=True, check=False, timeout=600,
+    )  # fmt: skip
+    if run.returncode:
+        return (run.stderr.strip() or "no output").rpartition("\n")[2]
+    return json.loads(run.stdout.rpartition("\n\n")[2] or run.stdout.splitlines()[-1])
+
+
+def located(given: Any, folder: Path) -> Any:
+    """Return the path of a picture; anything else as it is."""
+    is_file = isinstance(given, str) and len(given) < 200 and (folder / given).is_file()
+    return str(folder / given) if is_file else given
+
+
+def is_error(answer: Any) -> bool:
+    """Return whether a project's answer is an error."""
+    return isinstance(answer, dict) and answer.keys() == {"error"}
+
+
+def is_right(case: dict[str, Any], answer: Any) -> bool:
+    """Return whether a project's answer is that of the library."""
+    truth = case["answer"]
+    if truth is None:
+        return True
+    if isinstance(answer, dict):  # labels
+        best = max(answer, key=answer.get)
+        sure = case.get("probability", answer[best])
+        return best == str(truth) and abs(answer[best] - sure) <= CLOSE
+    said, truth = (numbers(each) for each in (answer, truth))
+    if said is None or truth is None:
+        return str(answer) == str(case["answer"])
+    return len(said) == len(truth) and all(
+        abs(a - b) <= 1e-3 * max(1, abs(b)) for a, b in zip(said, truth, strict=True)
+    )
+
+
+def numbers(value: Any) -> list[float] | None:
+    """Return the numbers of an answer, or None if it has other parts."""
+    if isinstance(value, int | float):
+        return [float(value)]
+    parts = value if isinstance(value, list) else str(value).split(", ")
+    texts = [str(part) for part in parts]
+    return [float(text) for text in texts] if all(map(NUMBER.fullmatch, texts)) else None

@@ -1,0 +1,103 @@
+"""Try every model of the zoo: is its project's answer the one of its library?
+
+    python -m scripts.zoo [NAME ...]
+
+Writes docs/zoo.md. Verdicts are kept in build/zoo and taken from there while the model and
+the template are the same; interrupt it at any time. Exit status 1 if a project answers
+wrong or fails, or too few are right.
+"""
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+from collections import Counter
+from datetime import date
+
+from . import FOLDER, ROOT, Animal, Verdict, animals, families, judge
+
+PAGE = ROOT / "docs" / "zoo.md"
+HEAD = """\
+# The zoo
+
+{count} model files, made with the libraries that people use, in their releases, and tried:
+a project is generated from the file alone (`--no-input model_path=FILE`), its locked
+requirements are installed, and its page's function is asked. The truth is what the library
+itself answers. `make zoo` makes this page; last run on {date}.
+
+{summary}
+
+| file | made by | recognised as, or refused because | answer | verdict |
+|---|---|---|---|---|
+"""
+KEPT = FOLDER / "verdicts.json"
+
+
+def main() -> int:
+    """Judge the animals, write the page, and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.zoo", description=__doc__)
+    parser.add_argument("names", nargs="*", help="families, or parts of file names; none is all")
+    parser.add_argument("--again", action="store_true", help="judge all anew")
+    options = parser.parse_args()
+    found = list(chosen(options.names))
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    kept = {} if options.again or not KEPT.exists() else json.loads(KEPT.read_text("utf-8"))
+    state = template()
+    rows: list[tuple[Animal, Verdict]] = []
+    for number, animal in enumerate(found, 1):
+        key = f"{animal.name} {state}"
+        if key not in kept:
+            kept[key] = judge(animal)
+            KEPT.write_text(json.dumps(kept), "utf-8")
+        verdict = Verdict(*kept[key])
+        rows.append((animal, verdict))
+        print(f"{number}/{len(found)} {animal.name}: {verdict.verdict}", flush=True)
+        if verdict.verdict[0].isupper():
+            print(f"    {verdict.recognised}\n    {verdict.said}", flush=True)
+    counts = Counter(verdict.verdict for _, verdict in rows)
+    print(summary(counts))
+    if not options.names:
+        PAGE.write_text(page(rows, counts), "utf-8")
+    return 0 if not any(name[0].isupper() for name in counts) else 1
+
+
+def chosen(names: list[str]):
+    """Yield the animals of some families or with some names; all if there are none."""
+    for family in families():
+        if family in names or not set(names) & set(families()):
+            for animal in animals(family):
+                parts = [name for name in names if name not in families()]
+                if not parts or any(part in animal.name for part in parts):
+                    yield animal
+
+
+def template() -> str:
+    """Return the state of the template's files that decide: their tree in git, and changes."""
+    folders = ["local_extensions", "templates", "hooks", "{{cookiecutter.project_slug}}", "src"]
+    command = ["git", "-C", str(ROOT), "ls-files", "-s", *folders]
+    tree = subprocess.check_output(command)
+    changes = subprocess.check_output(["git", "-C", str(ROOT), "diff", "HEAD", "--", *folders])
+    return hashlib.sha256(tree + changes).hexdigest()[:12]
+
+
+def summary(counts: Counter) -> str:
+    """Return the number of files by verdict, in a line."""
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common())
+
+
+def page(rows: list[tuple[Animal, Verdict]], counts: Counter) -> str:
+    """Return the page."""
+    lines = [
+        " | ".join(
+            cell.replace("|", "\\|").replace("\n", " ")[:240]
+            for cell in (animal.path.name, animal.made_by, *verdict)
+        )
+        for animal, verdict in rows
+    ]
+    head = HEAD.format(count=len(rows), date=date.today(), summary=summary(counts))
+    return head + "".join(f"| {line} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
