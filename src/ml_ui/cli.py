@@ -15,6 +15,7 @@ from . import __version__
 
 COMMANDS = {
     "preflight": "check whether the project fits its platform",
+    "check": "run the model here, and compare its answers with the right ones",
     "bench": "compare the latency of apps",
     "call": "call an app from the terminal",
     "update": "update the project to a newer version of the template",

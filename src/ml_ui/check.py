@@ -1,0 +1,383 @@
+"""Check the model's answers here: python -m ml_ui check [--example F --expect LABEL]
+
+Runs the model of the project on its examples, or on one of yours, without the page, and shows
+what goes in, what comes out, the time and the memory. Where the expected label does not
+come, it tries the usual ways to scale a picture's pixels, and says which gives it; with
+--write it edits model.py.
+
+Exit status: 0 the expected answers come, 1 one does not, or an answer is suspect, 2 bad input.
+"""
+
+import argparse
+import csv
+import importlib
+import inspect
+import math
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import scaling
+from .call import EXAMPLES, FILES, NUMBERS
+
+TOP = 3  # answers that are shown
+FLAT = 1.2  # times an equal share, below which the likeliest class is a guess
+
+
+Call = tuple[np.ndarray, np.ndarray]  # a batch, and the model's output
+
+
+class BadExample(ValueError):
+    """An example that cannot be read."""
+
+
+class Example(NamedTuple):
+    """An input of the page, and the answer that its owner expects."""
+
+    name: str
+    values: tuple[Any, ...]
+    expected: str | None
+    by_name: bool = False  # expected by a file's name, which may say something else
+
+
+class Seen(NamedTuple):
+    """What a prediction did."""
+
+    answer: Any
+    given: np.ndarray | None  # the batch that went into the model
+    output: np.ndarray | None
+    seconds: float
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments to its parser."""
+    parser.add_argument(
+        "--example",
+        metavar="INPUT",
+        action="append",
+        help="a picture's file, a text, or a row such as 5.1,3.5,red; a .csv has many",
+    )
+    parser.add_argument(
+        "--expect",
+        metavar="LABEL",
+        action="append",
+        help="the right answer of the example before it",
+    )
+    parser.add_argument(
+        "--write", help="edit the scaling in model.py", action="store_true"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what the model answers and return the exit status."""
+    try:
+        app, model = modules(Path.cwd())
+        examples = list(chosen(app, options.example or [], options.expect or []))
+        load(model)
+        return report(app, model, examples, options.write)
+    except (BadExample, OSError, UnicodeError) as error:
+        print(f"check: {error}", file=sys.stderr)
+        return 2
+
+
+def modules(folder: Path) -> tuple[Any, Any]:
+    """Import app.py and model.py of a project.
+
+    Raises:
+        BadExample: the folder has no app.py and model.py.
+    """
+    for name in ("app.py", "model.py"):
+        if not (folder / name).is_file():
+            raise BadExample(
+                f"{folder} has no {name}: run this in the project's folder"
+            )
+    sys.path.insert(0, str(folder))
+    return importlib.import_module("app"), importlib.import_module("model")
+
+
+def load(model: Any) -> None:
+    """Load the model, and print its declared input, the time and the memory."""
+    before, start = _memory(), time.perf_counter()
+    loaded = model.load()
+    seconds = time.perf_counter() - start
+    shape = getattr(loaded, "input_shape", None)
+    declared = "x".join(str(n or "n") for n in shape) if shape else "not declared"
+    used = f", {(_memory() - before) / 1e6:.0f} MB" if before else ""
+    print(f"model: input {declared}, loaded in {seconds:.1f} s{used}")
+
+
+def _memory() -> int:
+    """Return the bytes of resident memory; 0 where the system does not tell."""
+    try:
+        status = Path("/proc/self/status").read_text("ascii")
+    except OSError:
+        return 0
+    found = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
+
+
+def chosen(
+    app: Any, given: Sequence[str], expected: Sequence[str]
+) -> Iterator[Example]:
+    """Yield the examples on the command line; without any, those of the project.
+
+    A picture of the project whose name is a label expects it.
+
+    Raises:
+        BadExample: one is no file, no number, or has too few or too many values.
+    """
+    if len(expected) > len(given):
+        raise BadExample("--expect needs an --example before it")
+    components = app.demo.input_components
+    if given:
+        answers = [*expected, *[None] * (len(given) - len(expected))]
+        for text, answer in zip(given, answers, strict=True):
+            yield from _read(components, text, answer)
+        return
+    table = EXAMPLES.with_suffix(".csv")
+    if table.is_file():
+        yield from _read(components, str(table), None)
+    elif _kinds(components) & FILES and EXAMPLES.is_dir():
+        for path in sorted(EXAMPLES.iterdir()):
+            yield Example(str(path), (str(path),), _label_of(path), by_name=True)
+    else:
+        rows = getattr(app.demo, "examples", None) or [[c.value for c in components]]
+        for row in rows:
+            yield Example(_shown(row), tuple(row), None)
+
+
+def _kinds(components: Sequence[Any]) -> set[str]:
+    return {type(component).__name__ for component in components}
+
+
+def _label_of(path: Path) -> str:
+    """Return the label in the name of a picture: "lion" of lion.jpg and lion-2.jpg."""
+    return re.sub(r"[ _-]\d+$", "", path.stem)
+
+
+def _read(
+    components: Sequence[Any], text: str, expected: str | None
+) -> Iterator[Example]:
+    """Yield the example in a text, or those in a table of a .csv file."""
+    if text.lower().endswith(".csv") and not _kinds(components) & FILES:
+        with open(text, encoding="utf-8-sig", newline="") as file:
+            _, *rows = csv.reader(file)
+        for number, row in enumerate(rows, 2):
+            *values, answer = row if len(row) > len(components) else [*row, ""]
+            name = f"{text}, line {number}"
+            yield Example(name, _values(components, values, name), answer or None)
+        return
+    if _kinds(components) & FILES and not Path(text).is_file():
+        raise BadExample(f"there is no file {text}")
+    row = next(csv.reader([text])) if len(components) > 1 else [text]
+    by_name = expected is None and bool(_kinds(components) & FILES)
+    label = _label_of(Path(text)) if by_name else expected
+    yield Example(text, _values(components, row, text), label, by_name)
+
+
+def _values(
+    components: Sequence[Any], row: Sequence[str], name: str
+) -> tuple[Any, ...]:
+    """Return a row's texts as the components have them: numbers for fields of numbers."""
+    if len(row) != len(components):
+        labels = ", ".join(str(component.label) for component in components)
+        raise BadExample(f"{name}: {len(row)} values; the page has {labels}")
+    return tuple(
+        _number(component, text)
+        for component, text in zip(components, row, strict=True)
+    )
+
+
+def _number(component: Any, text: str) -> Any:
+    if type(component).__name__ not in NUMBERS:
+        return text.strip()
+    try:
+        return float(text)
+    except ValueError:
+        raise BadExample(f"{component.label}: {text!r} is not a number") from None
+
+
+def report(app: Any, model: Any, examples: Sequence[Example], write: bool) -> int:
+    """Print the answers to the examples and what is suspect; return the exit status."""
+    results = [(example, ask(app, model, example)) for example in examples]
+    for example, seen in results:
+        print(_paragraph(example, seen))
+    doubts = [*suspect([seen for _, seen in results])]
+    for doubt in doubts:
+        print(f"Suspect: {doubt}")
+    labelled = [each for each, seen in results if _knows(each, seen)]
+    wrong = [
+        each for each, seen in results if each in labelled and not is_right(each, seen)
+    ]
+    if not labelled:
+        print("Nothing to compare with: give --example INPUT --expect LABEL.")
+    elif not wrong:
+        print(f"Right: {len(labelled)} of {len(labelled)}.")
+    else:
+        print(f"Right: {len(labelled) - len(wrong)} of {len(labelled)}.")
+        if hasattr(model, "MEAN") and hasattr(model, "prepare"):
+            found = find_scaling(app, model, labelled)
+            if found is not None and apply(model, found, write):
+                return 0
+    return 1 if wrong or doubts else 0
+
+
+def ask(app: Any, model: Any, example: Example) -> Seen:
+    """Return the page's answer to an example, as its function gives it, and what it did.
+
+    Raises:
+        BadExample: the page refuses the example, or the model fails with it.
+    """
+    with recorded(model) as calls:
+        start = time.perf_counter()
+        try:
+            answer = inspect.unwrap(app.answer)(*example.values)
+        except Exception as error:
+            raise BadExample(
+                f"{example.name}: {type(error).__name__}: {error}"
+            ) from error
+        seconds = time.perf_counter() - start
+    given, output = calls[-1] if calls else (None, None)
+    return Seen(answer, given, output, seconds)
+
+
+@contextmanager
+def recorded(model: Any) -> Iterator[list[Call]]:
+    """Yield a list that gets the input and the output of each call of the model."""
+    kind = type(model.load())
+    calls: list[Call] = []
+    original = vars(kind).get("__call__")
+    if original is None:  # a plain function without a model
+        yield calls
+        return
+
+    def call(self: Any, batch: Any) -> Any:
+        output = original(self, batch)
+        calls.append((np.asarray(batch), np.asarray(output)))
+        return output
+
+    kind.__call__ = call
+    try:
+        yield calls
+    finally:
+        kind.__call__ = original
+
+
+def _paragraph(example: Example, seen: Seen) -> str:
+    """Return what is shown of an example: the answer, the input, the time."""
+    lines = [f"{example.name[:70]}: {_shown(seen.answer)}"]
+    if seen.given is not None and seen.output is not None:
+        lines.append(f"  in   {_array(seen.given)}")
+        lines.append(f"  out  {_array(seen.output)}, {1000 * seen.seconds:.0f} ms")
+    if _knows(example, seen) and not is_right(example, seen):
+        lines.append(f"  expected {example.expected}")
+    return "\n".join(lines)
+
+
+def _shown(answer: Any) -> str:
+    if isinstance(answer, Mapping):
+        best = sorted(answer.items(), key=lambda pair: -pair[1])[:TOP]
+        return ", ".join(f"{name} {share:.1%}" for name, share in best)
+    if isinstance(answer, Sequence) and not isinstance(answer, str):
+        return ", ".join(map(str, answer))
+    return str(answer)
+
+
+def _array(values: np.ndarray) -> str:
+    """Return shape, dtype and range of an array."""
+    shape = "x".join(map(str, values.shape))
+    if values.dtype.kind not in "fiub":
+        return f"{shape} {values.dtype}"
+    low, high = float(np.min(values)), float(np.max(values))
+    return f"{shape} {values.dtype}, {low:.3g} to {high:.3g}"
+
+
+def _knows(example: Example, seen: Seen) -> bool:
+    """Return whether an example's expected answer can be compared with the one seen.
+
+    Raises:
+        BadExample: it is none of the model's labels.
+    """
+    if example.expected is None or not isinstance(seen.answer, Mapping):
+        return example.expected is not None and not example.by_name
+    if example.expected in seen.answer:
+        return True
+    if example.by_name:
+        return False
+    names = ", ".join([*seen.answer][:20])
+    raise BadExample(f"{example.expected!r} is not a label; there are {names}")
+
+
+def is_right(example: Example, seen: Seen) -> bool:
+    """Return whether the likeliest label, or the number, is the expected one."""
+    expected = str(example.expected)
+    if isinstance(seen.answer, Mapping):
+        best: str = max(seen.answer, key=lambda name: seen.answer[name])
+        return best == expected
+    try:
+        return math.isclose(float(seen.answer), float(expected), rel_tol=1e-3)
+    except (TypeError, ValueError):
+        return str(seen.answer) == expected
+
+
+def suspect(results: Sequence[Seen]) -> Iterator[str]:
+    """Yield what is suspect in some answers, in a sentence."""
+    shares = [seen.answer for seen in results if isinstance(seen.answer, Mapping)]
+    if len(shares) > 1 and all(each == shares[0] for each in shares):
+        yield "the answers to all examples are the same, to the last digit."
+    for share in shares:
+        if len(share) > 1 and max(share.values()) < FLAT / len(share):
+            yield "the likeliest label is hardly likelier than the others."
+            return
+
+
+def find_scaling(
+    app: Any, model: Any, examples: Sequence[Example]
+) -> scaling.Scaling | None:
+    """Print which scalings of the pixels give the expected labels.
+
+    Returns:
+        The surest of those that give all of them; None if none does.
+    """
+    print("Trying the usual scalings of pixels:")
+    found: dict[scaling.Scaling, float] = {}
+    for each in scaling.usual(model):
+        with scaling.applied(model, each):
+            answers = [(example, ask(app, model, example)) for example in examples]
+        right = sum(is_right(example, seen) for example, seen in answers)
+        sure = float(np.mean([seen.answer[one.expected] for one, seen in answers]))
+        print(f"  {right} of {len(examples)} right, {sure:6.1%} sure: {each.title}")
+        if right == len(examples):
+            found[each] = sure
+    if not found:
+        print(
+            "None gives every expected label: compare with the code that the model was "
+            "trained with, its size of pictures and the order of its labels."
+        )
+        return None
+    if len(found) > 1:
+        print("Several do, and the surest is likeliest: more examples tell them apart.")
+    return max(found, key=lambda each: found[each])
+
+
+def apply(model: Any, found: scaling.Scaling, write: bool) -> bool:
+    """Print the edit of model.py for a scaling, and make it if asked; return whether."""
+    path = Path(model.__file__)
+    source = path.read_text("utf-8")
+    edited = scaling.rewritten(source, found)
+    if write:
+        path.write_text(edited, "utf-8")
+    print(f"{'Written to' if write else 'Edit'} {path.name}, for {found.title}:")
+    old = source.splitlines()
+    for number, line in enumerate(edited.splitlines(), 1):
+        if line not in old:
+            print(f"  line {number}: {line.strip()}")
+    if not write:
+        print("Or run this again with --write.")
+    return write
