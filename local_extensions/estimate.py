@@ -36,7 +36,7 @@ def footprint_of(project: "Project") -> footprint.Footprint:
                 loaded += size * footprint.unpacked(path)
             else:
                 sources += size
-                pictures += size if target == "examples" else 0
+                pictures += size if target.startswith("examples/") else 0
     return footprint.Footprint(
         weights=weights,
         sources=sources,

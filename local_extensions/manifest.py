@@ -53,7 +53,7 @@ def copies(project: "Project") -> dict[str, str]:
         TEMPLATES / "requirements" / "dev.txt": "requirements-dev.txt",
         PACKAGE: "ml_ui",
         **{source: f"model/{name}" for source, name in model.files.items()},
-        **({model.examples: "examples"} if model.examples else {}),
+        **model.examples,
     }
     return {str(source): target for source, target in found.items()}
 

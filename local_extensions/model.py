@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import kinds, model_files, quoting
+from ml_ui.examples import label
+
+from . import examples, kinds, model_files, quoting
 from .catalog import DEMOS, FRAMEWORKS, TASKS, Framework, Task
 from .model_files.common import Unusable, human, refuse_pointer, refuse_special, unreachable
 
@@ -32,8 +34,8 @@ class Model(NamedTuple):
     labels: tuple[str, ...] = ()  # class names, if no labels.txt is copied
     runtime: str | None = None  # templates of the framework
     architecture: str | None = None
-    examples: Path | None = None  # a folder of pictures
-    example: str | None = None  # one of them, in the project
+    examples: Mapping[Path, str] = {}  # pictures, with their names in the project
+    labelled: bool = False  # the names of some are labels
     # Of pictures.
     input_shape: tuple[int | None, ...] | None = None
     mean: float | tuple[float, ...] = 0.0
@@ -48,6 +50,11 @@ class Model(NamedTuple):
     notes: tuple[str, ...] = ()  # what the owner should know
 
     @property
+    def example(self) -> str | None:
+        """One of the example pictures, in the project."""
+        return min(self.examples.values(), default=None)
+
+    @property
     def has_labels(self) -> bool:
         """Whether the project has a model/labels.txt."""
         return bool(self.labels) or "labels.txt" in self.files.values()
@@ -59,11 +66,12 @@ def model(task_name: str, framework_name: str, path: Path | None) -> Model:
     task, framework = TASKS[task_name], FRAMEWORKS[framework_name]
     own = path is not None
     source = path or framework.demo(task)
-    examples = DEMOS / ((task.input.examples or "none") if own else task.name) / "examples"
     facts: dict[str, Any] = {"own": own, "format": framework.name}
-    if examples.is_dir():
-        facts["examples"] = examples
-        facts["example"] = f"examples/{min(examples.iterdir()).name}"
+    pictures, left = examples.pictures(path) if own and task.input.examples else ([], [])
+    if not pictures:  # of the demo, or any
+        folder = DEMOS / ((task.input.examples or "none") if own else task.name) / "examples"
+        pictures = sorted(folder.iterdir()) if folder.is_dir() else []
+    facts["examples"] = examples.names(pictures)
     if source is None:
         return Model(**facts, **task.function)
     found = inspect(source)
@@ -74,7 +82,9 @@ def model(task_name: str, framework_name: str, path: Path | None) -> Model:
     to_do = facts.pop("to_do", None)
     if own:
         described = {"title": _title(source), "description": f"{task.does.capitalize()}."}
-        facts["notes"] = (*found.notes, *_to_do(found, weights, task, to_do))
+        labels = {*(read_labels(source) or found.labels)}
+        facts["labelled"] = bool(labels & {*map(label, pictures)})
+        facts["notes"] = (*found.notes, *_to_do(found, weights, task, to_do), *left)
     else:
         described = _card(task, framework)
     return Model(**facts, **described)

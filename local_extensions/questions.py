@@ -20,7 +20,7 @@ from cookiecutter.exceptions import FailedHookException
 
 from ml_ui.sizing import limits
 
-from . import command_line, estimate, host, manifest, model_files, quoting
+from . import command_line, estimate, examples, host, manifest, model_files, quoting
 from .answers import Answers
 from .catalog import FRAMEWORKS, OFFERED, PLATFORMS, TASKS
 from .kinds import fitting, framework_of, takes, unfit
@@ -90,6 +90,8 @@ def _own_model(path: Path) -> Iterator[str]:
         found = inspect(path)
         part = "labels.txt"
         labels = read_labels(path)
+        part = "examples"
+        examples.pictures(path)
     except model_files.Unusable as error:
         yield f"{part}: {error}"
         return

@@ -109,7 +109,7 @@ def test_model_is_copied_as_regular_files(hook, tmp_path, monkeypatch):
 def test_copied_files(hook):
     common = {"ml_ui", "requirements-dev.txt"}
     copies = hook(task="image-to-image", framework="python").COPIES
-    assert {*copies.values()} == common | {"examples"}
+    assert {*copies.values()} == common | {"examples/cat.jpg"}
     copies = hook(task="tabular").COPIES
     assert {*copies.values()} == common | {"model/iris.skops", "model/labels.txt"}
 

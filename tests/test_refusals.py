@@ -186,15 +186,6 @@ def test_folder_of_a_model_in_the_cache_of_the_hub(here):
         assert copied.read_bytes() == data and not copied.is_symlink()
 
 
-def test_examples_beside_the_model_are_not_copied(beside):
-    """They come from the template: whatever lies beside the model is not taken along."""
-    (beside.parent / "examples").mkdir()
-    (beside.parent / "examples" / "private.png").touch()
-    result = generate("model_path=m/digits.onnx", "project_slug=made", "platform=local")
-    assert result.exit_code == 0, result.output
-    assert not list(Path("made").rglob("private.png"))
-
-
 # Jinja in the answers of a command line ----------------------------------------------------
 
 CODE = "cycler.__init__.__globals__.os.popen('touch canary').read()"

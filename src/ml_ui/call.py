@@ -17,7 +17,8 @@ from typing import Any
 import httpx
 from gradio_client import Client, handle_file
 
-EXAMPLES = Path("examples")
+from .examples import FOLDER
+
 FILES = {"Audio", "File", "Image", "Video"}
 NUMBERS = {"Number", "Slider"}
 
@@ -65,7 +66,7 @@ def arguments(client: Client, inputs: list[str] | None = None) -> list[Any]:
 
 def _example(parameter: dict[str, Any]) -> Any:
     if parameter["component"] in FILES:
-        return handle_file(str(min(EXAMPLES.iterdir())))
+        return handle_file(str(min(FOLDER.iterdir())))
     default = parameter["parameter_default"]
     return parameter["example_input"] if default is None else default
 

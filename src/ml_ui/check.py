@@ -24,7 +24,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import scaling
-from .call import EXAMPLES, FILES, NUMBERS
+from .call import FILES, NUMBERS
+from .examples import FOLDER, label
 
 TOP = 3  # answers that are shown
 FLAT = 1.2  # times an equal share, below which the likeliest class is a guess
@@ -140,12 +141,12 @@ def chosen(
         for text, answer in zip(given, answers, strict=True):
             yield from _read(components, text, answer)
         return
-    table = EXAMPLES.with_suffix(".csv")
+    table = FOLDER.with_suffix(".csv")
     if table.is_file():
         yield from _read(components, str(table), None)
-    elif _kinds(components) & FILES and EXAMPLES.is_dir():
-        for path in sorted(EXAMPLES.iterdir()):
-            yield Example(str(path), (str(path),), _label_of(path), by_name=True)
+    elif _kinds(components) & FILES and FOLDER.is_dir():
+        for path in sorted(FOLDER.iterdir()):
+            yield Example(str(path), (str(path),), label(path), by_name=True)
     else:
         rows = getattr(app.demo, "examples", None) or [[c.value for c in components]]
         for row in rows:
@@ -154,11 +155,6 @@ def chosen(
 
 def _kinds(components: Sequence[Any]) -> set[str]:
     return {type(component).__name__ for component in components}
-
-
-def _label_of(path: Path) -> str:
-    """Return the label in the name of a picture: "lion" of lion.jpg and lion-2.jpg."""
-    return re.sub(r"[ _-]\d+$", "", path.stem)
 
 
 def _read(
@@ -177,8 +173,8 @@ def _read(
         raise BadExample(f"there is no file {text}")
     row = next(csv.reader([text])) if len(components) > 1 else [text]
     by_name = expected is None and bool(_kinds(components) & FILES)
-    label = _label_of(Path(text)) if by_name else expected
-    yield Example(text, _values(components, row, text), label, by_name)
+    known = label(Path(text)) if by_name else expected
+    yield Example(text, _values(components, row, text), known, by_name)
 
 
 def _values(

@@ -1,0 +1,68 @@
+"""Pictures beside the model: examples of the page, and tests with their labels."""
+
+import os
+import shutil
+
+import commands
+import pytest
+from colours import save_network, save_picture
+from running import MODEL_TESTS, own_tests
+
+from local_extensions.examples import LARGEST, MOST
+
+
+@pytest.fixture
+def network(tmp_path):
+    """Return the path of a network, trained with pixels from -1 to 1, which it does not tell."""
+    save_network(tmp_path / "network.onnx", 0.5, 0.5, False)
+    return tmp_path / "network.onnx"
+
+
+def test_pictures_beside_the_model_come_along(bake, network):
+    for name in ("grass.png", "great white-2.png", "$(id).png", "sea.jpg"):
+        save_picture(network.parent / "examples" / name, "grass")
+    (network.parent / "examples" / "notes.txt").touch()
+    project = bake(model_path=str(network), platform="local")
+    names = {path.name for path in project.glob("examples/*")}
+    assert names == {"grass.png", "great white-2.png", "id.png", "sea.jpg"}
+    readme = (project / "README.md").read_text("utf-8")
+    assert "pictures for the page and the tests, named after their labels" in readme
+    assert 'handle_file("examples/grass.png")' in readme
+
+
+def test_without_pictures_the_demo_s_are_taken(bake, network):
+    (network.parent / "examples").mkdir()
+    project = bake(model_path=str(network), platform="local", license="none")
+    assert [path.name for path in project.glob("examples/*")] == ["cat.jpg"]
+
+
+def test_too_many_or_too_large_pictures_are_told(ask, network, capfd):
+    folder = network.parent / "examples"
+    folder.mkdir()
+    for number in range(MOST + 1):
+        (folder / f"grass-{number:02}.png").touch()
+    os.truncate(folder / "grass-00.png", LARGEST + 1)
+    run = ask(f"model_path={network}", "platform=local", "project_slug=made")
+    assert run.exit_code == 0, run.output
+    output = " ".join(capfd.readouterr().out.split())
+    assert f"pushed with the project: {MOST - 1} of {MOST + 1}." in output
+    assert "examples/grass-00.png is larger than 10 MB and left out." in output
+
+
+def test_link_out_of_the_folder_is_refused(ask, network):
+    (network.parent / "examples").mkdir()
+    (network.parent / "examples" / "grass.png").symlink_to("/etc/hostname")
+    run = ask(f"model_path={network}", "platform=local", "project_slug=made")
+    assert run.exit_code == 1 and "examples: " in run.output and "is a link to" in run.output
+
+
+@pytest.mark.slow
+def test_own_tests_detect_a_wrong_scaling(bake, network, tmp_path):
+    """The guess, 0..1, gives wrong answers; `check --write` makes them right."""
+    save_picture(network.parent / "examples" / "grass.png", "grass")
+    project = shutil.copytree(bake(model_path=str(network), platform="local"), tmp_path / "project")
+    run = own_tests(project, MODEL_TESTS)
+    assert "FAILED tests/test_model.py::test_example[grass.png]" in run.stdout
+    run = commands.run("check", "--write", folder=project)
+    assert run.returncode == 0 and "Written to model.py, for -1..1" in run.stdout, run.stdout
+    assert own_tests(project, MODEL_TESTS).returncode == 0
