@@ -27,7 +27,7 @@ def answers_json(project: "Project") -> str:
             "template": {"address": record.address(answers.template), **version},
             "ml_ui": version,
             "lock": project.host.lock,
-            "answers": dict(answers.given) | {"model_path": model_path},
+            "answers": dict(answers.given) | {"task": answers.task, "model_path": model_path},
             "model": {
                 "file": model.file,
                 "framework": answers.framework,

@@ -18,7 +18,7 @@ COLOURS = {
 }
 
 
-def save_network(path, mean, std, blue_first):
+def save_network(path, mean, std, blue_first, size=32):
     """Save a network that knows the colours of COLOURS in one scaling, and tells nothing."""
     colours = np.array([*COLOURS.values()], np.float32) / 255
     colours = colours[:, ::-1] if blue_first else colours
@@ -44,7 +44,7 @@ def save_network(path, mean, std, blue_first):
     graph = helper.make_graph(
         nodes,
         "network",
-        [helper.make_tensor_value_info("picture", TensorProto.FLOAT, [None, 3, 32, 32])],
+        [helper.make_tensor_value_info("picture", TensorProto.FLOAT, [None, 3, size, size])],
         [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [None, len(COLOURS)])],
         [numpy_helper.from_array(value, name) for name, value in weights.items()],
     )

@@ -3,11 +3,11 @@
 from PIL import Image
 {% endblock %}
 {% block constants %}
+INPUT_SHAPE = {{ model.input_shape | py }}  # used where the model declares none
 # How a picture becomes numbers: (pixel / 255 - MEAN) / STD.
 {% if model.pixel_source %}
 # Values of {{ model.pixel_source }}.
 {% endif %}
-INPUT_SHAPE = {{ model.input_shape | py }}  # used where the model declares none
 MEAN = {{ model.mean | py }}
 STD = {{ model.std if model.std is string else model.std | py }}
 

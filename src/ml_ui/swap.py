@@ -1,0 +1,97 @@
+"""Swap the project's model for a newer file: python -m ml_ui swap FILE
+
+Renders the project for its model and for the new file, with the template that it was
+generated with, and merges the difference: the file, labels, constants, packages and sizes
+follow. What the owner changed stays; where both changed the same lines, git marks a
+conflict. Nothing is committed. It clones the template and runs its code, as generating a
+project does.
+
+Exit status: 0 swapped, 1 swapped with conflicts, 2 refused and nothing changed.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from . import record, update
+from .sizing import project
+from .sizing.footprint import BadInput
+
+# Parts of the record that follow from the model; the others stay as they are.
+OF_MODEL = ("lock", "model", "sizes")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Define the command's arguments."""
+    parser.add_argument(
+        "file", metavar="FILE", help="the new model, a file or a folder"
+    )
+    parser.add_argument(
+        "--template",
+        metavar="ADDRESS",
+        help="a git address or folder; else the recorded address",
+    )
+    parser.add_argument(
+        "--from",
+        dest="base",
+        metavar="COMMIT",
+        help="commit or tag that the project was generated with, if none is recorded",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Swap the model of the project in the current folder; return the exit status."""
+    # Git's files are read-only, and Windows deletes none of those at once.
+    with TemporaryDirectory(prefix="ml-ui-", ignore_cleanup_errors=True) as folder:
+        try:
+            return swap(Path.cwd(), Path(folder), options)
+        except (update.Refused, BadInput, OSError) as error:
+            print(f"swap: {error}", file=sys.stderr)
+            return 2
+
+
+def swap(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
+    """Merge what follows from the new model into the project; return the exit status."""
+    recorded = project.record(owner)
+    update.refuse_uncommitted(owner)
+    answers = recorded["answers"]
+    new_model = Path(options.file).expanduser().absolute()
+    if not new_model.exists():
+        raise update.Refused(f"there is no {new_model}.")
+    old_model = update.own_model(owner, recorded, None)
+    if old_model and old_model.samefile(new_model):
+        raise update.Refused(f"{new_model} is the project's model: give the newer one.")
+
+    clone = update.cloned(options.template, recorded, temporary / "template")
+    commit = update.resolved(
+        clone, options.base or recorded.get("template", {}).get("commit")
+    )
+    renders = {}
+    for name, path in {"old": old_model, "new": new_model}.items():
+        asked = answers | {"model_path": str(path) if path else ""}
+        renders[name] = update.rendered(clone, commit, asked, temporary / name)
+        shutil.rmtree(renders[name] / update.PACKAGE)
+    old, new = renders["old"], renders["new"]
+
+    now = json.loads((new / update.RECORD).read_text("utf-8"))
+    follows = {name: now[name] for name in OF_MODEL if name in now}
+    follows["answers"] = answers | {"model_path": new_model.name}
+    text = record.text(recorded | follows)
+    (new / update.RECORD).write_text(text + "\n", "utf-8")
+    # No owner edits the record: with theirs as the base, the new one replaces it.
+    shutil.copyfile(owner / update.RECORD, old / update.RECORD)
+
+    title = f"Swap the model for {new_model.name}"
+    conflicts = update.cherry_picked(owner, temporary / "merge", old, new, title)
+    update.show_files(owner, conflicts)
+    if conflicts:
+        print("Next: edit the files with conflicts and git add them.")
+    print(
+        "Next: pip install -r requirements.txt, python -m ml_ui check, pytest, "
+        "python -m ml_ui preflight; then commit."
+    )
+    print("To undo it: git reset --hard")
+    return 1 if conflicts else 0
