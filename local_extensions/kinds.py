@@ -6,7 +6,7 @@ templates/outputs/, FACTS for the inputs that set fields of Model.
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .catalog import FRAMEWORKS, INPUTS, OFFERED, TASKS, Framework, Task
@@ -83,12 +83,17 @@ def gives(found: ModelFile) -> list[str]:
 def unfit(found: ModelFile) -> str:
     """Return why a model file fits no task, and what to do."""
     if gives(found):
-        return f"takes {found.input_dtype or 'values'} of {_axes(found.input_shape)}, which no page here asks for: give a model of pictures, texts or rows."
+        return (
+            f"takes {found.input_dtype or 'values'} of {_axes(found.input_shape)} "
+            f"({found.inputs[0].name}), such as sound, a series or a video, which no page here "
+            "asks for yet: give a model of pictures, texts or rows, or leave model_path empty, "
+            "answer framework=python, and call it in model.py."
+        )
     output = found.outputs[0]
     return (
         f"gives {_axes(output.shape)} ({output.name}), neither scores of classes, numbers nor a "
         "picture: a detector, a segmenter or an embedding, which no page here shows yet. Give a "
-        "classifier, or answer framework=python and call the model in your own function."
+        "classifier, or leave model_path empty, answer framework=python, and call it in model.py."
     )
 
 
@@ -104,7 +109,8 @@ def framework_of(found: ModelFile) -> Framework:
 def fitting(found: ModelFile) -> list[str]:
     """Return the names of the tasks that a model file fits, the likeliest first."""
     framework = framework_of(found)
-    inputs = set(takes(found) or INPUTS) & set(framework.formats[found.format]["runs"])
+    known = takes(found) if found.input_shape is not None else INPUTS
+    inputs = set(known) & set(framework.formats[found.format]["runs"])
     outputs = gives(found)
     tasks = [
         TASKS[name]
@@ -121,19 +127,21 @@ def fitting(found: ModelFile) -> list[str]:
 def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> dict[str, Any]:
     """Return shape and scaling of the model's pictures, with a note for the owner."""
     shape, first, size = found.input_shape, not framework.channels_last, list(task.size)
-    channels = 3
+    channels, is_free = 3, False
     if shape and len(shape) == 4:
         first = shape[1] in (1, 3)
         channels = shape[1 if first else 3] or 3
-        size = [n or m for n, m in zip(shape[2:] if first else shape[1:3], size, strict=True)]
+        axes = shape[2:] if first else shape[1:3]
+        is_free = None in axes and None not in size
+        size = [n or m for n, m in zip(axes, size, strict=True)]
     elif found.n_features and math.isqrt(found.n_features) ** 2 == found.n_features:
         first, channels, size = False, 1, [math.isqrt(found.n_features)] * 2
-    mean, std, source = 0.0, 1.0, ""
-    for rule in framework.pixels if own else ():
-        if re.fullmatch(rule["name"], found.name or ""):
-            mean, std, source = rule["mean"], rule["std"], rule["source"]
-            break
-    if channels == 1 and isinstance(mean, list):
+    mean, std, source = found.pixels or (0.0, 1.0, "")
+    by_name = (r for r in framework.pixels if re.fullmatch(r["name"], found.name or ""))
+    if own and not found.pixels and (rule := next(by_name, None)):
+        mean, std, source = rule["mean"], rule["std"], rule["source"]
+    several = next((len(part) for part in (mean, std) if isinstance(part, list | tuple)), 0)
+    if several > 1 and channels != several:
         mean, std, source = 0.0, 1.0, ""
     facts = {
         "input_shape": (None, channels, *size) if first else (None, *size, channels),
@@ -141,9 +149,24 @@ def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> di
         "std": tuple(std) if isinstance(std, list) else std,
         "pixel_source": source,
     }
-    if own and not (found.input_shape or found.n_features):
-        facts["to_do"] = "The file does not declare its input: check INPUT_SHAPE in model.py."
+    if own:
+        facts["to_do"] = " ".join(_pixel_notes(found, facts, is_free))
     return facts
+
+
+def _pixel_notes(found: ModelFile, facts: dict[str, Any], is_free: bool) -> Iterator[str]:
+    """Yield what was guessed about pictures, and where to correct it; or who says so."""
+    if not (found.input_shape or found.n_features):
+        yield "The file does not declare its input: check INPUT_SHAPE in model.py."
+    elif is_free:
+        yield "The file leaves the size of pictures free: check INPUT_SHAPE in model.py."
+    if facts["pixel_source"]:
+        yield f"Pixels go in as MEAN and STD in model.py say, by {facts['pixel_source']}."
+    else:
+        yield (
+            "The file does not say how pixels go in, and 0 to 1 is a guess: if yours were trained "
+            "otherwise, edit MEAN and STD in model.py."
+        )
 
 
 def _fields(found: ModelFile, own: bool, task: Task, framework: Framework) -> dict[str, Any]:

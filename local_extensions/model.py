@@ -32,6 +32,9 @@ class Model(NamedTuple):
     files: Mapping[Path, str] = {}  # all of them, with their names in model/
     size: int = 0  # bytes
     labels: tuple[str, ...] = ()  # class names, if no labels.txt is copied
+    output: str | None = None  # its name, if the model has several
+    scores: str | None = None  # what they are, as ModelFile has it
+    needs: tuple[str, ...] = ()  # of the system, to load it: locales
     runtime: str | None = None  # templates of the framework
     architecture: str | None = None
     examples: Mapping[Path, str] = {}  # pictures, with their names in the project
@@ -106,6 +109,9 @@ def _weights(found: model_files.ModelFile, framework: Framework) -> dict[str, An
         "format": found.format,
         "dtype": found.dtype,
         "labels": () if has_labels else found.labels,
+        "output": found.outputs[0].name if len(found.outputs) > 1 else None,
+        "scores": found.scores,
+        "needs": found.needs,
         "runtime": templates["runtime"],
         "architecture": templates.get("architecture"),
     }

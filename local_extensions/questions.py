@@ -10,7 +10,6 @@ import re
 import sys
 import textwrap
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -99,18 +98,16 @@ def _own_model(path: Path) -> Iterator[str]:
         yield f"{part}: {path.name} {unfit(found)}"
         return
     # One output is the probability of the second of two classes.
-    classes = len(found.labels) or {1: 2}.get(found.n_outputs, found.n_outputs)
-    if labels is None:
-        labels = found.labels
-    elif classes and classes != len(labels):
+    classes = {1: 2}.get(found.n_outputs, found.n_outputs) or len(found.labels)
+    if labels is not None and classes and classes != len(labels):
         yield (
             f"labels.txt: the file beside the model has {len(labels)} classes, the model "
             f"{classes}. Correct it, or move it elsewhere."
         )
-    if twice := [name[:60] for name, count in Counter(labels).items() if count > 1]:
+    elif labels is None and found.labels and classes != len(found.labels):
         yield (
-            f"labels.txt: two classes have the name {', '.join(map(repr, twice[:5]))}. Give each "
-            "its own, one a line, in a labels.txt beside the model."
+            f"model_path: {path.name} names {len(found.labels)} classes and gives {classes} "
+            f"scores. Write {classes} names, one a line, into a labels.txt beside it."
         )
 
 

@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 from . import keras, onnx, scikit_learn, torch, xgboost
 from .common import Archive, Unusable, human, one_line, refuse_pointer, refuse_special, unreachable
+from .pixels import Pixels
+from .unserved import refuse_unserved
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,11 @@ class ModelFile:
     values: tuple[float | str, ...] = ()  # an example per column, if not all take numbers
     n_features: int | None = None
     n_outputs: int | None = None  # scores or other numbers per item
+    # What the scores are: "probabilities", "independent" ones (a sigmoid each), "logits", or
+    # "numbers" of no class.
+    scores: str | None = None
+    pixels: Pixels | None = None  # how they go in, if the file tells
+    needs: tuple[str, ...] = ()  # locales of the system, to load it
     runs_code: bool = False  # loading such a file can run code
     name: str | None = None  # the architecture's own
     notes: tuple[str, ...] = ()  # sentences that the owner should read
@@ -230,7 +237,8 @@ def _read(path: Path, file: Path, files: list[Path], kind: str | None = None) ->
     inputs, outputs = (
         tuple(Tensor(*each) for each in found.pop(name, ())) for name in ("inputs", "outputs")
     )
-    if len(inputs) > 1:
+    refuse_unserved(path, inputs, outputs)
+    if len(inputs) not in (0, 1, found.get("n_features")):  # one a column is fine
         names = ", ".join(each.name for each in inputs)
         raise Unusable(
             f"{path.name} takes {len(inputs)} inputs ({names}), and a page here gives one: export "

@@ -1,16 +1,28 @@
 """ONNX: a protobuf message, with large weights in external data files."""
 
 import ast
+import re
 from math import prod
 from pathlib import Path
 
-from .common import Unusable, numbered, refuse_pointer
-from .protobuf import Message, axes
+from .common import Unusable, refuse_pointer
+from .onnx_graph import DTYPES, Graph
+from .pixels import Pixels, ranged
+from .protobuf import Message
+from .unserved import INSTEAD, is_column
 
-DTYPES = numbered(
-    "float32 uint8 int8 uint16 int16 int32 int64 string bool float16 float64 uint32 "
-    "uint64 complex64 complex128 bfloat16"
-)
+# What ONNX Runtime reads, in the version of templates/requirements/onnx-*.txt: the file's own
+# version, and the sets of operators by domain.
+NEWEST_IR = 14
+NEWEST = {"": 28, "ai.onnx": 28, "ai.onnx.ml": 5}
+OLDEST = 7  # of the operators without a domain
+DOMAINS = {*NEWEST, "com.microsoft", "com.microsoft.nchwc", "ai.onnx.preview.training"}
+FLOATS = ("float16", "float32", "float64")
+ARRAYS = {*FLOATS, "bool", "string", "uint8", "int8", "uint16", "int16", "uint32", "int32"} | {
+    "uint64",
+    "int64",
+}
+LIMITED = "export it without, for example with torch.onnx.export or tf2onnx"
 TENSORS = {  # paths to all tensors: message, field number, message in it
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
@@ -20,20 +32,235 @@ TENSORS = {  # paths to all tensors: message, field number, message in it
     "attribute": {5: "tensor", 10: "tensor", 6: "graph", 11: "graph", 22: "sparse", 23: "sparse"},
     "sparse": {1: "tensor", 2: "tensor"},
 }
+TASKS = {  # of Ultralytics
+    "detect": "a detector of objects",
+    "segment": "a detector of objects with their outlines",
+    "pose": "a detector of poses",
+    "obb": "a detector of rotated objects",
+}
+NAMES_OF_MEAN = ("mean", "image_mean", "normalize_mean", "norm_mean")
+NAMES_OF_STD = ("std", "image_std", "normalize_std", "norm_std")
 
 
 def model(data, path: Path) -> dict | None:
-    """Read the graph's inputs, and each tensor's type and location."""
+    """Read inputs, outputs, class names and scaling, and each tensor's type and location."""
     whole = Message(data, 0, len(data))
-    graph = whole.get(7)
-    if not graph:
+    if not whole.get(7):
         return None
-    initial = {tensor.text(8) for tensor in graph.all(5)}
-    inputs = [
-        (info.text(1), DTYPES.get(info.get(2, 1, 1)), axes(info.get(2, 1, 2), 1))
-        for info in graph.all(11)
-        if info.text(1) not in initial  # old exporters list the weights too
+    graph = Graph(whole.get(7))
+    _refuse_versions(path, whole, graph)
+    metadata = {entry.text(1): entry.text(2) for entry in whole.all(14)}
+    labels = _labels(metadata, graph)
+    inputs, outputs = graph.inputs, _outputs(graph, labels)
+    if metadata.get("task") in TASKS:
+        raise Unusable(
+            f"{path.name} is {TASKS[metadata['task']]} (task={metadata['task']} in its metadata), "
+            f"{INSTEAD}."
+        )
+    _refuse_tensors(path, inputs, outputs)
+    weights, companions = _weights(path, whole)
+    found = {
+        "inputs": [_free(each, metadata) for each in inputs],
+        "outputs": outputs,
+        "weights": weights,
+        "labels": labels,
+        "n_outputs": _classes(outputs, labels),
+        "scores": _scores(graph, outputs),
+        "pixels": _pixels(metadata, graph, inputs),
+        "needs": graph.locales,
+        "companions": companions,
+    }
+    return found | _columns(graph, inputs)
+
+
+def _refuse_versions(path: Path, whole: Message, graph: Graph) -> None:
+    """Refuse a file or operators that the locked ONNX Runtime does not read."""
+    if (version := whole.get(1) or 0) > NEWEST_IR:
+        raise Unusable(
+            f"{path.name} is in IR version {version} of ONNX, and ONNX Runtime reads up to "
+            f"{NEWEST_IR}: save it again by an older onnx, or set model.ir_version = {NEWEST_IR} "
+            "with onnx.load and onnx.save."
+        )
+    for entry in whole.all(8):
+        domain, version = entry.text(1), entry.get(2) or 0
+        if version > NEWEST.get(domain, version):
+            raise Unusable(
+                f"{path.name} uses version {version} of the operators {domain or 'ai.onnx'}, and "
+                f"ONNX Runtime has up to {NEWEST[domain]}: export it with "
+                f"opset_version={NEWEST['']} or lower (target_opset in skl2onnx)."
+            )
+        if domain in ("", "ai.onnx") and version < OLDEST:
+            raise Unusable(
+                f"{path.name} uses version {version} of ONNX's operators, and ONNX Runtime "
+                f"supports {OLDEST} and later: convert it with "
+                "onnx.version_converter.convert_version(model, 17)."
+            )
+    own = {function.text(10) for function in whole.all(25)}
+    if others := {node.domain for node in graph.nodes} - DOMAINS - own:
+        raise Unusable(
+            f"{path.name} needs operators of {', '.join(sorted(others))}, which ONNX Runtime does "
+            f"not have: {LIMITED}."
+        )
+
+
+def _refuse_tensors(path: Path, inputs: list[tuple], outputs: list[tuple]) -> None:
+    """Refuse inputs of types and sizes that nothing here makes."""
+    for name, dtype, shape in inputs:
+        if dtype not in ARRAYS:
+            raise Unusable(
+                f"{path.name} takes {dtype or 'something else than a tensor'} ({name}), which "
+                "NumPy does not have: export it with a float32 input."
+            )
+        if len(shape or ()) == 4 and dtype == "int8":
+            raise Unusable(
+                f"{path.name} takes int8 pixels ({name}), and their zero point is not known: "
+                "quantize it with a float32 or uint8 input."
+            )
+        if len(shape or ()) == 2 and dtype in FLOATS and shape[1] is None and len(inputs) == 1:
+            raise Unusable(
+                f"{path.name} does not say how many columns it takes: export it with their number, "
+                "as FloatTensorType([None, 4]) says it for skl2onnx and onnxmltools."
+            )
+    batch = inputs[0][2][0] if inputs and inputs[0][2] else None
+    made = outputs[0][2][0] if outputs and outputs[0][2] else None
+    if batch and batch > 1 and made not in (None, batch):
+        raise Unusable(
+            f"{path.name} takes a batch of {batch} and gives {made} answers, so which belongs to "
+            "which is not known: export it with a free batch axis."
+        )
+
+
+def _free(tensor: tuple, metadata: dict[str, str]) -> tuple:
+    """Return an input with a free batch axis, and the sizes that metadata names.
+
+    The runtime fills a fixed batch with copies.
+    """
+    name, dtype, shape = tensor
+    size = _parsed(metadata.get("imgsz", ""))
+    if shape and len(shape) == 4 and isinstance(size, list) and len(size) == 2:
+        shape = (*shape[:2], *(n or int(m) for n, m in zip(shape[2:], size, strict=True)))
+    return name, dtype, (None, *shape[1:]) if shape else shape
+
+
+def _outputs(graph: Graph, labels: tuple[str, ...]) -> list[tuple]:
+    """Return the outputs, that first which the app uses: of scores, or else the first.
+
+    A scikit-learn classifier gives the class first, and then the probabilities. A clustering
+    and a detector of outliers name their second output "scores", and the first is the answer.
+    """
+    outputs = [
+        (name, dtype, (None, len(labels) or None) if dtype == "map" else shape)
+        for name, dtype, shape in graph.outputs
     ]
+    kinds = {name: dtype for name, dtype, _ in outputs}
+    if {*kinds} == {"label", "scores"} and not labels:
+        return outputs
+    used = next((each for each in outputs if each[1] in (*FLOATS, "map")), None)
+    return [used, *(each for each in outputs if each is not used)] if used else outputs
+
+
+def _classes(outputs: list[tuple], labels: tuple[str, ...]) -> int | None:
+    """Return the number of scores per item, if the output declares it."""
+    _, dtype, shape = outputs[0] if outputs else ("", None, None)
+    several = [n for n in (shape or (None,))[1:] if n != 1]
+    if dtype == "map":
+        return len(labels) or None
+    if dtype not in FLOATS or not shape or len(shape) < 2 or len(several) > 1:
+        return None
+    return several[0] if several else 1
+
+
+def _columns(graph: Graph, inputs: list[tuple]) -> dict:
+    """Return the columns of a model that takes each as an input, or all as texts."""
+    if len(inputs) > 1 and all(is_column(shape) for *_, shape in inputs):
+        names = tuple(name for name, *_ in inputs)
+        texts = {name for name, dtype, _ in inputs if dtype == "string"}
+        values = [graph.category(name) if name in texts else 0.0 for name in names]
+        return {"features": names, "n_features": len(names), "values": values if texts else ()}
+    if len(inputs) == 1 and inputs[0][1] == "string":
+        width = (inputs[0][2] or (None,))[-1] or 1
+        return {"values": ["a text"] * width} if width > 1 else {}
+    return {}
+
+
+def _scores(graph: Graph, outputs: list[tuple]) -> str | None:
+    """Return what the output's last operator makes, behind those that only move numbers."""
+    name = outputs[0][0] if outputs else ""
+    for node in graph.before(name):
+        for pattern, kind in SCORES.items():
+            if re.fullmatch(pattern, node.op):
+                return kind
+        if node.op not in MOVES:
+            break
+    return None
+
+
+SCORES = {
+    r"Softmax": "probabilities",
+    r"Sigmoid|HardSigmoid": "independent",
+    r"LogSoftmax|(Q?Gemm|(QLinear|FusedM)?M?atMul(Integer)?|Add|(QLinear)?Conv|.*Pool|ReduceMean)": (
+        "logits"
+    ),
+    r".*Regressor": "numbers",
+}
+# Operators that move numbers and do not change them, but for rounding.
+MOVES = {"Cast", "Identity", "Transpose", "QuantizeLinear", "DequantizeLinear", "Reshape"} | {
+    "Flatten",
+    "Squeeze",
+    "Unsqueeze",
+    "Resize",
+    "Upsample",
+    "Pad",
+    "Dropout",
+}
+
+
+def _pixels(metadata: dict[str, str], graph: Graph, inputs: list[tuple]) -> Pixels | None:
+    """Return how pixels go in: by metadata, by the input's type, by the first operators."""
+    if len(inputs) != 1:
+        return None
+    name, dtype, _ = inputs[0]
+    if dtype == "uint8":
+        return ranged(255, "the model's input, which is uint8")
+    mean, std = (
+        next((_parsed(metadata[key]) for key in keys if key in metadata), None)
+        for keys in (NAMES_OF_MEAN, NAMES_OF_STD)
+    )
+    if _is_scaling(mean) and _is_scaling(std):
+        mean, std = ([n] if isinstance(n, int | float) else n for n in (mean, std))
+        most = 255 if max(mean) > 2 else 1
+        return Pixels(*(tuple(n / most for n in part) for part in (mean, std)), "its metadata")
+    if "Ultralytics" in metadata.get("author", metadata.get("description", "")):
+        return ranged(1, "Ultralytics: 0 to 1")
+    return graph.scaling(name, MOVES).pixels
+
+
+def _is_scaling(value: object) -> bool:
+    values = value if isinstance(value, list) else [value]
+    return len(values) in (1, 3) and all(type(n) in (int, float) for n in values)
+
+
+def _parsed(text: str) -> object:
+    """Read a Python literal, in metadata that others wrote."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def _labels(metadata: dict[str, str], graph: Graph) -> tuple[str, ...]:
+    """Read class names where Ultralytics (metadata) and skl2onnx (a node) put them."""
+    for key in ("names", "labels", "classes"):
+        names = _parsed(metadata.get(key, ""))
+        if isinstance(names, dict) and all(type(index) is int for index in names):
+            names = [names[index] for index in sorted(names)]
+        if isinstance(names, list) and all(isinstance(name, str) for name in names):
+            return tuple(names)
+    return graph.labels
+
+
+def _weights(path: Path, whole: Message) -> tuple[list, tuple[Path, ...]]:
+    """Return the type and size of each tensor, and the files that some are in."""
     weights, companions = [], {}
     for tensor in _tensors(whole):
         sizes = [n for n in tensor.all(1) if isinstance(n, int)]  # rarely packed
@@ -44,13 +271,7 @@ def model(data, path: Path) -> dict | None:
             companions[file] = True
             if int(place.get("offset", 0)) + int(place.get("length", 0)) > file.stat().st_size:
                 raise Unusable(f"{file.name} is cut short: copy or export it again.")
-    return {
-        "inputs": inputs,
-        "weights": weights,
-        "labels": _labels(whole),
-        "n_outputs": _outputs(graph),
-        "companions": tuple(companions),
-    }
+    return weights, tuple(companions)
 
 
 def _tensors(message: Message, kind: str = "model"):
@@ -83,31 +304,3 @@ def _beside(path: Path, location: str) -> Path:
         )
     refuse_pointer(file)
     return file
-
-
-def _outputs(graph: Message) -> int | None:
-    """Return the number of scores per item, if the first output of floats declares it."""
-    for info in graph.all(12):
-        if DTYPES.get(info.get(2, 1, 1)) in ("float16", "float32", "float64"):
-            shape = axes(info.get(2, 1, 2), 1) or ()
-            return shape[1] if len(shape) == 2 else None
-    return None
-
-
-def _labels(whole: Message) -> tuple[str, ...]:
-    """Read class names where Ultralytics (metadata) and skl2onnx (a node) put them."""
-    metadata = {entry.text(1): entry.text(2) for entry in whole.all(14)}
-    for key in ("names", "labels", "classes"):
-        try:
-            names = ast.literal_eval(metadata.get(key, ""))
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            continue
-        if isinstance(names, dict) and all(type(index) is int for index in names):
-            names = [names[index] for index in sorted(names)]
-        if isinstance(names, list) and all(isinstance(name, str) for name in names):
-            return tuple(names)
-    for node in whole.all(7, 1):
-        for attribute in node.all(5):
-            if attribute.text(1) == "classlabels_strings":
-                return tuple(text.text() for text in attribute.all(9))
-    return ()

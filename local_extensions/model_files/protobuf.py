@@ -33,6 +33,23 @@ class Message:
             shift += 7
         raise ValueError("not protobuf")
 
+    @property
+    def size(self) -> int:
+        """Bytes of this field."""
+        return self.end - self.start
+
+    def bytes(self) -> bytes:
+        """Return this field's content."""
+        return bytes(self.data[self.start : self.end])
+
+    def varints(self) -> list[int]:
+        """Return the integers packed in this field."""
+        found, at = [], self.start
+        while at < self.end:
+            value, at = self._varint(at)
+            found.append(value)
+        return found
+
     def all(self, number: int, *inner: int) -> list:
         """Return all values of a field, or of one at the end of a path of fields."""
         found = [value for n, value in self if n == number]
@@ -54,3 +71,11 @@ def axes(shape: Message | None, dim: int) -> tuple[int | None, ...] | None:
         return None
     sizes = (axis.get(1) for axis in shape.all(dim))
     return tuple(n if n and n < 2**63 else None for n in sizes)
+
+
+def integers(values: list) -> list[int]:
+    """Return the values of a repeated field of signed integers, packed or not."""
+    found = []
+    for value in values:
+        found += [value] if isinstance(value, int) else value.varints()
+    return [n - 2**64 if n >= 2**63 else n for n in found]

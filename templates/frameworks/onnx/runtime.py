@@ -1,34 +1,46 @@
+{% set project = cookiecutter | project %}
+{% set model = project.model %}
 """Run an ONNX model on arrays."""
 
 import os
+{% if model.needs %}
+import tempfile
+{% endif %}
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
-{% if (cookiecutter | project).host.tier.class == "gpu" %}
+{% if project.host.tier.class == "gpu" %}
 onnxruntime.preload_dlls()  # CUDA and cuDNN are packages here, not the system's
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 {% else %}
 PROVIDERS = ("CPUExecutionProvider",)
 {% endif %}
-FLOATS = ("tensor(float16)", "tensor(float)", "tensor(double)")
-DTYPES = {
-    "tensor(float16)": np.float16,
-    "tensor(float)": np.float32,
-    "tensor(double)": np.float64,
-    "tensor(uint8)": np.uint8,
-    "tensor(int32)": np.int32,
-    "tensor(int64)": np.int64,
-    "tensor(string)": object,
-}
+{% if model.output %}
+OUTPUT = {{ model.output | py }}  # that is used, of several
+{% endif %}
+# NumPy's names, where they are not the same: "tensor(int64)" is "int64".
+DTYPES = {"float": "float32", "double": "float64", "string": "object"}
+{% if model.needs %}
+
+# The model's texts need a locale that few systems have; the C library's own will do.
+UTF8 = Path("/usr/lib/locale/C.utf8")
+if UTF8.exists():
+    locales = Path(tempfile.mkdtemp())
+{% for name in model.needs %}
+    (locales / {{ name | py }}).symlink_to(UTF8)
+{% endfor %}
+    os.environ.setdefault("LOCPATH", str(locales))
+{% endif %}
 
 
 class Model:
     """A model as a function from a batch to its scores, or its first output.
 
     Attributes:
-        input_shape: as the model declares it, batch axis first; None is any length.
+        input_shape: as the model declares it, batch axis first; None is any length. Of
+            several inputs, one a column, it is (None, columns).
         labels: None: the file does not name the classes.
     """
 
@@ -38,18 +50,42 @@ class Model:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
         self._session = onnxruntime.InferenceSession(path, options, PROVIDERS)
-        declared = self._session.get_inputs()[0]
-        self._name, self._dtype = declared.name, DTYPES[declared.type]
-        self.input_shape = tuple(
-            n if isinstance(n, int) else None for n in declared.shape
-        )
-        # A scikit-learn classifier gives the class first, and then the probabilities.
-        outputs = self._session.get_outputs()
-        self._output = next((o for o in outputs if o.type in FLOATS), outputs[0]).name
+        self._inputs = self._session.get_inputs()
+        size, *axes = self._inputs[0].shape
+        self._fixed = size if isinstance(size, int) else 1
+        if len(self._inputs) > 1:
+            axes = [len(self._inputs)]
+        axes = (n if isinstance(n, int) else None for n in axes)
+        self.input_shape = (None, *axes)
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Run the model on a batch of inputs, batch axis first."""
-        batch = np.asarray(batch, self._dtype)
-        missing_axes = len(self.input_shape) - batch.ndim
-        batch = batch.reshape(batch.shape + (1,) * missing_axes)
-        return self._session.run([self._output], {self._name: batch})[0]
+        size = len(batch)
+        if self._fixed > size:  # the model runs so many at once: fill up with copies
+            batch = np.repeat(batch, self._fixed, axis=0)[: self._fixed]
+        columns = [batch]
+        if len(self._inputs) > 1:
+            columns = np.split(batch, len(self._inputs), axis=1)
+        feed = {
+            declared.name: _fit(column, declared)
+            for declared, column in zip(self._inputs, columns, strict=True)
+        }
+{% if model.output %}
+        output = self._session.run([OUTPUT], feed)[0]
+{% else %}
+        output = self._session.run(None, feed)[0]
+{% endif %}
+        if isinstance(output, list):  # a score by the name of each class, by skl2onnx
+            output = [[scores[name] for name in sorted(scores)] for scores in output]
+        return np.asarray(output)[:size]
+
+
+def _fit(batch: np.ndarray, declared: onnxruntime.NodeArg) -> np.ndarray:
+    """Return a batch in the dtype and with the axes that an input declares."""
+    name = declared.type.removeprefix("tensor(").removesuffix(")")
+    dtype = np.dtype(DTYPES.get(name, name))
+    if np.issubdtype(dtype, np.integer) and np.issubdtype(batch.dtype, np.floating):
+        batch = np.rint(batch)
+    missing_axes = len(declared.shape) - batch.ndim
+    shape = batch.shape + (1,) * missing_axes if missing_axes > 0 else batch.shape
+    return batch.astype(dtype).reshape(shape[: len(declared.shape)])

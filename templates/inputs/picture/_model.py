@@ -4,9 +4,14 @@ from PIL import Image
 {% endblock %}
 {% block constants %}
 INPUT_SHAPE = {{ model.input_shape | py }}  # used where the model declares none
-# How a picture becomes numbers: (pixel / 255 - MEAN) / STD.
+# How a picture becomes numbers: (pixel / 255 - MEAN) / STD. Usual are
+#   0 to 1:    MEAN = 0.0, STD = 1.0         -1 to 1: MEAN = 0.5, STD = 0.5
+#   0 to 255:  MEAN = 0.0, STD = 1 / 255
+#   ImageNet:  MEAN = (0.485, 0.456, 0.406), STD = (0.229, 0.224, 0.225)
 {% if model.pixel_source %}
-# Values of {{ model.pixel_source }}.
+# {{ ("These are by " ~ model.pixel_source ~ ".") | wordwrap(86, false, "\n# ") }}
+{% else %}
+# Which one is right is not in the file: the first is a guess.
 {% endif %}
 MEAN = {{ model.mean | py }}
 STD = {{ model.std if model.std is string else model.std | py }}

@@ -2,11 +2,21 @@
 
 def _labelled(scores: np.ndarray) -> dict[str, float]:
     """Return the probability of each label, from the model's scores."""
+    scores = np.ravel(scores).astype(float)
+{% if model.scores == "logits" %}
+    if scores.size == 1:  # one logit, of the second class
+        scores = np.array([0, scores[0]])
+    scores = np.exp(scores - scores.max())
+    scores /= scores.sum()
+{% else %}
     if scores.size == 1:  # one sigmoid output: the probability of the second class
         scores = np.array([1 - scores[0], scores[0]])
+{% if not model.scores %}
     elif not _are_probabilities(scores):
         scores = np.exp(scores - scores.max())
         scores /= scores.sum()
+{% endif %}
+{% endif %}
     if not np.isfinite(scores).all():
         raise ValueError(f"no probabilities: {scores.tolist()[:5]}")
     names = _read_labels() if LABELS.exists() else load().labels
@@ -14,15 +24,18 @@ def _labelled(scores: np.ndarray) -> dict[str, float]:
     if len(names) != scores.size:
         raise ValueError(f"{len(names)} labels for a model of {scores.size} classes")
     return {name: float(score) for name, score in zip(names, scores, strict=True)}
+{% if not model.scores or project.task.output.name == "values" %}
 
 
 def _are_probabilities(scores: np.ndarray) -> bool:
     return scores.min() >= 0 and np.isclose(scores.sum(), 1, atol=1e-2)
+{% endif %}
 
 
 def _read_labels() -> list[str]:
+    """Return the names of the classes; a second "crane" gets its number, "crane (517)"."""
     names = LABELS.read_text("utf-8-sig").rstrip().splitlines()
-    if len(set(names)) < len(names):
-        twice = max(names, key=names.count)
-        raise ValueError(f"{LABELS.name} has {twice!r} more than once: rename one")
-    return names
+    first = {name: n for n, name in reversed([*enumerate(names)])}
+    return [
+        name if first[name] == n else f"{name} ({n})" for n, name in enumerate(names)
+    ]

@@ -21,7 +21,7 @@ def predict(*row: float | str) -> dict[str, float] | float | str:
             "edit FEATURES in model.py"
         )
     has_text = any(isinstance(value, str) for value in row)
-    output = np.atleast_1d(model(np.array([row], object if has_text else float))[0])
+    output = np.ravel(model(np.array([row], object if has_text else float))[0])
     labels = model.labels
     if labels is None:
         labels = LABELS.exists() or (output.size > 1 and _are_probabilities(output))

@@ -10,8 +10,7 @@ def predict(text: str) -> dict[str, float]:
         The probability of each label, 0 to 1.
 
     Raises:
-        ValueError: the labels do not match the classes, two are the same, or the scores
-            are not finite.
+        ValueError: the labels do not match the classes, or the scores are not finite.
     """
     return _labelled(load()(np.array([text], dtype=object))[0])
 {% endblock %}

@@ -8,9 +8,17 @@ from model import predict
 EXAMPLE = {{ (cookiecutter | project).model.rows[0][0] | py }}
 
 
+{% if (cookiecutter | project).model.scores == "independent" %}
+def test_probabilities_are_independent():
+{% else %}
 def test_probabilities_sum_to_one():
+{% endif %}
     probabilities = predict("Grüße, 你好, 123!")
+{% if (cookiecutter | project).model.scores == "independent" %}
+    assert all(0 <= probability <= 1 for probability in probabilities.values())
+{% else %}
     assert sum(probabilities.values()) == pytest.approx(1, abs=1e-2)
+{% endif %}
 
 
 def test_example(url):
