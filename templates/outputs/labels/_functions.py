@@ -2,6 +2,9 @@
 
 def _labelled(scores: np.ndarray) -> dict[str, float]:
     """Return the probability of each label, from the model's scores."""
+    if scores.size > max(scores.shape, default=1):
+        raise ValueError(f"an output of {scores.shape}, not a score for each class")
+    scores = scores.ravel()
     if scores.size == 1:  # one sigmoid output: the probability of the second class
         scores = np.array([1 - scores[0], scores[0]])
     elif not _are_probabilities(scores):
