@@ -1,5 +1,9 @@
 """PyTorch's files: what their tensors tell, and what is said of those that run code."""
 
+import ast
+import re
+import shutil
+import subprocess
 import zipfile
 from io import BytesIO
 
@@ -17,6 +21,7 @@ from crafted import (
     text,
     torch_file,
 )
+from running import install
 
 from local_extensions.model_files import Unusable, inspect
 
@@ -187,3 +192,99 @@ def test_tensors_that_contain_each_other(tmp_path):
         body = b"}(" + text("a") + body + text("b") + b"h\0uq\0"
     content = torch_file(items(state_dict=items(a=tensor(2, 2), b=body)))
     assert inspect(write(tmp_path, "model.pt", content)).format == "state-dict"
+
+
+NETS_PY = """
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(1, 8, 3), nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.fc(self.conv(x).relu().mean((2, 3)))
+
+
+def build():
+    return Net()
+"""
+MAKE = """
+import numpy as np
+import torch
+from torch import nn
+from nets import Net
+
+torch.manual_seed(0)
+net = Net().eval()
+weights = net.state_dict()
+torch.save(nn.DataParallel(net).state_dict(), "parallel.pth")
+torch.save(weights, "old.pth", _use_new_zipfile_serialization=False)
+lightning = {f"model.{name}": weight for name, weight in weights.items()}
+torch.save({"epoch": 3, "state_dict": lightning, "optimizer_states": [{0: 1}]}, "lightning.ckpt")
+torch.jit.trace(net, torch.zeros(1, 1, 28, 28)).save("traced.pt")
+torch.save(net, "whole.pt")
+torch.save(net, "old_whole.pt", _use_new_zipfile_serialization=False)
+torch.save({"epoch": 3, "model": net}, "trainer.pt")
+picture = np.arange(28 * 28, dtype=np.uint8).reshape(28, 28)
+print(net((torch.tensor(picture) / 255)[None, None]).softmax(1)[0].tolist())
+"""
+PREDICT = """
+import numpy as np
+from model import predict
+
+picture = np.arange(28 * 28, dtype=np.uint8).reshape(28, 28)
+print(list(predict(np.stack([picture] * 3, 2)).values()))
+"""
+
+
+@pytest.fixture(scope="module")
+def made_by_torch(bake, tmp_path_factory):
+    """Return a folder of files that PyTorch wrote, its Python, and the net's own answer."""
+    folder = tmp_path_factory.mktemp("nets")
+    (folder / "nets.py").write_text(NETS_PY)
+    python = install(bake(framework="pytorch", platform="local")) / "python"
+    return folder, python, run(python, folder, MAKE)
+
+
+def run(python, folder, code):
+    """Return the last line that Python prints in a folder, as a value."""
+    command = [python, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return ast.literal_eval(done.stdout.strip().rpartition("\n")[2] or "None")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["parallel.pth", "old.pth", "lightning.ckpt", "traced.pt"])
+def test_answers_are_the_net_s(bake, made_by_torch, tmp_path, name):
+    folder, python, truth = made_by_torch
+    (folder / "labels.txt").write_text("a\nb\nc\n")
+    made = bake(model_path=str(folder / name), platform="local", task="image-classification")
+    project = shutil.copytree(made, tmp_path / "project")
+    if (project / "architecture.py").exists():
+        (project / "architecture.py").write_text(NETS_PY)
+    code = (project / "model.py").read_text("utf-8")
+    assert "MEAN = 0.0\nSTD = 1.0" in code  # grey: ImageNet's three values would not fit
+    (project / "model.py").write_text(code.replace("224, 224", "28, 28"))
+    assert run(python, project, PREDICT) == pytest.approx(truth, abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["whole.pt", "old_whole.pt", "trainer.pt"])
+def test_command_of_a_refusal_converts(bake, made_by_torch, tmp_path, name):
+    folder, python, truth = made_by_torch
+    found = re.search(r'python -c "(.*)" with your input', refusal(folder / name))
+    run(python, folder, found[1].replace("224, 224", "28, 28"))
+    shutil.copy(folder / "model.pt2", tmp_path)
+    project = bake(model_path=str(tmp_path / "model.pt2"), platform="local")
+    assert run(python, project, PREDICT) == pytest.approx(truth, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_labels_are_compared_with_the_classes(bake, made_by_torch):
+    folder, _, _ = made_by_torch
+    (folder / "labels.txt").write_text("a\nb\n")
+    with pytest.raises(Exception, match="has 2 classes, the model 3"):
+        bake(model_path=str(folder / "old.pth"), platform="local")
