@@ -59,7 +59,9 @@ FORMATS = {
     "torchscript": Format(
         "TorchScript model", [".pt", ".pth"], torch.script, "constants.pkl data.pkl"
     ),
-    "state-dict": Format("PyTorch state dict", [".pt", ".pth"], torch.state_dict, "data.pkl"),
+    "state-dict": Format(
+        "PyTorch state dict", [".pt", ".pth", ".ckpt", ".bin", ".tar"], torch.state_dict, "data.pkl"
+    ),
     "safetensors": Format("safetensors file", [".safetensors"], torch.safetensors, rb".{4}\0{4}\{"),
     "keras": Format("Keras model", [".keras"], keras.archive, "config.json metadata.json"),
     "hdf5": Format("Keras HDF5 model", [".h5", ".hdf5"], keras.hdf5, rb"\x89HDF\r\n\x1a\n"),
@@ -80,10 +82,6 @@ INSTEAD = {  # advice for formats that no framework here loads
     ".ckpt": f"for PyTorch, {torch.SAVE}; for Keras, {keras.SAVE}",
 }
 REFUSED = {  # content that is not a usable model, by its mark
-    rb"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19": (
-        "is in PyTorch's old format, which cannot be read safely: load it where it was "
-        "made and save model.state_dict() with a current PyTorch"
-    ),
     "serialized_exported_program.json": (
         "is a program exported by an old PyTorch: save it with torch.export.save of a current "
         "PyTorch"
@@ -101,6 +99,7 @@ REFUSED = {  # content that is not a usable model, by its mark
     rb"\s*<(!DOCTYPE|!doctype|html)": "is a web page: download the model itself",
 }
 MARKS = REFUSED | {format.mark: kind for kind, format in FORMATS.items()}
+MARKS[torch.OLD] = "state-dict"
 
 
 class Tensor(NamedTuple):

@@ -59,7 +59,10 @@ def follow(stream) -> tuple[object, list[str], list]:
             case "SETITEM" | "SETITEMS":
                 value.update(_by_text(taken[1:]))
             case "BINPERSID":
-                ids.append(value)
+                if isinstance(value, tuple) and value[:1] == ("module",):
+                    value = value[1]  # a class with its source, as PyTorch wrote it before 1.6
+                else:
+                    ids.append(value)
             case "GLOBAL" | "STACK_GLOBAL" | "INST":
                 value = (arg or " ".join(taken)).replace(" ", ".")
                 imported.append(value)

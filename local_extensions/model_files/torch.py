@@ -2,6 +2,9 @@
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from io import BytesIO
 from math import prod
 from pathlib import Path
 
@@ -29,7 +32,39 @@ PLAIN = re.compile(  # what torch.load allows with weights_only=True
     r"|torch\.(storage\.)?\w*Storage|torch\.(Size|Tensor|device|bool|per_\w+)"
     r"|torch\.(q?u?int|b?float|complex)\d\w*"
 )
-WEIGHTS = ("model", "state_dict", "model_state_dict", "net", "weights", "params")
+OLD = rb"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # begins a file of torch.save before 1.6
+# Keys of a checkpoint's weights; state_dict.py has them in the same order.
+WEIGHTS = ("state_dict", "model_state_dict", "model", "net", "weights", "params")
+WRAPPED = re.compile(r"(module\.|_orig_mod\.)+")  # DataParallel's and torch.compile's
+PYTHON = "run, where it was trained, python -c"
+# Of a module in memory, `m`: a file that needs none of its code. {shape} is of a picture.
+EXPORT = "torch.export.save(torch.export.export(m.eval(), (torch.zeros({shape}),)), 'model.pt2')"
+LOAD = "torch.load('{file}', map_location='cpu', weights_only=False)"
+FUNCTION = "answer framework=python, and call it in model.py"
+# Libraries whose objects are pickled, by a pattern of the imported names.
+LIBRARIES = {
+    r"ultralytics\.nn\.tasks\.ClassificationModel": (
+        "is an Ultralytics classifier, which needs their library: run "
+        "`yolo export model={file} format=onnx`, and give the .onnx file"
+    ),
+    r"ultralytics\.nn\.tasks\..*|models\.yolo\..*": (
+        "is a YOLO model of Ultralytics for detection or the like, and no page here shows boxes "
+        f"yet: {FUNCTION}, as it is or by `yolo export model={{file}} format=onnx`"
+    ),
+    r"torchvision\.models\.detection\..*": (
+        f"is a detector of torchvision, and no page here shows boxes yet: {FUNCTION}"
+    ),
+    r"fastai\.learner\.Learner": (
+        f'is a fastai Learner, and loading it runs code: {PYTHON} "import torch; from fastai.'
+        f"learner import load_learner; l = load_learner('{{file}}'); m = l.model; {EXPORT}; "
+        "open('labels.txt', 'w').write('\\n'.join(map(str, l.dls.vocab)))\" with your pictures' "
+        "size, and give model.pt2"
+    ),
+    r"transformers\.models\..*": (
+        "is a whole pickled model of transformers: save it with model.save_pretrained('model') "
+        "and its tokenizer or image processor too, and give that folder"
+    ),
+}
 
 
 def export(members: Archive, path: Path) -> dict:
@@ -44,47 +79,240 @@ def export(members: Archive, path: Path) -> dict:
     tensors, inputs, weights = module["graph"]["tensor_values"], [], []
     for spec in module["signature"]["input_specs"]:
         ((kind, given),) = spec.items()
-        arg = given.get("arg", {})
-        name = arg.get("as_tensor", arg).get("name")
-        if name in tensors:
-            dtype = DTYPES.get(tensors[name]["dtype"])
-            axes = tuple(size.get("as_int") for size in tensors[name]["sizes"])
-            if kind == "user_input":
-                inputs.append((name, dtype, axes))
-            else:
-                weights.append((dtype, prod(axis or 1 for axis in axes)))
-    return {"inputs": inputs, "weights": weights}
+        name, dtype, axes = _declared(given, tensors)
+        if axes is not None and kind == "user_input":
+            inputs.append((name, dtype, axes))
+        elif axes is not None:
+            weights.append((dtype, prod(axis or 1 for axis in axes)))
+    specs = module["signature"].get("output_specs", ())
+    outputs = [_declared(spec["user_output"], tensors) for spec in specs if "user_output" in spec]
+    whole = next((call["signature"] for call in module.get("module_call_graph", ())), None)
+    if len(outputs) > 1 or whole and json.loads(whole["out_spec"])[1]["type"]:
+        raise Unusable(_several(path, f"a tuple, list or dict of {len(outputs)}"))
+    return {"inputs": inputs, "outputs": outputs, "weights": weights} | _scaling(inputs, outputs)
+
+
+def _declared(spec: dict, tensors: dict) -> tuple[str | None, str | None, tuple | None]:
+    """Return name, dtype and axes of an input or output; no axes if it is no tensor."""
+    arg = spec.get("arg", {})
+    name = arg.get("as_tensor", arg).get("name")
+    if name not in tensors:
+        return name, None, None
+    axes = tuple(size.get("as_int") for size in tensors[name]["sizes"])
+    return name, DTYPES.get(tensors[name]["dtype"]), axes
+
+
+def _several(path: Path, outputs: str) -> str:
+    return (
+        f"{path.name} gives {outputs}, and a page here shows one: return that tensor from "
+        "forward(), and save it again."
+    )
 
 
 def script(members: Archive, path: Path) -> dict:
-    """Read the module's class; TorchScript does not declare an input's shape."""
+    """Read the module's class and the types of its forward(); no shapes are declared."""
     module, _, storages = follow(members.read("data.pkl"))
+    inputs, output = _signature(members, module.cls)
+    if len(inputs) > 1:
+        raise Unusable(
+            f"{path.name} takes {len(inputs)} inputs ({', '.join(inputs)}), and a page here gives "
+            "one: trace it with one input."
+        )
+    if output != "Tensor":
+        raise Unusable(_several(path, f"a {output}"))
     name = module.cls.rpartition(".")[2]
-    return {"weights": _weights(storages), "name": None if name == "Sequential" else name}
+    return {
+        "weights": _weights(storages),
+        "name": None if name == "Sequential" else name,
+        **_network(_tensors(module), path),
+    }
 
 
-def state_dict(members: Archive, path: Path) -> dict:
-    """Read a file of torch.save; only a dict of tensors is accepted."""
-    root, imported, storages = follow(members.read("data.pkl"))
+def _signature(members: Archive, cls: str) -> tuple[list[str], str]:
+    """Return the inputs' names and the output's type of forward() in TorchScript's source."""
+    folder, _, name = cls.rpartition(".")
+    file = f"code/{folder.replace('.', '/')}.py"
+    source = members.read(file).decode() if file in members.names else ""
+    _, _, body = source.partition(f"class {name}(")
+    found = re.search(r"^  def forward\(([^)]*)\) -> ([^\n]+):$", body, re.MULTILINE)
+    if not found:
+        return [], "Tensor"
+    return re.findall(r"(\w+): ", found[1])[1:], found[2]
+
+
+def state_dict(content: Archive | bytes, path: Path) -> dict:
+    """Read a file of torch.save, of any version: a dict of tensors, or a checkpoint with one."""
+    if isinstance(content, Archive):
+        root, imported, storages = follow(content.read("data.pkl"))
+    else:  # five pickles: a number, a version, the machine, the objects, the storages' keys
+        stream = BytesIO(content[:])
+        for _ in range(4):
+            root, imported, storages = follow(stream)
+    _refuse_part(path)
     other = sorted({name for name in imported if not PLAIN.fullmatch(name)})
-    if isinstance(root, Stub) and root.cls in other:
-        wrong = f"a whole pickled object ({root.cls}), and loading it runs code"
-    elif other:
-        wrong = f"Python objects ({', '.join(other[:3])}), and loading those runs code"
-    elif not isinstance(root, dict) or not root:
-        wrong = "no tensors with names"
-    elif not any("_rebuild_" in getattr(value, "cls", "") for value in root.values()):
-        inner = next((key for key, value in root.items() if value and key in WEIGHTS), "")
-        wrong = f"a checkpoint ({', '.join([*root][:5])}) and not just weights"
-        wrong += f", which may be its {inner!r}" if inner else ""
-    else:
-        return {"weights": _weights(storages)}
-    raise Unusable(f"{path.name} contains {wrong}: {SAVE}.")
+    if other:
+        raise Unusable(f"{path.name} {_runs_code(root, other, path)}.")
+    if not isinstance(root, dict) or not root:
+        raise Unusable(f"{path.name} contains no tensors with names: {SAVE}.")
+    weights = root
+    if not _has_tensors(root):
+        key = next((key for key in WEIGHTS if _has_tensors(root.get(key))), None)
+        if key is None:
+            raise Unusable(
+                f"{path.name} contains a checkpoint ({', '.join([*root][:5])}) without weights "
+                f"in {', '.join(WEIGHTS)}: {SAVE}."
+            )
+        weights = root[key]
+    return {"weights": _weights(storages), **_network(_tensors(weights), path)}
+
+
+def _has_tensors(value: object) -> bool:
+    return isinstance(value, dict) and any(
+        "_rebuild_" in getattr(each, "cls", "") for each in value.values()
+    )
+
+
+def _runs_code(root: object, other: list[str], path: Path) -> str:
+    """Return what a file with pickled objects is, and how to convert it."""
+    channels = next((s[1] for _, s in _tensors(root) if len(s) == 4), 3)
+    shape = f"1, {channels}, 224, 224"
+    for pattern, text in LIBRARIES.items():
+        if any(re.fullmatch(pattern, name) for name in other):
+            return text.format(file=path.name, shape=shape)
+    load = LOAD.format(file=path.name)
+    key = ""
+    if not isinstance(root, Stub) or root.cls not in other:
+        inner = [k for k in WEIGHTS if isinstance(root, dict) and k in root]
+        module = next((k for k in inner if getattr(root[k], "cls", "") in other), None)
+        if module is None and inner and _has_tensors(root[inner[0]]):
+            return (
+                f"contains Python objects ({', '.join(other[:3])}) beside its {inner[0]!r}, and "
+                f'loading those runs code: {PYTHON} "import torch; torch.save({load}'
+                f"['{inner[0]}'], 'weights.pt')\", and give weights.pt"
+            )
+        if module is None:
+            return (
+                f"contains Python objects ({', '.join(other[:3])}), and loading those runs "
+                f"code: {SAVE}"
+            )
+        root, key = root[module], f"['{module}']"
+    library, _, cls = root.cls.rpartition(".")
+    library = library.partition(".")[0]
+    what = f"{library} {cls}" if library in ("torchvision", "timm", "torch") else root.cls
+    convert = f"import torch; m = {load}{key}; {EXPORT.format(shape=shape)}"
+    where = f'{PYTHON} "{convert}"'
+    if library == "__main__":  # which is another program's, so python -c would not find it
+        where = f"run in the script or notebook that defines {cls}: {convert}"
+    return (
+        f"contains a whole pickled {what}, and loading it runs code: {where} with your input's "
+        "size, and give model.pt2"
+    )
+
+
+def _refuse_part(path: Path) -> None:
+    """Refuse one file of a folder whose config.json names the network."""
+    config = path.with_name("config.json")
+    if config.is_file() and config.stat().st_size < 2**20:
+        text = config.read_text("utf-8", "replace")
+        if re.search(r'"(architectures|model_type)"\s*:', text):
+            raise Unusable(
+                f"{path.name} is a part of the model in its folder, with config.json: give "
+                f"the folder {path.parent}."
+            )
 
 
 def _weights(storages: list) -> list[tuple]:
-    """Return the dtypes and sizes of storages: ("storage", class, key, device, size)."""
-    return [(STORED.get(kind.rpartition(".")[2]), size) for _, kind, _, _, size in storages]
+    """Return the dtypes and sizes of storages: ("storage", class, key, device, size, ...)."""
+    return [(STORED.get(kind.rpartition(".")[2]), size) for _, kind, _, _, size, *_ in storages]
+
+
+def _tensors(value: object) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield the name and shape of each tensor in unpickled stubs, in their order."""
+    seen, parts = set(), [("", value)]
+    while parts:
+        name, each = parts.pop()
+        cls = getattr(each, "cls", "")
+        if cls.startswith("torch._utils._rebuild_tensor"):
+            if all(isinstance(size, int) for size in each.args[2]):
+                yield name, each.args[2]
+        elif cls.startswith("torch._utils._rebuild_parameter"):
+            parts.append((name, each.args[0]))
+        elif isinstance(each, dict) and id(each) not in seen:
+            seen.add(id(each))  # once, or a small file could take for ever
+            inner = [*each.items()]
+            if isinstance(each, Stub) and isinstance(each.state, dict):
+                inner += each.state.items()
+            for key, part in reversed(inner):
+                own = key in ("_parameters", "_buffers", "_modules")
+                parts.append((name if own else f"{name}.{key}".lstrip("."), part))
+
+
+def _network(tensors: Iterable[tuple[str, tuple[int, ...]]], path: Path) -> dict:
+    """Return the input and output that the first and last weights imply, with notes.
+
+    A convolution's weight has the shape (out, in, height, width), a linear layer's (out, in).
+    """
+    names = [(WRAPPED.sub("", name), shape) for name, shape in tensors]
+    layers = [(name, shape) for name, shape in names if name.endswith("weight") and len(shape) > 1]
+    ranks = {len(shape) for _, shape in layers}
+    recurrent = any(re.search(r"weight_[ih]h_l\d", name) for name, _ in names)
+    if 5 in ranks or 3 in ranks and 4 not in ranks:
+        kind = "volumes or films" if 5 in ranks else "sounds or series"
+        raise Unusable(f"{path.name} has convolutions over {kind}, which no page here asks for.")
+    if recurrent and 4 not in ranks or any("word_embeddings" in name for name, _ in layers):
+        raise Unusable(
+            f"{path.name} is a network of texts or series, whose tokenizer is not in it: "
+            f"{FUNCTION}, or give a transformers folder with its tokenizer."
+        )
+    if not layers:
+        return _scaling((), ())
+    inputs: list[tuple] = []
+    first = next((shape for _, shape in layers if len(shape) == 4), layers[0][1])
+    if len(first) == 2:
+        inputs = [("input", None, (None, first[1]))]
+    elif first[:2] != (3, 1):  # else three grey filters, or one for each of three colours
+        inputs = [("input", None, (None, first[1], None, None))]
+        if first[1] not in (1, 3):
+            raise Unusable(
+                f"{path.name} takes {first[1]} channels in its first convolution, and a picture "
+                f"here has 1 or 3: {FUNCTION}."
+            )
+    outputs = []
+    if len(layers[-1][1]) == 2 and not recurrent:
+        outputs = [("output", None, (None, layers[-1][1][0]))]
+    return {"inputs": inputs, "outputs": outputs} | _scaling(inputs, outputs)
+
+
+def _scaling(inputs: Iterable[tuple], outputs: Iterable[tuple]) -> dict:
+    """Return the number of outputs, and notes on what only the network's owner knows."""
+    notes, found = [], {}
+    for _, _, axes in inputs or [("", None, (None,) * 4)]:
+        if axes and len(axes) == 4:
+            grey, size = axes[1] == 1, "" if axes[2] else "the size and "
+            guess = "0 to 1" if grey else "ImageNet's, as torchvision's models have them"
+            shape = "INPUT_SHAPE, " if size else ""
+            notes.append(
+                f"The file does not tell {size}the scaling of pictures. {shape}MEAN and STD in "
+                f"model.py are a guess ({'224x224; ' if size else ''}{guess}): make them yours."
+            )
+        elif axes and len(axes) == 2:
+            notes.append(
+                "The file does not tell the scaling of columns. If the network was trained with "
+                "scaled ones, scale them in predict() of model.py."
+            )
+    for _, _, axes in outputs or [("", None, None)]:
+        if axes and len(axes) == 2:
+            found["n_outputs"] = axes[1]
+            if axes[1] == 1:
+                notes.append(
+                    "Its one output is taken as a probability where labels.txt names two classes: "
+                    "if it is a logit, end forward() with torch.sigmoid."
+                )
+        elif not axes:
+            notes.append(
+                "The file does not tell its output: the app expects one score for each class."
+            )
+    return {**found, "notes": notes}
 
 
 def safetensors(data, path: Path) -> dict:
@@ -98,9 +326,31 @@ def safetensors(data, path: Path) -> dict:
         raise Unusable(f"{path.name} contains no tensors: save the model's weights in it.")
     if end + max(tensor["data_offsets"][1] for tensor in header.values()) != len(data):
         raise ValueError("cut short")
+    _refuse_part(path)
     words = {"F": "float", "BF": "bfloat", "I": "int", "U": "uint", "BOOL": "bool"}
     weights = []
     for tensor in header.values():
         kind, bits = re.fullmatch(r"([A-Z]+)(.*)", tensor["dtype"]).groups()
         weights.append((words.get(kind, kind) + bits.lower(), prod(tensor["shape"])))
-    return {"weights": weights}
+    shapes = [(name, tuple(tensor["shape"])) for name, tensor in header.items()]
+    return {"weights": weights, **_network(_in_order(shapes), path)}
+
+
+def _in_order(tensors: list[tuple[str, tuple[int, ...]]]) -> list[tuple[str, tuple[int, ...]]]:
+    """Return tensors with the input's first and the output's last, where their sizes tell.
+
+    safetensors sorts them by name. An input's size is no layer's output, and reversed.
+    """
+    tensors = sorted(tensors, key=lambda each: [int(part) for part in re.findall(r"\d+", each[0])])
+    layers = [each for each in tensors if each[0].endswith("weight")]
+    linear, pictures = ([e for e in layers if len(e[1]) == rank] for rank in (2, 4))
+    taken, given = (Counter(shape[axis] for _, shape in linear) for axis in (1, 0))
+    first = sorted(pictures, key=lambda each: (each[1][1] != 3, each[1][1]))[:1]
+    if not pictures:
+        first = [each for each in linear if each[1][1] not in given]
+    last = [each for each in linear if each[1][0] not in taken and given[each[1][0]] == 1]
+    if len(last) != 1 and pictures:
+        tensors = linear + pictures  # so the last one is not taken for the output
+        last = []
+    ends = [*first[:1], *last[:1]]
+    return [*first[:1], *(each for each in tensors if each not in ends), *last[:1]]

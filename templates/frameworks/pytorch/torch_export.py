@@ -32,4 +32,4 @@ class Model:
         """Run the model on a batch of inputs, batch axis first."""
         inputs = torch.as_tensor(batch, dtype=self._dtype, device=DEVICE)
         with torch.inference_mode():
-            return self._module(inputs).cpu().numpy()
+            return self._module(inputs).float().cpu().numpy()

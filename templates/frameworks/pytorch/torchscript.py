@@ -26,9 +26,14 @@ class Model:
 {% else %}
         self._module = torch.jit.load(path, map_location=DEVICE).eval()
 {% endif %}
+        floats = (p.dtype for p in self._module.parameters() if p.is_floating_point())
+        self._dtype = next(floats, torch.float32)
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Run the model on a batch of inputs, batch axis first."""
-        inputs = torch.as_tensor(batch, dtype=torch.float32, device=DEVICE)
+        inputs = torch.as_tensor(batch, dtype=self._dtype, device=DEVICE)
         with torch.inference_mode():
-            return self._module(inputs).cpu().numpy()
+            output = self._module(inputs)
+        if not isinstance(output, torch.Tensor):
+            raise TypeError(f"return a tensor from forward(), not {type(output)}")
+        return output.float().cpu().numpy()

@@ -30,11 +30,16 @@ def prepare(image: np.ndarray, declared: tuple[int | None, ...] | None) -> np.nd
     Returns:
         float32, (pixel / 255 - MEAN) / STD, shape (1, height, width, channels),
         (1, channels, height, width), or (1, values) for a model of flat inputs.
+
+    Raises:
+        ValueError: MEAN or STD has not one value, nor one for each channel.
     """
     shape = declared if declared and len(declared) == 4 else INPUT_SHAPE
     _, *axes = (n or m for n, m in zip(shape, INPUT_SHAPE, strict=True))
     channels_first = axes[0] in (1, 3)
     channels = axes.pop(0 if channels_first else 2)
+    if not {np.size(MEAN), np.size(STD)} <= {1, channels}:
+        raise ValueError(f"MEAN and STD need one value, or {channels}: one a channel")
     height, width = (n or m for n, m in zip(axes, image.shape, strict=False))
     picture = Image.fromarray(image).convert("L" if channels == 1 else "RGB")
     picture = picture.resize((width, height), Image.Resampling.BILINEAR)

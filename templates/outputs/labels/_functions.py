@@ -2,7 +2,9 @@
 
 def _labelled(scores: np.ndarray) -> dict[str, float]:
     """Return the probability of each label, from the model's scores."""
-    scores = np.ravel(scores).astype(float)
+    if scores.size > max(scores.shape, default=1):
+        raise ValueError(f"an output of {scores.shape}, not a score for each class")
+    scores = scores.ravel().astype(float)
 {% if model.scores == "logits" %}
     if scores.size == 1:  # one logit, of the second class
         scores = np.array([0, scores[0]])

@@ -1,0 +1,290 @@
+"""PyTorch's files: what their tensors tell, and what is said of those that run code."""
+
+import ast
+import re
+import shutil
+import subprocess
+import zipfile
+from io import BytesIO
+
+import pytest
+from crafted import (
+    LEGACY,
+    call,
+    group,
+    items,
+    made,
+    name,
+    number,
+    pickled,
+    state_dict,
+    text,
+    torch_file,
+)
+from running import install
+
+from local_extensions.model_files import Unusable, inspect
+
+
+def tensor(*shape, old=False):
+    """Push a tensor of floats as PyTorch pickles it; before 1.6 with the view of its storage."""
+    place = [text("storage"), name("torch.FloatStorage"), text("0"), text("cpu"), number(9)]
+    hooks = name("collections.OrderedDict") + b")R"
+    sizes = group(*map(number, shape))
+    place = group(*place, *([b"N"] if old else []))
+    return call(
+        "torch._utils._rebuild_tensor_v2", place + b"Q", b"K\0", sizes, sizes, b"\x89", hooks
+    )
+
+
+def net(channels=3, classes=10, prefix="", **options):
+    """The items of a small convolutional net's state dict."""
+    return {
+        f"{prefix}conv.weight": tensor(8, channels, 3, 3, **options),
+        f"{prefix}conv.bias": tensor(8, **options),
+        f"{prefix}squeeze.weight": tensor(2, 8, 1, 1, **options),
+        f"{prefix}fc.weight": tensor(classes, 8, **options),
+        f"{prefix}fc.bias": tensor(classes, **options),
+    }
+
+
+def old(body):
+    """A file of torch.save before 1.6: four pickles before the storages."""
+    return LEGACY + pickled(items(little_endian=b"\x88")) + pickled(body) + pickled(b"]")
+
+
+def script(returns="Tensor", inputs="x: Tensor"):
+    """A TorchScript file of a grey net, with the source of its forward()."""
+    source = (
+        f"class Net(Module):\n  def forward(self: __torch__.Net,\n    {inputs}) -> {returns}:\n"
+    )
+    module = made("__torch__.Net", conv=made("__torch__.Conv2d", weight=tensor(8, 1, 3, 3)))
+    content = torch_file(module, constants_DOT_pkl=pickled(b")"))
+    with zipfile.ZipFile(file := BytesIO(content), "a") as zipped:
+        zipped.writestr("model/code/__torch__.py", source)
+    return file.getvalue()
+
+
+def write(folder, filename, content):
+    path = folder / filename
+    path.write_bytes(content)
+    return path
+
+
+def refusal(path):
+    with pytest.raises(Unusable) as caught:
+        inspect(path)
+    return str(caught.value)
+
+
+WRAPPED = {
+    "plain": torch_file(state_dict(**net())),
+    "DataParallel": torch_file(state_dict(**net(prefix="module."))),
+    "checkpoint": torch_file(items(state_dict=state_dict(**net()), epoch=number(3))),
+    "model of a checkpoint": torch_file(items(epoch=number(3), model=state_dict(**net()))),
+    "Lightning": torch_file(
+        items(state_dict=state_dict(**net(prefix="model._orig_mod.")), loops=items())
+    ),
+    "before 1.6": old(state_dict(**net(old=True))),
+}
+
+
+@pytest.mark.parametrize("ending", [".pth", ".ckpt", ".bin", ".tar"])
+@pytest.mark.parametrize("case", WRAPPED)
+def test_channels_and_classes(case, ending, tmp_path):
+    found = inspect(write(tmp_path, f"model{ending}", WRAPPED[case]))
+    assert (found.format, found.dtype) == ("state-dict", "float32")
+    assert found.input_shape == (None, 3, None, None)
+    assert (found.outputs[0].shape, found.n_outputs) == ((None, 10), 10)
+    (note,) = found.notes
+    assert "INPUT_SHAPE, MEAN and STD in model.py are a guess (224x224; ImageNet's" in note
+
+
+# Of tensors: the input, the number of outputs, and words of a note.
+NETS = {
+    "grey": (net(channels=1), (None, 1, None, None), 10, "(224x224; 0 to 1)"),
+    "one filter a channel": ({"a.weight": tensor(3, 1, 3, 3)} | net(), None, 10, "224x224"),
+    "one output": (net(classes=1), (None, 3, None, None), 1, "torch.sigmoid"),
+    "columns": (
+        {"0.weight": tensor(16, 4), "0.bias": tensor(16), "2.weight": tensor(3, 16)},
+        (None, 4), 3, "scaling of columns",
+    ),
+    "convolutions": (
+        {"a.weight": tensor(8, 3, 3, 3), "b.weight": tensor(3, 8, 3, 3)},
+        (None, 3, None, None), None, "does not tell its output",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NETS)
+def test_what_tensors_tell(case, tmp_path):
+    tensors, shape, outputs, note = NETS[case]
+    found = inspect(write(tmp_path, "model.pt", torch_file(state_dict(**tensors))))
+    assert (found.input_shape, found.n_outputs) == (shape, outputs)
+    assert any(note in each for each in found.notes)
+
+
+def test_script(tmp_path):
+    found = inspect(write(tmp_path, "model.pt", script()))
+    assert (found.format, found.input_shape) == ("torchscript", (None, 1, None, None))
+    said = refusal(write(tmp_path, "model.pt", script("Dict[str, Tensor]")))
+    assert "gives a Dict[str, Tensor], and a page here shows one" in said
+    said = refusal(write(tmp_path, "model.pt", script(inputs="x: Tensor,\n    mask: Tensor")))
+    assert "takes 2 inputs (x, mask)" in said
+
+
+REFUSED = {
+    "12 channels": (torch_file(state_dict(**net(12))), "takes 12 channels"),
+    "films": (torch_file(state_dict(**{"w.weight": tensor(8, 3, 3, 3, 3)})), "volumes or films"),
+    "sounds": (torch_file(state_dict(**{"w.weight": tensor(8, 1, 9)})), "sounds or series"),
+    "LSTM": (torch_file(state_dict(**{"a.weight_ih_l0": tensor(8, 2), "fc.weight": tensor(2, 8)})), "series"),
+    "BERT": (torch_file(state_dict(**{"word_embeddings.weight": tensor(99, 8)})), "tokenizer"),
+    "torchvision": (
+        torch_file(made("torchvision.models.resnet.ResNet", a=tensor(8, 1, 3, 3))),
+        ("a whole pickled torchvision ResNet, and loading it runs code: run, where it was trained, "
+        "python -c \"import torch; m = torch.load('model.pt', map_location='cpu', "
+        "weights_only=False); torch.export.save(torch.export.export(m.eval(), (torch.zeros(1, 1,"),
+    ),
+    "notebook": (torch_file(made("__main__.Net")), "in the script or notebook that defines Net"),
+    "in a checkpoint": (torch_file(items(model=made("nets.Net"))), "weights_only=False)['model']"),
+    "before 1.6": (
+        old(
+            group(text("module"), name("timm.models.vgg.VGG"), text("vgg.py"), text("")) + b"Q"
+            + b")\x81" + items() + b"b"
+        ),
+        "a whole pickled timm VGG",
+    ),
+    "detector": (
+        torch_file(items(model=made("ultralytics.nn.tasks.DetectionModel"))),
+        "YOLO model of Ultralytics for detection",
+    ),
+    "classifier": (
+        torch_file(items(model=made("ultralytics.nn.tasks.ClassificationModel"))),
+        "yolo export model=model.pt format=onnx",
+    ),
+    "fastai": (torch_file(made("fastai.learner.Learner")), "is a fastai Learner"),
+    "arguments": (
+        torch_file(items(state_dict=state_dict(**net()), args=made("argparse.Namespace"))),
+        "(argparse.Namespace) beside its 'state_dict', and loading those runs code: run,",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refusal(case, tmp_path):
+    content, reason = REFUSED[case]
+    assert reason in refusal(write(tmp_path, "model.pt", content))
+
+
+def test_part_of_a_folder(tmp_path):
+    (tmp_path / "config.json").write_text('{"architectures": ["BertModel"]}')
+    path = write(tmp_path, "pytorch_model.bin", WRAPPED["plain"])
+    assert (
+        f"is a part of the model in its folder, with config.json: give the folder {tmp_path}."
+        in (refusal(path))
+    )
+
+
+def test_tensors_that_contain_each_other(tmp_path):
+    """Each dict holds the one before twice: 2 ** 60 paths, and a moment to read."""
+    body = items(a=tensor(2, 2)) + b"q\0"
+    for _ in range(60):
+        body = b"}(" + text("a") + body + text("b") + b"h\0uq\0"
+    content = torch_file(items(state_dict=items(a=tensor(2, 2), b=body)))
+    assert inspect(write(tmp_path, "model.pt", content)).format == "state-dict"
+
+
+NETS_PY = """
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(1, 8, 3), nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.fc(self.conv(x).relu().mean((2, 3)))
+
+
+def build():
+    return Net()
+"""
+MAKE = """
+import numpy as np
+import torch
+from torch import nn
+from nets import Net
+
+torch.manual_seed(0)
+net = Net().eval()
+weights = net.state_dict()
+torch.save(nn.DataParallel(net).state_dict(), "parallel.pth")
+torch.save(weights, "old.pth", _use_new_zipfile_serialization=False)
+lightning = {f"model.{name}": weight for name, weight in weights.items()}
+torch.save({"epoch": 3, "state_dict": lightning, "optimizer_states": [{0: 1}]}, "lightning.ckpt")
+torch.jit.trace(net, torch.zeros(1, 1, 28, 28)).save("traced.pt")
+torch.save(net, "whole.pt")
+torch.save(net, "old_whole.pt", _use_new_zipfile_serialization=False)
+torch.save({"epoch": 3, "model": net}, "trainer.pt")
+picture = np.arange(28 * 28, dtype=np.uint8).reshape(28, 28)
+print(net((torch.tensor(picture) / 255)[None, None]).softmax(1)[0].tolist())
+"""
+PREDICT = """
+import numpy as np
+from model import predict
+
+picture = np.arange(28 * 28, dtype=np.uint8).reshape(28, 28)
+print(list(predict(np.stack([picture] * 3, 2)).values()))
+"""
+
+
+@pytest.fixture(scope="module")
+def made_by_torch(bake, tmp_path_factory):
+    """Return a folder of files that PyTorch wrote, its Python, and the net's own answer."""
+    folder = tmp_path_factory.mktemp("nets")
+    (folder / "nets.py").write_text(NETS_PY)
+    python = install(bake(framework="pytorch", platform="local")) / "python"
+    return folder, python, run(python, folder, MAKE)
+
+
+def run(python, folder, code):
+    """Return the last line that Python prints in a folder, as a value."""
+    command = [python, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return ast.literal_eval(done.stdout.strip().rpartition("\n")[2] or "None")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["parallel.pth", "old.pth", "lightning.ckpt", "traced.pt"])
+def test_answers_are_the_net_s(bake, made_by_torch, tmp_path, name):
+    folder, python, truth = made_by_torch
+    (folder / "labels.txt").write_text("a\nb\nc\n")
+    made = bake(model_path=str(folder / name), platform="local", task="image-classification")
+    project = shutil.copytree(made, tmp_path / "project")
+    if (project / "architecture.py").exists():
+        (project / "architecture.py").write_text(NETS_PY)
+    code = (project / "model.py").read_text("utf-8")
+    assert "MEAN = 0.0\nSTD = 1.0" in code  # grey: ImageNet's three values would not fit
+    (project / "model.py").write_text(code.replace("224, 224", "28, 28"))
+    assert run(python, project, PREDICT) == pytest.approx(truth, abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["whole.pt", "old_whole.pt", "trainer.pt"])
+def test_command_of_a_refusal_converts(bake, made_by_torch, tmp_path, name):
+    folder, python, truth = made_by_torch
+    found = re.search(r'python -c "(.*)" with your input', refusal(folder / name))
+    run(python, folder, found[1].replace("224, 224", "28, 28"))
+    shutil.copy(folder / "model.pt2", tmp_path)
+    project = bake(model_path=str(tmp_path / "model.pt2"), platform="local")
+    assert run(python, project, PREDICT) == pytest.approx(truth, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_labels_are_compared_with_the_classes(bake, made_by_torch):
+    folder, _, _ = made_by_torch
+    (folder / "labels.txt").write_text("a\nb\n")
+    with pytest.raises(Exception, match="has 2 classes, the model 3"):
+        bake(model_path=str(folder / "old.pth"), platform="local")
