@@ -27,6 +27,8 @@ def project(bake, tmp_path, monkeypatch):
         for name in ("app", "model", "runtime"):
             monkeypatch.delitem(sys.modules, name, raising=False)
         monkeypatch.setattr(sys, "path", [*sys.path])
+        # Bytecode would outlive an edit of the same second and size.
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
         return bake(model_path=str(tmp_path / "network.onnx"), platform="local", ci=False)
 
     yield generate
