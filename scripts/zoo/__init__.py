@@ -7,7 +7,8 @@ files and `truth.json` into the current folder: a list of objects with
 - input: a row, a text, or the name of a picture,
 - answer: what the library itself answers, a label or numbers; null for any answer,
 - probability: of that label, if it is known,
-- expect: "right" or "refused", and "why", a word of the reason,
+- expect: "right"; "check" if only `python -m ml_ui check` with the first three inputs can find
+  how pixels are scaled; or "refused", and "why", a word of the reason,
 - answers: to further questions, rarely.
 """
 
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +35,7 @@ VERSIONS: dict[str, list[tuple[str, ...]]] = {
     ],
 }
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
+SHOWN = 3  # inputs with which a project's owner checks it
 CLOSE = 1e-2  # of a probability
 ASK = """
 import inspect, json, sys
@@ -53,6 +55,7 @@ print("\\n" + json.dumps(said, default=str))
 class Animal(NamedTuple):
     """A model file with the answers of its library."""
 
+    folder: Path  # of its family
     path: Path
     made_by: str  # its library and version
     cases: tuple[dict[str, Any], ...]
@@ -60,7 +63,7 @@ class Animal(NamedTuple):
     @property
     def name(self) -> str:
         """Return its name in the table."""
-        return f"{self.path.parent.name}/{self.path.name}"
+        return self.path.relative_to(self.folder.parent).as_posix()
 
 
 class Verdict(NamedTuple):
@@ -99,7 +102,7 @@ def animals(family: str) -> Iterator[Animal]:
         for case in json.loads((folder / "truth.json").read_text("utf-8")):
             by_file[case["file"]].append(case)
         for file, cases in by_file.items():
-            yield Animal(folder / file, made_by, tuple(cases))
+            yield Animal(folder, folder / file, made_by, tuple(cases))
 
 
 def judge(animal: Animal) -> Verdict:
@@ -111,7 +114,10 @@ def judge(animal: Animal) -> Verdict:
         return Verdict(reason, "", "refused" if known else "REFUSED, unexpectedly")
     task = json.loads((project / ".ml-ui.json").read_text("utf-8"))["model"]
     recognised = f"{title(project)}, {task['framework']}"
-    said = ask(project, [case["input"] for case in animal.cases], animal.path.parent)
+    folder = animal.folder
+    if first["expect"] == "check" and not check(project, animal.cases[:SHOWN], folder):
+        return Verdict(recognised, "", "CHECK FAILS")
+    said = ask(project, [case["input"] for case in animal.cases], folder)
     if isinstance(said, str):
         return Verdict(recognised, said, "FAILS")
     pairs = list(zip(animal.cases, said, strict=True))
@@ -123,7 +129,20 @@ def judge(animal: Animal) -> Verdict:
         return Verdict(recognised, errors[0], "FAILS")
     if wrong := [answer for case, answer in pairs if not is_right(case, answer)]:
         return Verdict(recognised, json.dumps(wrong[0], ensure_ascii=False), "WRONG")
-    return Verdict(recognised, shown, "right")
+    how = {"right": "right", "check": "right after check"}
+    return Verdict(recognised, shown, how[first["expect"]])
+
+
+def check(project: Path, cases: Sequence[dict[str, Any]], folder: Path) -> bool:
+    """Let a project find how pixels are scaled, by some inputs whose answers are known."""
+    known: list = []
+    for case in cases:
+        known += ["--example", folder / case["input"], "--expect", case["answer"]]
+    run = subprocess.run(
+        ["python", "-m", "ml_ui", "check", *known, "--write"], cwd=project,
+        env=clean_environment(install(project)), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return run.returncode == 0
 
 
 def title(project: Path) -> str:

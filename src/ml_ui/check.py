@@ -28,6 +28,8 @@ from .call import FILES, NUMBERS
 from .examples import FOLDER, label
 
 TOP = 3  # answers that are shown
+CLEAR = 2.0  # times the odds of a more usual scaling, for a rarer one to be taken
+FEW = 3  # labelled examples, below which they may be right by chance
 FLAT = 1.2  # times an equal share, below which the likeliest class is a guess
 
 
@@ -215,6 +217,8 @@ def report(app: Any, model: Any, examples: Sequence[Example], write: bool) -> in
         print("Nothing to compare with: give --example INPUT --expect LABEL.")
     elif not wrong:
         print(f"Right: {len(labelled)} of {len(labelled)}.")
+        if len(labelled) < FEW:
+            print(f"That can be chance: {FEW} examples or more show it.")
     else:
         print(f"Right: {len(labelled) - len(wrong)} of {len(labelled)}.")
         if hasattr(model, "MEAN") and hasattr(model, "prepare"):
@@ -339,7 +343,8 @@ def find_scaling(
     """Print which scalings of the pixels give the expected labels.
 
     Returns:
-        The surest of those that give all of them; None if none does.
+        The most usual of those that give all of them, if it is about as sure as any; None
+        if none does.
     """
     print("Trying the usual scalings of pixels:")
     found: dict[scaling.Scaling, float] = {}
@@ -350,7 +355,7 @@ def find_scaling(
         sure = float(np.mean([seen.answer[one.expected] for one, seen in answers]))
         print(f"  {right} of {len(examples)} right, {sure:6.1%} sure: {each.title}")
         if right == len(examples):
-            found[each] = sure
+            found[each] = sure / (1.000001 - sure)  # odds
     if not found:
         print(
             "None gives every expected label: compare with the code that the model was "
@@ -358,8 +363,9 @@ def find_scaling(
         )
         return None
     if len(found) > 1:
-        print("Several do, and the surest is likeliest: more examples tell them apart.")
-    return max(found, key=lambda each: found[each])
+        print("Several do, and the usual one is taken: more examples tell them apart.")
+    # They are in the order of their use; a little surer proves nothing.
+    return next(each for each in found if CLEAR * found[each] >= max(found.values()))
 
 
 def apply(model: Any, found: scaling.Scaling, write: bool) -> bool:
