@@ -30,6 +30,7 @@ class Model(NamedTuple):
     files: Mapping[Path, str] = {}  # all of them, with their names in model/
     size: int = 0  # bytes
     labels: tuple[str, ...] = ()  # class names, if no labels.txt is copied
+    version: str | None = None  # major and minor, of the framework that saved it
     runtime: str | None = None  # templates of the framework
     architecture: str | None = None
     examples: Path | None = None  # a folder of pictures
@@ -95,6 +96,7 @@ def _weights(found: model_files.ModelFile, framework: Framework) -> dict[str, An
         "size": found.size,
         "format": found.format,
         "dtype": found.dtype,
+        "version": found.version and ".".join(found.version.split(".")[:2]),
         "labels": () if has_labels else found.labels,
         "runtime": templates["runtime"],
         "architecture": templates.get("architecture"),

@@ -1,7 +1,7 @@
 
 
-def _labelled(scores: np.ndarray) -> dict[str, float]:
-    """Return the probability of each label, from the model's scores."""
+def _labelled(scores: np.ndarray) -> dict[str, float] | str:
+    """Return the probability of each label, or the label alone if the model has none."""
     if scores.size == 1:  # one sigmoid output: the probability of the second class
         scores = np.array([1 - scores[0], scores[0]])
     elif not _are_probabilities(scores):
@@ -13,6 +13,8 @@ def _labelled(scores: np.ndarray) -> dict[str, float]:
     names = names or [f"class {n}" for n in range(scores.size)]
     if len(names) != scores.size:
         raise ValueError(f"{len(names)} labels for a model of {scores.size} classes")
+    if not getattr(load(), "has_probabilities", True):
+        return names[scores.argmax()]
     return {name: float(score) for name, score in zip(names, scores, strict=True)}
 
 

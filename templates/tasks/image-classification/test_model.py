@@ -17,8 +17,9 @@ EXAMPLES = sorted(Path(__file__).parent.parent.glob("examples/*"))
 
 def test_probabilities_sum_to_one():
     gradient = np.linspace(0, 255, 40 * 30 * 3).reshape(40, 30, 3).astype(np.uint8)
-    probabilities = predict(gradient)
-    assert sum(probabilities.values()) == pytest.approx(1, abs=1e-2)
+    answer = predict(gradient)
+    if isinstance(answer, dict):
+        assert sum(answer.values()) == pytest.approx(1, abs=1e-2)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
@@ -28,8 +29,10 @@ def test_example(url, example):
     )
 {% if own %}
     with Image.open(example) as picture:
-        probabilities = predict(np.asarray(picture.convert("RGB")))
-    assert answer["label"] == max(probabilities, key=probabilities.get)
+        expected = predict(np.asarray(picture.convert("RGB")))
+    if isinstance(expected, dict):
+        expected = max(expected, key=expected.get)
+    assert answer["label"] == expected
 {% else %}
     assert answer["label"] == example.stem
 {% endif %}

@@ -1,6 +1,6 @@
 {% extends "inputs/text/_page.py" %}
 {% block answer %}
-def answer(text: str) -> dict[str, float]:
+def answer(text: str) -> dict[str, float] | str:
     """Return the probability of each label for a text."""
     if not isinstance(text, str) or not text.strip():
         raise gr.Error("Write a text first.")
