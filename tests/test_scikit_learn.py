@@ -26,6 +26,7 @@ from running import clean_environment, install, install_packages
 from test_model_files import LINEAR, refusal, write
 
 from local_extensions.model_files import inspect
+from local_extensions.model_files.scikit_learn import ALLOWED
 
 FITTED = {"coef_": b"N", "n_features_in_": number(2)}
 
@@ -52,7 +53,9 @@ HOSTILE = [
     "joblib.externals.cloudpickle.cloudpickle.subimport", "cloudpickle.cloudpickle._builtin_type",
     "sklearn.datasets.load_files", "sklearn.datasets._base.fetch_file", "sklearn.show_versions",
     "sklearn.utils._testing.assert_run_python_script_without_output",
-    "sklearn.externals.joblib.load", "sklearn.svm._base.warnings",
+    "sklearn.externals.joblib.load",
+    "sklearn.callback._transport.Client",
+    "sklearn.utils.parallel.Parallel", "sklearn.svm._base.warnings",
 ]  # fmt: skip
 
 
@@ -255,3 +258,35 @@ except gr.Error as error: print(error.message)
         "Choose port from Cherbourg, Queenstown, Southampton.",
     ]
     ruff("format", "--isolated", "--no-cache", "--check", project)
+
+
+# What the standard library has among the names of ALLOWED, re-exported, that does nothing.
+HARMLESS = "abc builtins collections contextlib decimal enum functools inspect math numbers re "
+HARMLESS += "types typing _io _thread"
+REACHED = """
+import importlib, pkgutil, re, sys, warnings
+warnings.simplefilter("ignore")
+allowed, harmless = re.compile(sys.argv[1]), sys.argv[2].split()
+for package in map(importlib.import_module, ["sklearn", "numpy", "scipy", "pandas", "joblib"]):
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.", lambda name: None):
+        if not allowed.fullmatch(f"{found.name}.X") and "multiarray" not in found.name:
+            continue
+        try:
+            module = importlib.import_module(found.name)
+        except Exception:
+            continue
+        for name, value in vars(module).items():
+            owner = str(getattr(value, "__module__", "")).partition(".")[0]
+            if callable(value) and allowed.fullmatch(f"{found.name}.{name}"):
+                if owner in sys.stdlib_module_names and owner not in harmless:
+                    print(f"{found.name}.{name}")
+"""
+
+
+@pytest.mark.slow
+def test_allowed_names_reach_no_others(bake):
+    """A module's names are what it imports, too: none of them is a process, file or socket."""
+    project = bake(task="tabular", framework="scikit-learn", platform="local")
+    command = [install(project) / "python", "-c", REACHED, ALLOWED.pattern, HARMLESS]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert run.stdout == ""

@@ -3,6 +3,7 @@
 import os
 import re
 import struct
+from collections import deque
 from collections.abc import Callable, Iterator
 from math import prod
 
@@ -123,19 +124,17 @@ def _set_state(stub: Stub, state, stream) -> list[str]:
 
 def parts(value) -> Iterator[Stub]:
     """Yield every object in an object, itself first."""
-    seen, rest = set(), [value]
+    seen, rest = set(), deque([value])
     while rest:
-        value = rest.pop(0)
+        value = rest.popleft()
         if id(value) in seen:
             continue
         seen.add(id(value))
         if isinstance(value, Stub):
             yield value
-            rest += [value.state, value.args]
-        if isinstance(value, dict):
-            rest += value.values()
-        elif isinstance(value, (list, tuple)):
-            rest += value
+            rest += (value.state, value.args)
+        inside = value.values() if isinstance(value, dict) else value
+        rest += (each for each in inside if isinstance(each, (dict, list, tuple)))
 
 
 def values(value) -> list | None:

@@ -21,7 +21,8 @@ ARRAYS = {"classes_", "categories_", "feature_names_in_", *DEFAULTS}  # that are
 # What the pickle of a fitted model names: classes, and functions that take no code, no command
 # and no file. All else is refused.
 ALLOWED = re.compile(
-    r"sklearn\.(?!datasets|externals|experimental|conftest|utils\._(test|mock))"
+    r"sklearn\.(?!callback|conftest|datasets|experimental|externals"
+    r"|utils\.(?!Bunch|_bunch|_metadata_requests|_tags|_weight_vector))"
     r"((?!tests?\.)\w+\.)*(_?[A-Z]\w*|newObj|__pyx_unpickle_\w+)"
     r"|sklearn\.(feature_selection\._(univariate_selection|mutual_info)"
     r"|metrics\.(_classification|_regression|_ranking|pairwise))\.[a-z]\w*"
@@ -33,7 +34,7 @@ ALLOWED = re.compile(
     r"|_?core\.multiarray\.(_reconstruct|scalar)|_?core\.numeric\._frombuffer"
     r"|((_?core\._multiarray_)?umath\.|_?core\._multiarray_umath\.)?"
     r"(abs|absolute|cbrt|clip|exp|exp2|expm1|log|log10|log1p|log2|sign|sqrt|square)"
-    r"|random\._pickle\.__\w+_ctor|random\.(mtrand|_\w+|bit_generator)\.[A-Z]\w*"
+    r"|random\._pickle\.__\w+_ctor|random\.(mtrand|_\w+)\.[A-Z]\w*|random\.bit_generator\.Seed\w+"
     r"|random\.bit_generator\.__pyx_unpickle_\w+)"
     r"|scipy\.sparse\.(_?(bsr|coo|csc|csr|dia|dok|lil)\.)?\w+_(matrix|array)"
     r"|scipy\.interpolate\.(\w+\.)?[A-Z]\w*|scipy\.interpolate\.\w+\.interp1d"
