@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ml_ui.sizing.limits import GITHUB, PLATFORMS
 
+from . import locks
 from .model_files import FORMATS
 
 __all__ = ["PLATFORMS"]
@@ -76,6 +77,9 @@ class Framework(NamedTuple):
     # Of FORMATS, the demos' first: the template of runtime.py (and architecture.py), and the
     # kinds of input that it "runs".
     formats: Mapping[str, Mapping[str, Any]] = {}
+    # Older ones that still run the files they saved: what each requires "with" its package, and
+    # the versions of "python" that run it, if not all.
+    versions: Mapping[str, Mapping[str, Any]] = {}
     function: bool = False  # runs a function in model.py, without a model file
     channels_last: bool = False
     pixels: Sequence[Mapping[str, Any]] = ()  # by the network's name: how pixels are scaled
@@ -92,6 +96,11 @@ class Framework(NamedTuple):
         takes = {kind for format in self.formats.values() for kind in format["runs"]}
         demo = self.demo(task)
         return task.input.name in takes and demo is not None and demo.is_file()
+
+    @property
+    def variants(self) -> dict[str, locks.Classes]:
+        """Requirements of it and of its older versions, by name of the lock."""
+        return locks.variants(self.name, self.requirements, self.versions)
 
     @property
     def tasks(self) -> list[str]:

@@ -1,6 +1,7 @@
 """Host of the project: platform, hardware tier and locked packages."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -28,20 +29,59 @@ class Host(NamedTuple):
 
 
 @cache
-def host(framework: str, platform: str, hardware: str, python: str) -> Host:
-    """Return the host for the answers."""
+def host(
+    framework: str, platform: str, hardware: str, python: str, version: str | None = None
+) -> Host:
+    """Return the host for the answers.
+
+    Args:
+        framework, platform, hardware, python: as answered.
+        version: of the framework, such as "1.7", if the model needs an older one.
+    """
     tier = PLATFORMS[platform]["hardware"][hardware]
-    own = FRAMEWORKS[framework].requirements
+    name = f"{framework}-{version}" if version in FRAMEWORKS[framework].versions else framework
+    own = FRAMEWORKS[framework].variants[name]
     base, extras = locks.split(own, tier["class"])
     return Host(
         tier=tier,
         where=limits.where(platform, hardware),
         python=tier.get("python", {}).get(python, python),
         requirements=[*COMMON["requirements"], *own[tier["class"]]],
-        lock=f"{framework}-{tier['class']}",
-        locked=locks.requirements(framework, base, extras),
-        sizes=locks.sizes(framework, base, extras),
+        lock=f"{name}-{tier['class']}",
+        locked=locks.requirements(name, base, extras),
+        sizes=locks.sizes(name, base, extras),
     )
+
+
+def unsupported(framework: str, version: str | None) -> str:
+    """Return why no version here loads what a version of a framework saved; "" if one does."""
+    found = FRAMEWORKS[framework]
+    if not version or not found.versions:
+        return ""
+    package = found.requirements["cpu"][0]
+    newest = locks.sizes(framework, "cpu")["packages"][package]["version"]
+    oldest = next(iter(found.versions))
+    saved, low, high = (
+        tuple(map(int, re.findall(r"\d+", v)[:2])) for v in (version, oldest, newest)
+    )
+    if low <= saved <= high:
+        return ""
+    title, last = found.title, ".".join(map(str, high))
+    if saved < low:
+        return (
+            f"was saved by {title} {version}, and no Python here runs a version before {oldest}: "
+            f"train it again with {title} {oldest} to {last}, or export it to ONNX, with skl2onnx, "
+            f"where {version} is installed."
+        )
+    return (
+        f"was saved by {title} {version}, and the newest version here is {newest}: take the "
+        f"current template, or train it again with {title} {oldest} to {last}."
+    )
+
+
+def pythons(framework: str, version: str | None) -> Sequence[str] | None:
+    """Return the versions of Python that run a version of a framework; None for all."""
+    return FRAMEWORKS[framework].versions.get(version or "", {}).get("python")
 
 
 def useful_tiers(platform: str, framework: str) -> dict[str, Any]:

@@ -175,8 +175,9 @@ def _fields(found: ModelFile, own: bool, task: Task, framework: Framework) -> di
         return {}
     columns = found.n_features or (found.input_shape or (1,))[-1] or 1
     names = found.features or [f"feature {n + 1}" for n in range(columns)]
-    values = found.values or [0.0] * len(names)
-    facts = {"features": dict(zip(names, values, strict=True)), "rows": [[*values]]}
+    values = [list(v) if isinstance(v, tuple) else v for v in found.values or [0.0] * len(names)]
+    row = [value[0] if isinstance(value, list) else value for value in values]
+    facts = {"features": dict(zip(names, values, strict=True)), "rows": [row]}
     if not found.features:
         facts["to_do"] = "The file does not name its columns: check FEATURES in model.py."
     return facts

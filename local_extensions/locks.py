@@ -1,6 +1,7 @@
 """Locked requirements and their sizes: a base for each framework and hardware class, and extras.
 
-`requirements/<framework>-<hardware>` is a base. `requirements/extras/<name>` has only the pins
+`requirements/<framework>-<hardware>` is a base, with the framework's newest version; a file
+that an older one saved may need that one, in `<framework>-<version>-<hardware>`. `requirements/extras/<name>` has only the pins
 that an extra adds to any base, `requirements/extras/<name>.<framework>-<hardware>` the pins for
 one base, where they differ. Both are written by scripts/lock.py, which imports this module
 too: it must use only the standard library.
@@ -14,10 +15,31 @@ from typing import Any
 LOCKS = Path(__file__).resolve().parent.parent / "templates" / "requirements"
 EXTRAS = {"spaces"}  # the requirements that are locked as extras
 
+Classes = Mapping[str, list[str]]  # requirements, by class of hardware
 Pins = dict[str, set[str]]  # a pinned requirement with its marker: what requires it
 
 
-def split(requirements: Mapping[str, list[str]], hardware: str) -> tuple[str, list[str]]:
+def variants(
+    name: str, requirements: Classes, versions: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Classes]:
+    """Return the requirements of a framework and of its older versions, by name of the lock.
+
+    Args:
+        name: of the framework.
+        requirements: of its newest version, its own package first.
+        versions: the older ones, each "with" further requirements.
+    """
+    older = {
+        f"{name}-{version}": {
+            hardware: [f"{package}=={version}.*", *facts.get("with", ()), *rest]
+            for hardware, (package, *rest) in requirements.items()
+        }
+        for version, facts in versions.items()
+    }
+    return {name: requirements, **older}
+
+
+def split(requirements: Classes, hardware: str) -> tuple[str, list[str]]:
     """Split the requirements of a hardware class into the class of its base, and extras.
 
     Args:

@@ -35,6 +35,7 @@ class Model(NamedTuple):
     output: str | None = None  # its name, if the model has several
     scores: str | None = None  # what they are, as ModelFile has it
     needs: tuple[str, ...] = ()  # of the system, to load it: locales
+    version: str | None = None  # major and minor, of the framework that saved it
     runtime: str | None = None  # templates of the framework
     architecture: str | None = None
     examples: Mapping[Path, str] = {}  # pictures, with their names in the project
@@ -56,6 +57,11 @@ class Model(NamedTuple):
     def example(self) -> str | None:
         """One of the example pictures, in the project."""
         return min(self.examples.values(), default=None)
+
+    @property
+    def answers_class(self) -> bool:
+        """Whether the answer is a label alone, because the model gives no probabilities."""
+        return self.scores == "class"
 
     @property
     def has_labels(self) -> bool:
@@ -108,6 +114,7 @@ def _weights(found: model_files.ModelFile, framework: Framework) -> dict[str, An
         "size": found.size,
         "format": found.format,
         "dtype": found.dtype,
+        "version": found.version and ".".join(found.version.split(".")[:2]),
         "labels": () if has_labels else found.labels,
         "output": found.outputs[0].name if len(found.outputs) > 1 else None,
         "scores": found.scores,

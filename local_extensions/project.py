@@ -47,7 +47,8 @@ class Project:
     def host(self) -> Host:
         """Platform, hardware tier and locked packages."""
         answers = self.answers
-        return host(answers.framework, answers.platform, answers.hardware, answers.python_version)
+        place = answers.platform, answers.hardware, answers.python_version
+        return host(answers.framework, *place, self.model.version)
 
     @cached_property
     def files(self) -> dict[str, str]:

@@ -94,6 +94,8 @@ def _own_model(path: Path) -> Iterator[str]:
     except model_files.Unusable as error:
         yield f"{part}: {error}"
         return
+    if reason := host.unsupported(framework_of(found).name, found.version):
+        yield f"model_path: {path.name} {reason}"
     if not fitting(found):
         yield f"{part}: {path.name} {unfit(found)}"
         return
@@ -283,6 +285,18 @@ def _python(answers: Answers) -> Iterator[str]:
     runs = tier.get("python", [version])
     if version not in runs:
         yield f"python_version: {chosen} does not run {version}. Answer {' or '.join(runs)}."
+    if not answers.model_path:
+        return
+    saved, title = project(answers).model.version, FRAMEWORKS[answers.framework].title
+    able = host.pythons(answers.framework, saved)
+    if able and version not in able:
+        also = (
+            "" if {*able} & {*tier.get("python", able)} else f", on another hardware than {chosen}"
+        )
+        yield (
+            f"python_version: {answers.model_path.name} needs {title} {saved}, which has no "
+            f"packages for {version}. Answer {' or '.join(able)}{also}."
+        )
 
 
 # Validators by question; "arguments" is the command line.

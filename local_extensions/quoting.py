@@ -24,6 +24,9 @@ def slug(text: str) -> str:
     return name if is_slug(name) else f"{name}-app".lstrip("-")
 
 
+LINE = 88  # characters
+
+
 def file_name(text: str) -> str:
     """Return a safe file name, short enough for one line of Python."""
     stem, ending = re.fullmatch(r"(.*?)(\.[A-Za-z0-9]{1,11})?", text, re.DOTALL).groups("")
@@ -49,13 +52,19 @@ def py(value: Any) -> str:
 
 
 def py_block(value: dict | list, indent: int = 0) -> str:
-    """Return a list or dict as a Python literal, one entry per line."""
+    """Return a list or dict as a Python literal, one entry per line.
+
+    A list in it that is too long for its line has one of its own.
+    """
     pad = " " * indent
-    if isinstance(value, dict):
-        brackets, entries = "{}", [f"{py(k)}: {py(v)}" for k, v in value.items()]
-    else:
-        brackets, entries = "[]", [py(entry) for entry in value]
-    lines = "".join(f"{pad}    {entry},\n" for entry in entries)
+    pairs = [(f"{py(k)}: ", v) for k, v in value.items()] if isinstance(value, dict) else []
+    brackets = "{}" if isinstance(value, dict) else "[]"
+    lines = ""
+    for key, each in pairs or [("", each) for each in value]:
+        entry = f"{pad}    {key}{py(each)},"
+        if len(entry) > LINE and isinstance(each, list):
+            entry = f"{pad}    {key}{py_block(each, indent + 4)},"
+        lines += f"{entry}\n"
     return f"{brackets[0]}\n{lines}{pad}{brackets[1]}"
 
 

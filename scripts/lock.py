@@ -48,9 +48,26 @@ PACKAGES = ROOT / "src" / "ml_ui" / "sizing" / "packages.json"
 COMMON = json.loads((ROOT / "templates" / "common.json").read_text("utf-8"))["requirements"]
 QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
 PYTHONS = QUESTIONS["python_version"]  # sizes are taken on the first that has every wheel
-FRAMEWORKS = {  # their requirements by hardware class
-    path.parent.name: json.loads(path.read_text("utf-8"))["requirements"]
+FACTS = {
+    path.parent.name: json.loads(path.read_text("utf-8"))
     for path in sorted(ROOT.glob("templates/frameworks/*/framework.json"))
+}
+
+
+def variants(name: str, facts: dict) -> dict[str, locks.Classes]:
+    """Return the requirements of a framework and of its older versions, by name of the lock."""
+    return locks.variants(name, facts["requirements"], facts.get("versions", {}))
+
+
+FRAMEWORKS = {  # their requirements by hardware class; of their older versions, too
+    variant: requirements
+    for name, facts in FACTS.items()
+    for variant, requirements in variants(name, facts).items()
+}
+OLDER = {  # the versions of Python that run an older version of a framework
+    f"{name}-{version}": older.get("python", PYTHONS)
+    for name, facts in FACTS.items()
+    for version, older in facts.get("versions", {}).items()
 }
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 
@@ -213,22 +230,22 @@ def select(wheels: Pylock, platform: Platform, python: str) -> Iterator[Row]:
         yield package.name, str(package.version), wheel
 
 
-def supports(wheels: Pylock, platform: Platform) -> bool:
+def supports(wheels: Pylock, platform: Platform, pythons: list[str]) -> bool:
     """Return whether all packages have a wheel for a platform, on every Python."""
     try:
-        for python in PYTHONS:
+        for python in pythons:
             list(select(wheels, platform, python))
     except PylockSelectError:
         return False
     return True
 
 
-def choose(wheels: Pylock) -> tuple[str, list[Row]]:
+def choose(wheels: Pylock, pythons: list[str] = PYTHONS) -> tuple[str, list[Row]]:
     """Return a version of Python and the wheels that Linux x86-64 installs on it.
 
     Wheels that only another Python needs follow.
     """
-    for python in PYTHONS:
+    for python in pythons:
         try:
             rows = list(select(wheels, PLATFORMS[LINUX], python))
             break
@@ -236,7 +253,7 @@ def choose(wheels: Pylock) -> tuple[str, list[Row]]:
             reason = error
     else:
         sys.exit(str(reason))
-    for other in PYTHONS:
+    for other in pythons:
         names = {name for name, *_ in rows}
         rest = [package for package in wheels.packages if package.name not in names]
         rows += select(replace(wheels, packages=rest), PLATFORMS[LINUX], other)
@@ -282,12 +299,12 @@ def with_sizes(rows: list[Row], weights: dict[str, dict]) -> dict[str, dict]:
     }
 
 
-def header(platforms: list[str], index: str) -> str:
+def header(platforms: list[str], pythons: list[str], index: str) -> str:
     """Return the header of a lock, with the line for an extra index."""
     options = index and f"--index-strategy unsafe-best-match --emit-index-url {index} "
     text = HEADER.format(
-        oldest=min(PYTHONS, key=Version),
-        newest=max(PYTHONS, key=Version),
+        oldest=min(pythons, key=Version),
+        newest=max(pythons, key=Version),
         platforms=", ".join(platforms),
         options=options,
     )
@@ -369,17 +386,18 @@ class Locker:
         wanted = [pin if package == "torch" else package for package in packages]
         wanted = [*COMMON, *wanted]
         text = lock(folder, wanted, self.company, locks.parse(beside), self.kept, *source)
-        python, rows = choose(wheels_of(folder, text, *source))
+        pythons = OLDER.get(base.rpartition("-")[0], PYTHONS)
+        python, rows = choose(wheels_of(folder, text, *source), pythons)
         if source:
             # Where a CPU build exists pip prefers it, for a local version ranks higher;
             # macOS has none, so the local part must not be asked for.
             text = text.replace(pin, self.torch.ljust(len(pin)))
         wheels = wheels_of(folder, text)
-        fit = [title for title, p in PLATFORMS.items() if supports(wheels, p)]
+        fit = [title for title, p in PLATFORMS.items() if supports(wheels, p, pythons)]
         print(f"{name}: {', '.join(fit)}", file=sys.stderr)
         if LINUX not in fit:
             sys.exit(f"{name}: a wheel for {LINUX} is missing")
-        return Locked(header(fit, index) + text, python, rows)
+        return Locked(header(fit, pythons, index) + text, python, rows)
 
     def lock_extra(self, extra: str, packages: list[str], base: str, text: str) -> Locked:
         """Lock an extra together with a base; return what it adds."""
@@ -415,10 +433,16 @@ def plan() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
 def lock_all(work: Path, links: str | None, only: str | None) -> dict[str, Locked | None]:
     """Lock every set, or those of one name; return them, and None for locks to delete."""
     bases, extras = plan()
-    frameworks = {name: name.rpartition("-")[0] for name in bases}
-    again = [name for name in bases if only in (None, name, frameworks[name])]
+    groups = {  # a framework has the locks of its older versions, too
+        base: {base, variant, name}
+        for name, facts in FACTS.items()
+        for variant in variants(name, facts)
+        for base in bases
+        if base.rpartition("-")[0] == variant
+    }
+    again = [base for base in bases if only in (None, *groups[base])]
     if not again and only not in extras:
-        names = sorted({*frameworks.values(), *bases, *extras})
+        names = sorted({*extras}.union(*groups.values()))
         sys.exit(f"ONLY={only} is not among {', '.join(names)}.")
     old = {path: path.read_text("utf-8") for path in TARGET.rglob("*.txt")} if only else {}
     stay = [path for path in old if {*again, only}.isdisjoint(path.stem.split("."))]

@@ -20,9 +20,17 @@ PACKAGES = json.loads((ROOT / "src" / "ml_ui" / "sizing" / "packages.json").read
 PYTHONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))["python_version"]
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 COMMON = json.loads((ROOT / "templates" / "common.json").read_text())["requirements"]
-FRAMEWORKS = {
-    path.parent.name: json.loads(path.read_text())["requirements"]
+FACTS = {
+    path.parent.name: json.loads(path.read_text())
     for path in ROOT.glob("templates/frameworks/*/framework.json")
+}
+OLDER = ["1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "1.8"]  # of scikit-learn
+FRAMEWORKS = {name: facts["requirements"] for name, facts in FACTS.items()} | {
+    f"scikit-learn-{version}": {
+        hardware: [f"scikit-learn=={version}.*", *rest]
+        for hardware, (_, *rest) in FACTS["scikit-learn"]["requirements"].items()
+    }
+    for version in OLDER
 }
 BASES = {  # the requirements of each
     f"{framework}-{hardware}": packages
@@ -32,7 +40,7 @@ BASES = {  # the requirements of each
 }
 ON_ZERO = {  # the base of each set for ZeroGPU, to which the package spaces is added
     "python": "cpu", "onnx": "cpu", "scikit-learn": "cpu", "pytorch": "gpu", "keras": "cpu",
-    "xgboost": "cpu",
+    "xgboost": "cpu", **{f"scikit-learn-{version}": "cpu" for version in OLDER},
 }  # fmt: skip
 SETS = BASES | {f"{framework}-zero": FRAMEWORKS[framework]["zero"] for framework in ON_ZERO}
 
@@ -122,6 +130,18 @@ def test_files():
     assert required | {"dev.txt"} <= files <= required | {"dev.txt"} | optional
 
 
+def test_versions():
+    """Every minor version from the oldest to the newest has a lock, and Pythons that run it."""
+    versions = FACTS["scikit-learn"]["versions"]
+    newest = int(sizes("scikit-learn-cpu")["packages"]["scikit-learn"]["version"].split(".")[1])
+    assert [*versions] == OLDER == [f"1.{minor}" for minor in range(2, newest)]
+    for version, facts in versions.items():
+        assert {*facts.get("python", PYTHONS)} <= {*PYTHONS}
+        text = (FOLDER / f"scikit-learn-{version}-cpu.txt").read_text()
+        pythons = sorted(facts.get("python", PYTHONS), key=lambda v: int(v[2:]))
+        assert f"for Python {pythons[0]} to {pythons[-1]} on" in text
+
+
 def test_merge_matches_uv():
     assert locks.merge(ALONE, ADDED) == TOGETHER
     assert locks.merge(TOGETHER, ADDED) == TOGETHER
@@ -193,7 +213,8 @@ def test_sizes(name):
     data = sizes(name)
     versions = {package: row["version"] for package, row in data["packages"].items()}
     needed = {}
-    for python in (*PYTHONS, data["python"]):  # the sizes are of the last one's versions
+    older = FACTS["scikit-learn"]["versions"].get(name.removeprefix("scikit-learn-")[:3], {})
+    for python in (*older.get("python", PYTHONS), data["python"]):  # sizes are of the last one's
         needed |= installed(name, python)
     assert versions == needed
     assert data["platform"] == "linux x86-64"

@@ -72,6 +72,8 @@ FORMATS = {
     "savedmodel": Format("TensorFlow SavedModel", [""], keras.saved_model, ""),  # a folder
 }
 ENDINGS = [end for format in FORMATS.values() for end in format.endings if end]
+# Endings that mean one format; pickles have any other, and their loader looks at none.
+CLAIMED = {e for f in FORMATS.values() if not f.runs_code for e in f.endings if e}
 INSTEAD = {  # advice for formats that no framework here loads
     ".py": "for a plain function, leave model_path empty, answer framework=python, and put it "
     "into model.py",
@@ -122,15 +124,16 @@ class ModelFile:
     dtype: str | None = None  # of most of the weights
     labels: tuple[str, ...] = ()  # class names
     features: tuple[str, ...] = ()  # column names
-    values: tuple[float | str, ...] = ()  # an example per column, if not all take numbers
+    values: tuple[float | str | tuple, ...] = ()  # an example per column, or its categories
     n_features: int | None = None
     n_outputs: int | None = None  # scores or other numbers per item
-    # What the scores are: "probabilities", "independent" ones (a sigmoid each), "logits", or
-    # "numbers" of no class.
+    # What the scores are: "probabilities", "independent" ones (a sigmoid each), "logits",
+    # "class" if only that of the predicted class is 1, or "numbers" of no class.
     scores: str | None = None
     pixels: Pixels | None = None  # how they go in, if the file tells
     needs: tuple[str, ...] = ()  # locales of the system, to load it
     runs_code: bool = False  # loading such a file can run code
+    version: str | None = None  # of the framework that saved it
     name: str | None = None  # the architecture's own
     notes: tuple[str, ...] = ()  # sentences that the owner should read
     companions: tuple[Path, ...] = ()  # other files that belong to it
@@ -198,7 +201,8 @@ def _file(path: Path) -> ModelFile:
     """Read a file; its extension must match its content."""
     found = _read(path, path, [path])
     title, endings = FORMATS[found.format].title, FORMATS[found.format].endings
-    if path.suffix not in endings:
+    free = found.runs_code and path.suffix.lower() not in CLAIMED
+    if path.suffix not in endings and not free:
         raise Unusable(
             f"{path.name} is {'an' if title[0] in 'AOX' else 'a'} {title} ({endings[0]}) by its "
             f"content: rename it to {path.stem}{endings[0]}, or give the right file."

@@ -1,14 +1,24 @@
 """Pickle reader: follows the opcodes, imports nothing and calls nothing."""
 
 import os
+import re
+import struct
+from collections import deque
+from collections.abc import Callable, Iterator
 from math import prod
 
 SMALL = 2**20  # bytes of an array that may hold names
 WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
+NUMBERS = {  # what numpy calls a number, and what the module struct does
+    "b1": "?", "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I",
+    "u8": "Q", "f2": "e", "f4": "f", "f8": "d",
+}  # fmt: skip
 
 
 class Stub(dict):
     """Placeholder for an object in a pickle; its class is only a name."""
+
+    read: Callable[[], bytes] | None = None  # of an array in a file of its own, as .npy
 
     def __init__(self, cls: str, args=()):
         self.cls = cls if isinstance(cls, str) else "object"
@@ -48,6 +58,8 @@ def follow(stream) -> tuple[object, list[str], list]:
                 memo[len(memo)] = value
             case "GET" | "BINGET" | "LONG_BINGET":
                 value = memo[arg]
+            case "NEWTRUE" | "NEWFALSE":
+                value = op.name == "NEWTRUE"
             case "EMPTY_TUPLE" | "TUPLE" | "TUPLE1" | "TUPLE2" | "TUPLE3":
                 value = tuple(taken)
             case "EMPTY_LIST" | "LIST":
@@ -64,7 +76,9 @@ def follow(stream) -> tuple[object, list[str], list]:
                 else:
                     ids.append(value)
             case "GLOBAL" | "STACK_GLOBAL" | "INST":
-                value = (arg or " ".join(taken)).replace(" ", ".")
+                module, name = (arg or " ".join(taken)).split(" ")
+                # A dotted name is an attribute's: it could reach what a module imports.
+                value = f"{module}.{name.replace('.', ':')}"
                 imported.append(value)
             case "REDUCE" | "NEWOBJ" | "NEWOBJ_EX":
                 cls, args = taken[:2]
@@ -111,15 +125,65 @@ def _set_state(stub: Stub, state, stream) -> list[str]:
     return []
 
 
+def parts(value) -> Iterator[Stub]:
+    """Yield every object in an object, itself first."""
+    seen, rest = set(), deque([value])
+    while rest:
+        value = rest.popleft()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, Stub):
+            yield value
+            rest += (value.state, value.args)
+        inside = value.values() if isinstance(value, dict) else value
+        rest += (each for each in inside if isinstance(each, (dict, list, tuple)))
+
+
+def values(value) -> list | None:
+    """Return the items of a list or of a flat array; None if it is something else."""
+    if isinstance(value, Stub):
+        value = _array(value)
+    if not isinstance(value, (list, tuple)):
+        return None
+    return [_scalar(item) if isinstance(item, Stub) else item for item in value]
+
+
 def texts(value) -> tuple[str, ...]:
     """Return the strings of a list or an array; none if it contains other types."""
-    if isinstance(value, Stub):
-        match value.state or value.args:  # in older protocols, or in the newest
-            case (_, _, Stub() as dtype, _, value) | (value, Stub() as dtype, *_):
-                if isinstance(value, (bytes, bytearray)) and dtype.args[0].startswith("U"):
-                    width = 4 * int(dtype.args[0][1:])  # U10: ten characters, four bytes each
-                    parts = [value[at : at + width] for at in range(0, len(value), width)]
-                    value = [part.decode("utf-32-le").rstrip("\0") for part in parts]
-    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
-        return tuple(value)
-    return ()
+    found = values(value) or []
+    return tuple(found) if all(isinstance(item, str) for item in found) else ()
+
+
+def _array(stub: Stub) -> list | None:
+    """Return the items of a flat numpy array."""
+    if stub.read:
+        content = stub.read()
+        head = re.match(rb"\x93NUMPY\x01.(..)\{'descr': '[<|](\w+)'", content, re.DOTALL)
+        start = 10 + int.from_bytes(head[1], "little") if head else 0
+        return _decoded(content[start:], head[2].decode()) if head else None
+    match stub.state or stub.args:  # in older protocols, or in the newest
+        case (_, _, Stub() as dtype, _, content) | (content, Stub() as dtype, *_):
+            if isinstance(content, list):
+                return content
+            if isinstance(content, (bytes, bytearray)) and dtype.args and ">" not in dtype.state:
+                return _decoded(content, dtype.args[0])
+    return None
+
+
+def _decoded(content: bytes, dtype: str) -> list | None:
+    """Return the items of an array in memory."""
+    if dtype[0] == "U" and (width := 4 * int(dtype[1:])):  # U10: ten characters, four bytes each
+        items = [content[at : at + width] for at in range(0, len(content), width)]
+        return [item.decode("utf-32-le").rstrip("\0") for item in items]
+    if dtype in NUMBERS:
+        return [item for (item,) in struct.iter_unpack(f"<{NUMBERS[dtype]}", content)]
+    return None
+
+
+def _scalar(stub: Stub):
+    """Return a numpy scalar as Python's own; another object unchanged."""
+    match stub.args:
+        case (Stub() as dtype, bytes() as content) if dtype.args:
+            return (_decoded(content, dtype.args[0]) or [stub])[0]
+    return stub

@@ -1,20 +1,79 @@
 """scikit-learn: fitted models in pickle, joblib and skops files."""
 
 import json
+import math
 import re
 import sys
+from functools import partial
 from pathlib import Path
 
-from . import keras, torch
+from . import keras, torch, xgboost
 from .common import LIMIT, Archive, Unusable
-from .pickles import WRAPPER, Stub, follow, texts
+from .pickles import WRAPPER, Stub, follow, parts, texts, values
 
 PICKLE = rb"\x80[\x02-\x05]|c[\w.]+\n[\w.]+\n"  # protocols 2 to 5, and 0 or 1
 PACKED = rb"\x1f\x8b|x[\x01\x5e\x9c\xda]|BZh|\xfd7zXZ\0|]\0\0|\x04\x22M\x18"
-UNWANTED = re.compile(  # catches obvious cases only, not malice
-    r"(os|posix|nt|sys|subprocess|pty|socket|shutil|runpy|importlib|ctypes)\."
-    r"|(builtins|__builtin__)\.(eval|exec|compile|open|__import__)$"
+FORM = 200  # columns; more without names are the words of a vectorizer, or pixels
+CHOICES = 1000  # categories of a column; more are typed
+DEFAULTS = ("statistics_", "mean_", "center_", "data_min_")  # of columns, the likeliest first
+ARRAYS = {"classes_", "categories_", "feature_names_in_", *DEFAULTS}  # that are looked at
+
+# What the pickle of a fitted model names: classes, and functions that take no code, no command
+# and no file. All else is refused.
+ALLOWED = re.compile(
+    r"sklearn\.(?!callback|conftest|datasets|experimental|externals"
+    r"|utils\.(?!Bunch|_bunch|_metadata_requests|_tags|_weight_vector))"
+    r"((?!tests?\.)\w+\.)*(_?[A-Z]\w*|newObj|__pyx_unpickle_\w+)"
+    r"|sklearn\.(feature_selection\._(univariate_selection|mutual_info)"
+    r"|metrics\.(_classification|_regression|_ranking|pairwise))\.[a-z]\w*"
+    r"|sklearn\.metrics\._scorer\._passthrough_scorer"
+    r"|sklearn\.preprocessing\._function_transformer\._identity"
+    r"|_loss\.(Cy[A-Z]\w*|__pyx_unpickle_Cy\w+)"  # sklearn._loss, as Cython names it
+    r"|numpy\.(ndarray|matrix|dtype|dtypes\.\w+DType|u?int\d*|float\d*|bool_?|str_|object_|nan"
+    r"|datetime64|timedelta64|ma\.(core\.)?(MaskedArray|_mareconstruct)"
+    r"|_?core\.multiarray\.(_reconstruct|scalar)|_?core\.numeric\._frombuffer"
+    r"|((_?core\._multiarray_)?umath\.|_?core\._multiarray_umath\.)?"
+    r"(abs|absolute|cbrt|clip|exp|exp2|expm1|log|log10|log1p|log2|sign|sqrt|square)"
+    r"|random\._pickle\.__\w+_ctor|random\.(mtrand|_\w+)\.[A-Z]\w*|random\.bit_generator\.Seed\w+"
+    r"|random\.bit_generator\.__pyx_unpickle_\w+)"
+    r"|scipy\.sparse\.(_?(bsr|coo|csc|csr|dia|dok|lil)\.)?\w+_(matrix|array)"
+    r"|scipy\.interpolate\.(\w+\.)?[A-Z]\w*|scipy\.interpolate\.\w+\.interp1d"
+    r"|pandas\.core\.(indexes|arrays|dtypes|internals|frame|series)\.([a-z]\w*\.)*[A-Z]\w*"
+    r"|pandas\.([A-Z][a-zA-Z]*(Index|Dtype)|Index|Series|DataFrame)|pandas\.arrays\.[A-Z]\w*"
+    r"|pandas\.core\.indexes\.base\._new_Index"
+    r"|pandas\._libs\.(internals\._unpickle_block|arrays\.__pyx_unpickle_\w+)"
+    r"|joblib\.numpy_pickle\.(NumpyArrayWrapper|NDArrayWrapper)"
+    r"|collections\.(OrderedDict|defaultdict|deque|Counter)|functools\.partial"
+    r"|(copyreg|copy_reg)\.(_reconstructor|__newobj__)|_codecs\.encode"
+    r"|datetime\.(date|datetime|time|timedelta|timezone)|decimal\.Decimal"
+    r"|(builtins|__builtin__)\.(object|bool|int|long|float|complex|str|unicode|bytes|bytearray"
+    r"|list|tuple|dict|set|frozenset|slice|range|xrange|map|len|max|min|sum|abs|round)"
 )
+
+TRANSFORMERS = re.compile(
+    r"sklearn\.(preprocessing|decomposition|feature_extraction|feature_selection|impute"
+    r"|random_projection|kernel_approximation|manifold|compose\._column_transformer)\."
+    r"|sklearn\.(pipeline\.FeatureUnion|neighbors\._nca|neural_network\._rbm"
+    r"|cluster\._feature_agglomeration|ensemble\._forest\.RandomTreesEmbedding)"
+)
+INNER = ("best_estimator_", "estimator_", "regressor_")  # of a search, and of other wrappers
+UNABLE = {  # estimators that know no new rows
+    "DBSCAN", "HDBSCAN", "OPTICS", "AgglomerativeClustering", "SpectralClustering",
+    "SpectralBiclustering", "SpectralCoclustering", "NearestNeighbors", "KernelDensity",
+    "KNeighborsTransformer", "RadiusNeighborsTransformer",
+}  # fmt: skip
+OUTLIERS = {
+    "IsolationForest", "OneClassSVM", "SGDOneClassSVM", "LocalOutlierFactor", "EllipticEnvelope",
+}  # fmt: skip
+CERTAIN = {  # classifiers without probabilities
+    "LinearSVC", "RidgeClassifier", "RidgeClassifierCV", "Perceptron", "OneVsOneClassifier",
+    "PassiveAggressiveClassifier", "OutputCodeClassifier", "NearestCentroid",
+}  # fmt: skip
+ONE_TO_ONE = re.compile(  # steps that leave the columns where they are
+    r"sklearn\.(impute\.\w+\.SimpleImputer|preprocessing\._data\.(?!Poly|KernelC|Quant|Power|Norm)"
+    r"|preprocessing\._function_transformer)"
+)
+SEVERAL = "gives several classes at once"
 
 
 def pickle(data, path: Path) -> dict:
@@ -26,8 +85,12 @@ def pickle(data, path: Path) -> dict:
 
 def joblib(data, path: Path) -> dict:
     """Read a file compressed by joblib, up to LIMIT."""
-    if data[:2] == b"\x04\x22":  # lz4, which Python cannot unpack
-        return {"notes": ["It is compressed with lz4: loading it needs the package lz4."]}
+    again = f'joblib.dump(joblib.load("{path.name}"), "model.joblib", compress=3)'
+    if data[:2] == b"\x04\x22":  # which Python cannot unpack
+        raise Unusable(
+            f"{path.name} is compressed with lz4, so it is not looked into: save it again "
+            f"where lz4 is installed, {again}."
+        )
     import bz2
     import io
     import lzma
@@ -45,7 +108,10 @@ def joblib(data, path: Path) -> dict:
             "and give the model in it."
         )
     if LIMIT in (len(content), len(data[:LIMIT])):
-        return {}
+        raise Unusable(
+            f"{path.name} unpacks to more than {LIMIT // 2**20} MiB, too much to look into: save it "
+            f"uncompressed, {again.replace(', compress=3', '')}."
+        )
     if not unpacker.eof:
         raise ValueError("cut short")
     root, imported, _ = follow(io.BytesIO(content))
@@ -62,91 +128,312 @@ def skops(members: Archive, path: Path) -> dict:
             return json.loads(content)
         if kind == "DictNode":
             return {key: build(item, key) for key, item in content.items()}
-        if isinstance(content, list):
-            return [build(item) for item in content]
+        if kind in ("ListNode", "TupleNode") or isinstance(content, list):
+            return [build(item, key) for item in content]
         imported.append(f"{node['__module__']}.{node['__class__']}")
         stub = Stub(imported[-1])
         if kind == "ObjectNode" and content:
             stub.state = build(content)
-        elif key in ("classes_", "feature_names_in_") and node.get("type") == "numpy":
-            content = members.read(node["file"])
-            if text := re.match(rb"\x93NUMPY\x01.(..)\{'descr': '<(U\d+)'", content, re.DOTALL):
-                start = 10 + int.from_bytes(text[1], "little")
-                stub.args = content[start:], Stub("numpy.dtype", [text[2].decode()])
+        elif kind == "SliceNode" and content:
+            stub.args = [content.get(part) for part in ("start", "stop", "step")]
+        elif key in ARRAYS and node.get("type") == "numpy":
+            stub.read = partial(members.read, node["file"])
         return stub
 
     try:
         root = build(json.loads(members.read("schema.json")))
     except OverflowError:  # probably a vocabulary
-        return {}
+        raise Unusable(
+            f"{path.name} has a schema.json of more than {LIMIT // 2**20} MiB, too much to look "
+            'into: save the model with joblib.dump(model, "model.joblib").'
+        ) from None
     return _estimator(path, root, imported)
 
 
 def _estimator(path: Path, root, imported: list[str]) -> dict:
     """Read a fitted scikit-learn model."""
-    _refuse(path, root, imported)
-    first, last = _part(root, 0, "n_features_in_"), _part(root, -1, "classes_")
-    if last.cls.startswith("sklearn.") and not any(key.endswith("_") for key in last.state):
-        raise Unusable(
-            f"{path.name} contains an unfitted {last.cls.rpartition('.')[2]}: call fit and "
-            "save it again."
-        )
+    name = path.name
+    _refuse_names(name, root, imported)
+    _refuse_others(path, root)
+    version = next((v for part in parts(root) if (v := _state(part).get("_sklearn_version"))), None)
+    first, last = _part(root, 0, "n_features_in_"), _final(root)
+    cls = last.cls.rpartition(".")[2]
+    _refuse_useless(path, root, last)
+
+    classes = _part(root, -1, "classes_", "label_binarizer_", "_label_binarizer")
+    found = _classes(classes.state)
+    takes_text = first.cls.startswith("sklearn.feature_extraction.text.")
     features = texts(first.state.get("feature_names_in_"))
     count = first.state.get("n_features_in_")
     count = count if isinstance(count, int) else len(features) or None
-    notes = []
-    if own := sorted({name for name in imported if name.startswith("__main__.")}):
-        notes.append(
-            f"It uses {', '.join(own)}, from the script that saved it: move that code "
-            "into a module of its own and save the model again."
+    several = isinstance(found, (list, tuple)) and any(values(each) for each in found)
+    kind, labels, notes = "numbers", (), []
+    if several:
+        kind = "classes"
+        if takes_text:
+            raise Unusable(f"{name} {SEVERAL}, which no page here shows for a text: {OWN}.")
+    elif found is not None:
+        kind, labels = "scores", tuple(map(str, values(found) or ()))
+    elif cls in OUTLIERS:
+        kind, labels = "scores", ("outlier", "inlier")
+    elif last.cls.startswith(("sklearn.cluster.", "sklearn.mixture.")):
+        kind = "clusters"
+    elif takes_text or (count and count > FORM and not features):
+        given = "a text" if takes_text else f"{count} columns without names"
+        raise Unusable(
+            f"{name} gives a number for {given}, which no page here shows: "
+            f"{OWN if takes_text else NAMES}."
         )
-    known = sys.stdlib_module_names | {"sklearn", "numpy", "scipy", "joblib", "copy_reg"}
-    packages = {name.partition(".")[0] for name in imported} - known
-    if packages := sorted(package for package in packages if package[0] != "_"):
-        notes.append(f"Loading it needs {', '.join(packages)} as well.")
-    takes_text = first.cls.startswith("sklearn.feature_extraction.text.")
+    if count and count > FORM and not features and math.isqrt(count) ** 2 != count:
+        raise Unusable(
+            f"{name} takes {count} columns without names, so the vectorizer or the preprocessing "
+            f"before them is not in the file: {NAMES}."
+        )
+    is_class = last.cls.startswith("sklearn.cluster.") or kind == "scores" and _is_certain(last)
+    if is_class and kind == "scores":
+        notes.append("It gives no probabilities, so the page shows its answer alone.")
+    if kind == "clusters":
+        notes.append(
+            "Its clusters have only numbers: write model/labels.txt, one name a line, to name them."
+        )
+    columns = {} if takes_text or not count else _columns(root, count)
     return {
         "inputs": [("X", "string" if takes_text else None, count and (None, count))],
-        "labels": texts(last.state.get("classes_")),
+        "outputs": [(kind, None, (None, len(labels) or None))],
+        "labels": labels,
+        "n_outputs": len(labels) or None,
         "features": features,
+        "values": tuple(columns.get(n, 0.0) for n in range(count)) if columns else (),
         "n_features": count,
-        "name": last.cls.rpartition(".")[2],
+        "name": cls,
+        "version": version,
+        "scores": "class" if is_class else None,
         "notes": notes,
     }
 
 
-def _refuse(path: Path, root, imported: list[str]) -> None:
-    """Raise Unusable unless it is a scikit-learn model."""
-    if unwanted := sorted(filter(UNWANTED.match, imported)):
+OWN = "answer framework=python, and call it in a function of your own"
+NAMES = (
+    "save the whole Pipeline, as make_pipeline(vectorizer, model), or fit it on a DataFrame that "
+    "names its columns"
+)
+
+
+def _state(stub: Stub) -> dict:
+    return stub.state if isinstance(stub.state, dict) else {}
+
+
+def _refuse_names(name: str, root, imported: list[str]) -> None:
+    """Raise Unusable if the file names what no scikit-learn model needs."""
+    odd = sorted({each for each in imported if not ALLOWED.fullmatch(each)})
+    if not odd:
+        return
+    packages = {each.partition(".")[0] for each in odd}
+    known = sys.stdlib_module_names | {"__builtin__", "copy_reg", "numpy", "scipy", "pandas"}
+    known |= {"joblib", "sklearn", "pip", "setuptools", "cloudpickle", "dill"}
+    if harmful := [each for each in odd if each.partition(".")[0] in known - {"__main__"}]:
         raise Unusable(
-            f"{path.name} runs {unwanted[0]} when it is loaded, which no model needs: do not "
-            "load it, and get the model from its maker again."
+            f"{name} runs {harmful[0]} when it is loaded, which no fitted scikit-learn model needs: "
+            "do not load it, and get the model from its maker again. If it is yours, save the "
+            "fitted part alone, such as search.best_estimator_."
         )
-    if foreign := sorted(filter(re.compile(r"(torch|keras|tensorflow)\.").match, imported)):
+    if foreign := [each for each in odd if each.startswith(("torch.", "keras.", "tensorflow."))]:
         raise Unusable(
-            f"{path.name} contains a pickled {foreign[0]}, and loading it runs code: for PyTorch, "
+            f"{name} contains a pickled {foreign[0]}, and loading it runs code: for PyTorch, "
             f"{torch.SAVE}; for Keras, {keras.SAVE}."
         )
+    if "__main__" in packages:
+        own = ", ".join(each for each in odd if each.startswith("__main__."))
+        raise Unusable(
+            f"{name} uses {own}, from the script that saved it, and cannot be loaded "
+            "elsewhere: use scikit-learn's own parts in its place, or move the code into a module, "
+            f"save the model again, {OWN}."
+        )
+    if packages == {"xgboost"} and getattr(root, "cls", "").startswith("xgboost."):
+        raise Unusable(f"{name} is a pickle of XGBoost's {root.cls}: {xgboost.SAVE}.")
+    others = ", ".join(sorted(packages))
+    raise Unusable(
+        f"{name} needs {others} (for {odd[0]}), which the locked packages do not have: {OWN}, "
+        f"with {others} in requirements.in."
+    )
+
+
+def _refuse_others(path: Path, root) -> None:
+    """Raise Unusable unless the object is a model, and fitted."""
     kind = root.cls if isinstance(root, Stub) else type(root).__name__
-    state = getattr(root, "state", None)
-    if not isinstance(state, dict) or not state or re.match(r"(numpy|pandas|scipy)\.", kind):
+    inside = dict(root) if isinstance(root, dict) else {}
+    if isinstance(root, (list, tuple)):
+        inside = dict(enumerate(root))
+    models = {key: each for key, each in inside.items() if _is_model(each)}
+    if models:
+        load = f'found = joblib.load("{path.name}"); joblib.dump('
+        steps = [key for key, each in models.items() if TRANSFORMERS.match(each.cls)]
+        others = [key for key in models if key not in steps]
+        wanted = f"found[{others[0]!r}]" if others else "model"
+        if steps:
+            before = ", ".join(f"found[{key!r}]" for key in steps)
+            wanted = f"make_pipeline({before}, {wanted})"
+        listed = ", ".join(
+            f"{key} ({getattr(each, 'cls', type(each).__name__).rpartition('.')[2]})"
+            for key, each in inside.items()
+        )
+        one = " (and the same for each of the others)" if len(others) > 1 else ""
+        raise Unusable(
+            f"{path.name} contains a {kind} of {listed}, not one model: save one that does it all, "
+            f'{load}{wanted}, "model.joblib"){one}.'
+        )
+    if not _is_model(root) or re.match(r"(numpy|pandas|scipy)\.", kind):
         raise Unusable(
             f"{path.name} contains {kind}, not a scikit-learn model: save the fitted model or the "
             "whole pipeline."
         )
 
 
-def _part(model: Stub, which: int, attribute: str) -> Stub:
-    """Return the part of a model that has an attribute, by scikit-learn's rule.
+def _is_model(value) -> bool:
+    return isinstance(value, Stub) and value.cls.startswith("sklearn.") and bool(_state(value))
 
-    A pipeline takes it from its first or last step, a search from its best model.
-    """
+
+def _refuse_useless(path: Path, root: Stub, last: Stub) -> None:
+    """Raise Unusable if the model is not fitted, or predicts nothing."""
+    cls = last.cls.rpartition(".")[2]
+    if not any(key.endswith("_") for key in last.state):
+        raise Unusable(f"{path.name} contains an unfitted {cls}: call fit and save it again.")
+    if TRANSFORMERS.match(last.cls) and not cls.endswith("Classifier"):
+        raise Unusable(
+            f"{path.name} ends in a {cls}, which transforms and predicts nothing: save the "
+            "fitted pipeline of it and the model, as make_pipeline(transformer, model)."
+        )
+    if cls in UNABLE or (cls == "LocalOutlierFactor" and not last.state.get("novelty")):
+        instead = "novelty=True" if cls not in UNABLE else "a model with `predict`, such as KMeans"
+        raise Unusable(
+            f"{path.name} contains {cls}, which has no answer for new rows: fit {instead}."
+        )
+    first = _part(root, 0, "n_features_in_").cls
+    if first.endswith((".DictVectorizer", ".FeatureHasher", ".TfidfTransformer")):
+        raise Unusable(
+            f"{path.name} begins with {first.rpartition('.')[2]}, which takes neither columns nor a "
+            f"text: {OWN}."
+        )
+    for part in parts(root):
+        state = _state(part)
+        by_dtype = state.get("categorical_features") == "from_dtype"
+        if by_dtype and state.get("is_categorical_") is not None:
+            raise Unusable(
+                f"{path.name} takes pandas' categories, which a page does not send: put an "
+                "OrdinalEncoder before it, and give its columns as categorical_features."
+            )
+        if str(state.get("y_type_", "")).startswith("multilabel"):
+            raise Unusable(f"{path.name} {SEVERAL}, which no page here shows: {OWN}.")
+
+
+def _final(model: Stub) -> Stub:
+    """Return the last step of a pipeline, or the best model of a search."""
     for _ in range(9):
-        if attribute in model.state:
-            break
-        steps = model.state.get("steps") or model.state.get("transformer_list")
-        part = steps[which][1] if steps else model.state.get("best_estimator_")
-        if not isinstance(getattr(part, "state", None), dict):
+        steps = model.state.get("steps")
+        part = steps[-1][1] if steps else model.state.get("best_estimator_")
+        if not isinstance(part, Stub) or not _state(part):
             break
         model = part
     return model
+
+
+def _part(model: Stub, which: int, *attributes: str) -> Stub:
+    """Return the part of a model that has an attribute, by scikit-learn's rule.
+
+    A pipeline takes it from its first or last step, a search from its best model, and an
+    ensemble from its models.
+    """
+    for _ in range(9):
+        if any(name in model.state for name in attributes):
+            break
+        state = model.state
+        steps = state.get("steps") or state.get("transformer_list")
+        inner = [state[name] for name in INNER if name in state]
+        if isinstance(models := state.get("estimators_"), list) and "classes_" not in attributes:
+            inner += models
+        part = steps[which][1] if steps else next(iter(inner), None)
+        if not isinstance(part, Stub) or not _state(part):
+            break
+        model = part
+    return model
+
+
+def _classes(state: dict):
+    """Return the classes of a classifier: an array, or several for several outputs."""
+    for name in ("label_binarizer_", "_label_binarizer"):
+        if "classes_" not in state and isinstance(state.get(name), Stub):
+            return _state(state[name]).get("classes_")
+    return state.get("classes_")
+
+
+def _is_certain(last: Stub) -> bool:
+    """Return whether a model answers without probabilities."""
+    cls, state = last.cls.rpartition(".")[2], last.state
+    inner = [*(state.get("estimators_") or []), None][0]
+    return (
+        cls in CERTAIN | OUTLIERS
+        or (cls in ("SVC", "NuSVC") and state.get("probability") is not True)
+        or (cls == "SGDClassifier" and state.get("loss") not in ("log_loss", "modified_huber"))
+        or (cls == "VotingClassifier" and state.get("voting") != "soft")
+        or (cls == "OneVsRestClassifier" and isinstance(inner, Stub) and _is_certain(inner))
+    )
+
+
+def _columns(root: Stub, count: int) -> dict[int, float | str | tuple]:
+    """Return what the fitted steps know of the columns, by index: a value, or categories."""
+    known: dict[int, float | str | tuple] = {}
+
+    def learn(part, columns: list[int | None]) -> None:
+        if not isinstance(part, Stub) or not _state(part):
+            return
+        state = part.state
+        if ".text." in part.cls:
+            known.update({n: "some words" for n in columns if n is not None})
+        elif steps := state.get("steps"):
+            for _, step in steps:
+                learn(step, columns)
+                if not (isinstance(step, Stub) and ONE_TO_ONE.match(step.cls)):
+                    break
+        elif inner := [state[name] for name in INNER if name in state]:
+            learn(inner[0], columns)
+        elif "transformer_list" in state:
+            for _, each in state["transformer_list"]:
+                learn(each, columns)
+        elif "transformers_" in state:
+            for _, each, chosen in state["transformers_"]:
+                learn(each, [columns[n] for n in _chosen(chosen, state, len(columns))])
+        elif categories := state.get("categories_"):
+            for n, each in zip(columns, categories, strict=False):
+                if n is not None and (some := [v for v in values(each) or () if _is_value(v)]):
+                    # Numbers given before are stand-ins for missing ones.
+                    known[n] = tuple(some) if len(some) <= CHOICES else some[0]
+        else:
+            numbers = next((v for name in DEFAULTS if (v := values(state.get(name)))), ())
+            for n, value in zip(columns, numbers, strict=False):
+                if n is not None and _is_value(value):
+                    known.setdefault(n, value if isinstance(value, str) else float(f"{value:.4g}"))
+
+    learn(root, list(range(count)))
+    return known
+
+
+def _is_value(value) -> bool:
+    return isinstance(value, str) or (isinstance(value, (int, float)) and math.isfinite(value))
+
+
+def _chosen(chosen, state: dict, count: int) -> list[int]:
+    """Return the indices of the columns that a part of a ColumnTransformer takes."""
+    names = texts(state.get("feature_names_in_"))
+    if isinstance(chosen, Stub):
+        if chosen.cls == "builtins.slice":
+            start, stop, step = (names.index(a) if a in names else a for a in chosen.args)
+            return list(range(count))[start : stop + 1 if chosen.args[1] in names else stop : step]
+        chosen = _state(chosen).get("data", values(chosen))
+    if isinstance(chosen, (str, int)):
+        chosen = [chosen]
+    if not isinstance(chosen, (list, tuple)):
+        return []
+    if len(chosen) == count and all(isinstance(each, bool) for each in chosen):
+        return [n for n, each in enumerate(chosen) if each]
+    found = (names.index(each) if each in names else each for each in chosen)
+    return [n for n in found if isinstance(n, int) and -count <= n < count]

@@ -9,9 +9,12 @@ import joblib
 import numpy as np
 import pandas as pd
 import skops.io
+from sklearn.base import BaseEstimator, ClusterMixin, is_outlier_detector
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+from sklearn.pipeline import Pipeline
 
 # Packages whose types a .skops file may contain: add others that you trust.
-TRUSTED = ("sklearn.",)
+TRUSTED = ("sklearn.", "numpy.dtype", "scipy.sparse.")
 
 
 class Model:
@@ -19,7 +22,8 @@ class Model:
 
     Attributes:
         input_shape: (None, number of features), or None if the model does not say.
-        labels: the classes, as text; empty for a regression.
+        labels: the classes, clusters, or sides of an outlier detector, as text; empty for
+            a regression and for a classifier of several targets.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,12 +37,17 @@ class Model:
         features = getattr(self._estimator, "n_features_in_", None)
         self.input_shape = (None, features) if features else None
         self._columns = getattr(self._estimator, "feature_names_in_", None)
-        self.labels = [str(name) for name in getattr(self._estimator, "classes_", ())]
+        self._classes = _classes(self._estimator)
+        self.labels = list(self._classes.values())
         self._waiting: deque[tuple[np.ndarray, Future]] = deque()
         self._turn = Lock()
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """Return class probabilities, (n, classes), or numbers, (n,) or (n, outputs).
+        """Return scores of the labels, (n, labels), or numbers, (n,) or (n, outputs).
+
+        Without probabilities, the score of the predicted label is 1.
+
+        A classifier of several targets returns the classes as texts, (n, outputs).
 
         Calls that come while another runs are run together: to scikit-learn eight rows
         are hardly more work than one.
@@ -79,9 +88,29 @@ class Model:
     def _predict(self, batch: np.ndarray) -> np.ndarray:
         if self._columns is not None:  # fitted on a table, it needs one
             batch = pd.DataFrame(batch, columns=self._columns).infer_objects()
-        if hasattr(self._estimator, "predict_proba"):
+        if self.labels and hasattr(self._estimator, "predict_proba"):
             return self._estimator.predict_proba(batch)
         predicted = self._estimator.predict(batch)
-        if hasattr(self._estimator, "classes_"):
-            return np.equal.outer(predicted, self._estimator.classes_).astype(float)
-        return predicted
+        if self.labels:
+            return np.equal.outer(predicted, list(self._classes)).astype(float)
+        return predicted if predicted.dtype.kind == "f" else predicted.astype(str)
+
+
+def _classes(estimator: BaseEstimator) -> dict[object, str]:
+    """Return the values that an estimator predicts, with their labels.
+
+    Numbers have none, and the classes of several targets neither.
+    """
+    classes = getattr(estimator, "classes_", ())
+    if len(classes):
+        several = isinstance(classes, list)
+        return {} if several else {value: str(value) for value in classes}
+    if is_outlier_detector(estimator):
+        return {-1: "outlier", 1: "inlier"}
+    last = getattr(estimator, "best_estimator_", estimator)
+    last = last[-1] if isinstance(last, Pipeline) else last
+    if isinstance(last, ClusterMixin):
+        return {value: f"cluster {value}" for value in np.unique(last.labels_)}
+    if isinstance(last, GaussianMixture | BayesianGaussianMixture):
+        return {value: f"cluster {value}" for value in range(last.n_components)}
+    return {}

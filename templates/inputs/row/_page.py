@@ -6,8 +6,10 @@ import sys
 {% block model %}FEATURES, load, predict{% endblock %}
 {% block constants %}
 
-def field(name: str, value: float | str) -> gr.Number | gr.Textbox:
-    """Return the component of a column: a Textbox if its default is a text."""
+def field(name: str, value: float | str | list) -> gr.Component:
+    """Return the component of a column: a Dropdown for a list, a Textbox for a text."""
+    if isinstance(value, list):
+        return gr.Dropdown(value, value=value[0], label=name)
     kind = gr.Textbox if isinstance(value, str) else gr.Number
     return kind(label=name, value=value)
 

@@ -1,7 +1,11 @@
 
 
-def _labelled(scores: np.ndarray) -> dict[str, float]:
+def _labelled(scores: np.ndarray) -> {{ "str" if model.answers_class else "dict[str, float]" }}:
+{% if model.answers_class %}
+    """Return the label, which is all that the model tells."""
+{% else %}
     """Return the probability of each label, from the model's scores."""
+{% endif %}
     if scores.size > max(scores.shape, default=1):
         raise ValueError(f"an output of {scores.shape}, not a score for each class")
     scores = scores.ravel().astype(float)
@@ -25,7 +29,11 @@ def _labelled(scores: np.ndarray) -> dict[str, float]:
     names = names or [f"class {n}" for n in range(scores.size)]
     if len(names) != scores.size:
         raise ValueError(f"{len(names)} labels for a model of {scores.size} classes")
+{% if model.answers_class %}
+    return names[scores.argmax()]
+{% else %}
     return {name: float(score) for name, score in zip(names, scores, strict=True)}
+{% endif %}
 {% if not model.scores or project.task.output.name == "values" %}
 
 

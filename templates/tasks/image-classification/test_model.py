@@ -18,17 +18,21 @@ from model import predict
 EXAMPLES = sorted(Path(__file__).parent.parent.glob("examples/*"))
 
 
-{% if (cookiecutter | project).model.scores == "independent" %}
+{% if (cookiecutter | project).model.answers_class %}
+def test_answer_is_a_label():
+{% elif (cookiecutter | project).model.scores == "independent" %}
 def test_probabilities_are_independent():
 {% else %}
 def test_probabilities_sum_to_one():
 {% endif %}
     gradient = np.linspace(0, 255, 40 * 30 * 3).reshape(40, 30, 3).astype(np.uint8)
-    probabilities = predict(gradient)
-{% if (cookiecutter | project).model.scores == "independent" %}
-    assert all(0 <= probability <= 1 for probability in probabilities.values())
+    answer = predict(gradient)
+{% if (cookiecutter | project).model.answers_class %}
+    assert isinstance(answer, str)
+{% elif (cookiecutter | project).model.scores == "independent" %}
+    assert all(0 <= probability <= 1 for probability in answer.values())
 {% else %}
-    assert sum(probabilities.values()) == pytest.approx(1, abs=1e-2)
+    assert sum(answer.values()) == pytest.approx(1, abs=1e-2)
 {% endif %}
 
 
@@ -39,11 +43,15 @@ def test_example(url, example):
     )
 {% if own %}
     with Image.open(example) as picture:
-        probabilities = predict(np.asarray(picture.convert("RGB")))
+        expected = predict(np.asarray(picture.convert("RGB")))
+{% if (cookiecutter | project).model.answers_class %}
+    assert answer["label"] == expected
+{% else %}
     # lion.jpg and lion-2.jpg have to get the label lion, if there is one.
     name = label(example)
-    likeliest = max(probabilities, key=probabilities.get)
-    assert answer["label"] == (name if name in probabilities else likeliest)
+    likeliest = max(expected, key=expected.get)
+    assert answer["label"] == (name if name in expected else likeliest)
+{% endif %}
 {% else %}
     assert answer["label"] == example.stem
 {% endif %}

@@ -6,9 +6,10 @@ def answer(*row: float | str | None) -> dict[str, float] | float | str:
     empty = [name for name, value in given.items() if value in (None, "")]
     if empty:
         raise gr.Error(f"Fill in {', '.join(empty)}.")
-    numbers = [name for name, value in FEATURES.items() if not isinstance(value, str)]
-    wrong = [name for name in numbers if not is_finite(given[name])]
-    if wrong:
-        raise gr.Error(f"Give a number for {', '.join(wrong)}.")
+    for name, value in FEATURES.items():
+        if isinstance(value, list) and given[name] not in value:
+            raise gr.Error(f"Choose {name} from {', '.join(map(str, value))}.")
+        if isinstance(value, int | float) and not is_finite(given[name]):
+            raise gr.Error(f"Give a number for {name}.")
     return predict(*row)
 {% endblock %}

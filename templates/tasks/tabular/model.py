@@ -7,8 +7,9 @@ def predict(*row: float | str) -> dict[str, float] | float | str:
         row: a value for each of FEATURES, in their order and units.
 
     Returns:
-        The probability of each label, 0 to 1; or for a regression a number, or several in
-        a text, such as "1.5, -2.25".
+        The probability of each label, 0 to 1, or the label alone from a model without
+        probabilities; for a regression a number. Several numbers or classes are a text,
+        such as "1.5, -2.25".
 
     Raises:
         ValueError: the row or the labels do not match the model, or its output is not
@@ -22,6 +23,8 @@ def predict(*row: float | str) -> dict[str, float] | float | str:
         )
     has_text = any(isinstance(value, str) for value in row)
     output = np.ravel(model(np.array([row], object if has_text else float))[0])
+    if output.dtype.kind == "U":  # the classes of several targets
+        return ", ".join(output)
     labels = model.labels
     if labels is None:
         labels = LABELS.exists() or (output.size > 1 and _are_probabilities(output))

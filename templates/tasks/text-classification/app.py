@@ -1,7 +1,7 @@
 {% extends "inputs/text/_page.py" %}
 {% block answer %}
-def answer(text: str) -> dict[str, float]:
-    """Return the probability of each label for a text."""
+def answer(text: str) -> {{ "str" if (cookiecutter | project).model.answers_class else "dict[str, float]" }}:
+    """Return the {{ "label" if (cookiecutter | project).model.answers_class else "probability of each label" }} for a text."""
     if not isinstance(text, str) or not text.strip():
         raise gr.Error("Write a text first.")
     if len(text) > LONGEST:

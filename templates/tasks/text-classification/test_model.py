@@ -8,24 +8,30 @@ from model import predict
 EXAMPLE = {{ (cookiecutter | project).model.rows[0][0] | py }}
 
 
-{% if (cookiecutter | project).model.scores == "independent" %}
+{% if (cookiecutter | project).model.answers_class %}
+def test_answer_is_a_label():
+{% elif (cookiecutter | project).model.scores == "independent" %}
 def test_probabilities_are_independent():
 {% else %}
 def test_probabilities_sum_to_one():
 {% endif %}
-    probabilities = predict("Grüße, 你好, 123!")
-{% if (cookiecutter | project).model.scores == "independent" %}
-    assert all(0 <= probability <= 1 for probability in probabilities.values())
+    answer = predict("Grüße, 你好, 123!")
+{% if (cookiecutter | project).model.answers_class %}
+    assert isinstance(answer, str)
+{% elif (cookiecutter | project).model.scores == "independent" %}
+    assert all(0 <= probability <= 1 for probability in answer.values())
 {% else %}
-    assert sum(probabilities.values()) == pytest.approx(1, abs=1e-2)
+    assert sum(answer.values()) == pytest.approx(1, abs=1e-2)
 {% endif %}
 
 
 def test_example(url):
     answer = Client(url, verbose=False).predict(EXAMPLE, api_name="/predict")
 {% if (cookiecutter | project).model.own %}
-    probabilities = predict(EXAMPLE)
-    assert answer["label"] == max(probabilities, key=probabilities.get)
+    expected = predict(EXAMPLE)
+    if isinstance(expected, dict):
+        expected = max(expected, key=expected.get)
+    assert answer["label"] == expected
 {% else %}
     assert answer["label"] == {{ (cookiecutter | project).model.answers[0] | py }}
 {% endif %}
