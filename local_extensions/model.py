@@ -33,6 +33,7 @@ class Model(NamedTuple):
     size: int = 0  # bytes
     labels: tuple[str, ...] = ()  # class names, if no labels.txt is copied
     output: str | None = None  # its name, if the model has several
+    classes: tuple[str, ...] = ()  # names of the classes, if that output is one of them
     scores: str | None = None  # what they are, as ModelFile has it
     needs: tuple[str, ...] = ()  # of the system, to load it: locales
     version: str | None = None  # major and minor, of the framework that saved it
@@ -117,11 +118,17 @@ def _weights(found: model_files.ModelFile, framework: Framework) -> dict[str, An
         "version": found.version and ".".join(found.version.split(".")[:2]),
         "labels": () if has_labels else found.labels,
         "output": found.outputs[0].name if len(found.outputs) > 1 else None,
+        "classes": found.labels if _is_class(found) else (),
         "scores": found.scores,
         "needs": found.needs,
         "runtime": templates["runtime"],
         "architecture": templates.get("architecture"),
     }
+
+
+def _is_class(found: model_files.ModelFile) -> bool:
+    """Return whether the output is a class, by its name or its number, and not its scores."""
+    return bool(found.outputs) and (found.outputs[0].dtype or "") in ("string", "int64", "int32")
 
 
 def _card(task: Task, framework: Framework) -> dict[str, Any]:

@@ -58,6 +58,11 @@ def model(data, path: Path) -> dict | None:
             f"{INSTEAD}."
         )
     _refuse_tensors(path, inputs, outputs)
+    if inputs and inputs[0][1] == "float64" and any(node.op == "Conv" for node in graph.nodes):
+        raise Unusable(
+            f"{path.name} computes convolutions in float64, which ONNX Runtime does not on a CPU: "
+            "export it in float32, after model.float() in PyTorch."
+        )
     weights, companions = _weights(path, whole)
     found = {
         "inputs": [_free(each, metadata) for each in inputs],
@@ -145,17 +150,23 @@ def _free(tensor: tuple, metadata: dict[str, str]) -> tuple:
 def _outputs(graph: Graph, labels: tuple[str, ...]) -> list[tuple]:
     """Return the outputs, that first which the app uses: of scores, or else the first.
 
-    A scikit-learn classifier gives the class first, and then the probabilities. A clustering
-    and a detector of outliers name their second output "scores", and the first is the answer.
+    A scikit-learn classifier gives the class first, and then the probabilities. The class is
+    used if they are none: skl2onnx has the scores of a support vector machine of two classes
+    the wrong way round. So it is for a clustering and a detector of outliers, whose second
+    output is called "scores".
     """
     outputs = [
         (name, dtype, (None, len(labels) or None) if dtype == "map" else shape)
         for name, dtype, shape in graph.outputs
     ]
-    kinds = {name: dtype for name, dtype, _ in outputs}
-    if {*kinds} == {"label", "scores"} and not labels:
-        return outputs
-    used = next((each for each in outputs if each[1] in (*FLOATS, "map")), None)
+    scores = [each for each in outputs if each[1] in (*FLOATS, "map")]
+    if len(outputs) > 1 and outputs[0] not in scores:
+        columns = len(scores) > 1 and all(len(shape or (0, 0)) == 1 for *_, shape in scores)
+        is_probability = scores and not columns and graph.are_probabilities(scores[0][0])
+        others = [name for name, *_ in outputs[1:]] == ["scores"] and not labels
+        if others or (labels and not is_probability):
+            return outputs
+    used = next(iter(scores), None)
     return [used, *(each for each in outputs if each is not used)] if used else outputs
 
 
@@ -163,8 +174,8 @@ def _classes(outputs: list[tuple], labels: tuple[str, ...]) -> int | None:
     """Return the number of scores per item, if the output declares it."""
     _, dtype, shape = outputs[0] if outputs else ("", None, None)
     several = [n for n in (shape or (None,))[1:] if n != 1]
-    if dtype == "map":
-        return len(labels) or None
+    if dtype not in FLOATS and labels:  # by name, or the class itself
+        return len(labels)
     if dtype not in FLOATS or not shape or len(shape) < 2 or len(several) > 1:
         return None
     return several[0] if several else 1

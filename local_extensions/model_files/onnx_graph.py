@@ -69,6 +69,19 @@ class Graph:
             yield node
             name = node.inputs[0] if node.inputs else ""
 
+    def are_probabilities(self, name: str) -> bool:
+        """Return whether a scikit-learn classifier's scores are not just decision values."""
+        machines = [node for node in self.nodes if node.op == "SVMClassifier"]
+        if not all(node.attribute("prob_a") for node in machines):
+            return False
+        for node in self.before(name):
+            if node.op in ("Softmax", "Sigmoid", "Normalizer", "Div", "Exp"):
+                break
+            if node.op == "LinearClassifier":
+                after = node.attribute("post_transform")
+                return after is not None and after.text(4) != "NONE"
+        return True
+
     def scaling(self, name: str, moves: set[str]) -> Affine:
         """Return what the first operators do to an input, as far as they only scale it."""
         found = Affine()

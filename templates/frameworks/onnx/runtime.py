@@ -20,6 +20,9 @@ PROVIDERS = ("CPUExecutionProvider",)
 {% if model.output %}
 OUTPUT = {{ model.output | py }}  # that is used, of several
 {% endif %}
+{% if model.classes %}
+CLASSES = {{ model.classes | list | py }}  # that it names, without scores
+{% endif %}
 # NumPy's names, where they are not the same: "tensor(int64)" is "int64".
 DTYPES = {"float": "float32", "double": "float64", "string": "object"}
 {% if model.needs %}
@@ -74,6 +77,9 @@ class Model:
         output = self._session.run([OUTPUT], feed)[0]
 {% else %}
         output = self._session.run(None, feed)[0]
+{% endif %}
+{% if model.classes %}
+        output = np.equal.outer(np.ravel(output).astype(str), CLASSES).astype(float)
 {% endif %}
         if isinstance(output, list):  # a score by the name of each class, by skl2onnx
             output = [[scores[name] for name in sorted(scores)] for scores in output]
