@@ -217,6 +217,34 @@ content["gbtree_model_param"]["num_trees"] = str(10 * rounds)
 xgboost.Booster(model_file=bytearray(json.dumps(model).encode())).save_model(name)
 """
 
+LIGHTGBM = """
+import re
+
+import lightgbm
+import numpy as np
+
+rng = np.random.default_rng(0)
+rows, classes = rng.normal(size=(20_000, 16)), rng.integers(0, 10, 20_000)
+asked = {"objective": "multiclass", "num_class": 10, "num_leaves": 2000, "min_data_in_leaf": 2}
+text = lightgbm.train(asked | {"verbose": -1}, lightgbm.Dataset(rows, classes), 1).model_to_string()
+head, trees, end = re.split(r"(?=Tree=0)|(?=end of trees)", text)
+trees, rounds = re.split(r"Tree=.*\\n", trees)[1:], 20 * blocks + 1
+trees = [f"Tree={n}\\n{tree}" for n, tree in enumerate(trees * rounds)]
+sizes = " ".join(str(len(tree)) for tree in trees)
+with open(name, "w") as file:
+    file.write(re.sub("tree_sizes=.*", f"tree_sizes={sizes}", head) + "".join(trees) + end)
+"""
+CATBOOST = """
+import catboost
+import numpy as np
+
+rng = np.random.default_rng(0)
+rows, classes = rng.normal(size=(20_000, 16)), rng.integers(0, 10, 20_000)
+asked = {"depth": 10, "allow_writing_files": False, "logging_level": "Silent"}
+model = catboost.CatBoostClassifier(iterations=20, **asked).fit(rows, classes)
+model.save_model(name)
+"""
+
 # From `blocks` and `dtype`: a stem, and in each of four stages some blocks of two
 # convolutions and two normalizations.
 RESIDUAL = {
@@ -225,6 +253,8 @@ RESIDUAL = {
     "pytorch": PYTORCH,
     "keras": KERAS + KERAS_RESIDUAL + KERAS_SAVE,
     "xgboost": XGBOOST,
+    "lightgbm": LIGHTGBM,
+    "catboost": CATBOOST,
 }
 # Of about `size` MB: `deep` convolutions of `channels`.
 PLAIN = {

@@ -59,6 +59,8 @@ FORMATS = {
     "savedmodel": Format("keras", "saved"),
     "ubj": Format("xgboost", "trees.ubj"),
     "xgboost-json": Format("xgboost", "trees.json"),
+    "lightgbm": Format("lightgbm", "trees.txt"),
+    "cbm": Format("catboost", "trees.cbm"),
 }
 
 
@@ -84,7 +86,8 @@ def environment(framework: str) -> Path:
 
 
 TASKS = dict.fromkeys(make_models.RESIDUAL, "image-classification") | {
-    "python": "image-to-image", "scikit-learn": "tabular", "xgboost": "tabular"
+    "python": "image-to-image", "scikit-learn": "tabular", "xgboost": "tabular",
+    "lightgbm": "tabular", "catboost": "tabular",
 }  # fmt: skip
 
 
@@ -165,6 +168,7 @@ def facts(found: list[dict[str, float]], others: dict[str, list[dict[str, float]
 def versions() -> str:
     """Return the machine and the versions in one line."""
     shown = ["gradio", "onnxruntime", "scikit-learn", "torch", "tensorflow-cpu", "xgboost-cpu"]
+    shown += ["lightgbm", "catboost"]
     found = {}
     for framework in make_models.RESIDUAL:
         command = [environment(framework) / "bin" / "python", "-m", "pip", "list", "--format=json"]

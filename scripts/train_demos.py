@@ -1,8 +1,10 @@
 # /// script
 # requires-python = "==3.11.*"
 # dependencies = [
+#   "catboost==1.2.10",
 #   "django==5.2.19",
 #   "keras==3.15.1",
+#   "lightgbm==4.7.0",
 #   "numpy==2.4.6",
 #   "onnx==1.23.2",
 #   "onnxruntime==1.31.1",
@@ -48,8 +50,10 @@ from tempfile import TemporaryDirectory
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
+import catboost
 import django
 import keras
+import lightgbm
 import numpy as np
 import onnx
 import onnxruntime
@@ -152,12 +156,24 @@ def read_xgboost(path):
     return lambda batch: model.predict(xgboost.DMatrix(batch))
 
 
+def read_lightgbm(path):
+    """Read a LightGBM file as a function from an array to class probabilities."""
+    return lightgbm.Booster(model_file=path).predict
+
+
+def read_catboost(path):
+    """Read a CatBoost file as a function from an array to class probabilities."""
+    return catboost.CatBoostClassifier().load_model(path).predict_proba
+
+
 READERS = {
     "onnx": (".onnx", read_onnx),
     "keras": (".keras", read_keras),
     "pytorch": (".pt2", read_torch),
     "scikit-learn": (".skops", read_sklearn),
     "xgboost": (".ubj", read_xgboost),
+    "lightgbm": (".txt", read_lightgbm),
+    "catboost": (".cbm", read_catboost),
 }
 
 
@@ -495,6 +511,14 @@ def tabular(folder):
 
     trees = xgboost.XGBClassifier(n_estimators=20, max_depth=2, n_jobs=1, random_state=SEED)
     trees.fit(x, y).save_model(folder / "iris.ubj")
+
+    leaves = {"num_leaves": 4, "n_jobs": 1, "random_state": SEED, "verbose": -1}
+    trees = lightgbm.LGBMClassifier(n_estimators=20, **leaves).fit(x, y)
+    trees.booster_.save_model(folder / "iris.txt")
+
+    quiet = {"thread_count": 1, "random_seed": SEED, "logging_level": "Silent"}
+    trees = catboost.CatBoostClassifier(iterations=50, depth=2, allow_writing_files=False, **quiet)
+    trees.fit(x, y).save_model(folder / "iris.cbm")
 
     outputs = {framework: model(x_test) for framework, model in read_all(folder, "iris").items()}
     agreed = np.all([o.argmax(axis=1) == y_test for o in outputs.values()], axis=0)

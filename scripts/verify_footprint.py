@@ -87,6 +87,8 @@ def cases() -> list[Case]:
         Case("scikit-learn", "heroku", "basic", "forest.skops", 20),
         Case("scikit-learn", "heroku", "standard-2x", "layers.joblib", 100),
         Case("xgboost", "heroku", "eco"),
+        Case("lightgbm", "heroku", "eco"),
+        Case("catboost", "heroku", "eco"),
         Case("pytorch", "heroku", "eco"),
         Case("pytorch", "heroku", "eco", "traced.pt", 100),
         Case("pytorch", "heroku", "standard-2x", "weights.safetensors", 250),

@@ -40,7 +40,8 @@ BASES = {  # the requirements of each
 }
 ON_ZERO = {  # the base of each set for ZeroGPU, to which the package spaces is added
     "python": "cpu", "onnx": "cpu", "scikit-learn": "cpu", "pytorch": "gpu", "keras": "cpu",
-    "xgboost": "cpu", **{f"scikit-learn-{version}": "cpu" for version in OLDER},
+    "xgboost": "cpu", "lightgbm": "cpu", "catboost": "cpu",
+    **{f"scikit-learn-{version}": "cpu" for version in OLDER},
 }  # fmt: skip
 SETS = BASES | {f"{framework}-zero": FRAMEWORKS[framework]["zero"] for framework in ON_ZERO}
 
@@ -345,5 +346,5 @@ def test_only_locks_one_set(tmp_path):
 def test_unknown_set(tmp_path):
     target, run = lock(tmp_path, "xgbost")
     assert run.returncode == 1
-    assert run.stderr.startswith("ONLY=xgbost is not among keras, keras-cpu, keras-gpu, onnx,")
+    assert run.stderr.startswith("ONLY=xgbost is not among catboost, catboost-cpu, keras,")
     assert not list(target.glob("xgboost*"))

@@ -16,7 +16,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import NamedTuple
 
-from . import keras, onnx, scikit_learn, torch, xgboost
+from . import catboost, keras, lightgbm, onnx, scikit_learn, torch, xgboost
 from .common import Archive, Unusable, human, one_line, refuse_pointer, refuse_special, unreachable
 from .pixels import Pixels
 from .unserved import refuse_unserved
@@ -69,6 +69,10 @@ FORMATS = {
     "xgboost-json": Format(
         "XGBoost model", [".json"], xgboost.text, rb'\s*\{\s*"learner"\s*:\s*\{'
     ),
+    "lightgbm": Format(
+        "LightGBM model", [".txt", ".lgb", ".model"], lightgbm.text, rb"tree\r?\nversion="
+    ),
+    "cbm": Format("CatBoost model", [".cbm"], catboost.cbm, rb"CBM1"),
     "savedmodel": Format("TensorFlow SavedModel", [""], keras.saved_model, ""),  # a folder
 }
 ENDINGS = [end for format in FORMATS.values() for end in format.endings if end]
@@ -80,7 +84,7 @@ INSTEAD = {  # advice for formats that no framework here loads
     ".pb": "give the folder of a SavedModel, or convert the graph to ONNX with tf2onnx",
     ".mlmodel": "Core ML needs an Apple device: export the original model to ONNX",
     ".bin": f"for PyTorch, {torch.SAVE}",
-    ".model": f"for XGBoost, {xgboost.SAVE}",
+    ".model": f"for XGBoost, {xgboost.SAVE}; for LightGBM, {lightgbm.SAVE}",
     ".ckpt": f"for PyTorch, {torch.SAVE}; for Keras, {keras.SAVE}",
 }
 REFUSED = {  # content that is not a usable model, by its mark
@@ -97,6 +101,12 @@ REFUSED = {  # content that is not a usable model, by its mark
     ),
     rb'(booster\[|\[\s*\{\s*"nodeid")': (
         f"is a dump of an XGBoost model, for reading: {xgboost.SAVE}"
+    ),
+    rb'\s*\{\s*"name"\s*:\s*"tree"': (
+        f"is a dump of a LightGBM model, for reading: save it with {lightgbm.SAVE}"
+    ),
+    rb'\s*\{\s*"(ctr_data|features_info|model_info|oblivious_trees|scale_and_bias|trees)"': (
+        f"is a CatBoost model in JSON: run {catboost.CONVERT}"
     ),
     rb"\s*<(!DOCTYPE|!doctype|html)": "is a web page: download the model itself",
 }
