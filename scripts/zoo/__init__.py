@@ -33,6 +33,11 @@ VERSIONS: dict[str, list[tuple[str, ...]]] = {
         ("xgboost-cpu==3.2.0", "pandas<3"),
         ("xgboost-cpu==3.0.5", "scikit-learn==1.6.1", "pandas<3"),
     ],
+    "scikit_learn": [
+        ("scikit-learn==1.7.2", "pandas<3"),
+        ("scikit-learn==1.5.2", "pandas<3"),
+        ("scikit-learn==1.3.2", "numpy<2", "pandas<3"),
+    ],
 }
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
 SHOWN = 3  # inputs with which a project's owner checks it
