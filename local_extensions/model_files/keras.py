@@ -119,7 +119,7 @@ def _refuse_code(model: dict, path: Path) -> list[dict]:
             custom.add(str(config))
         elif isinstance(config, dict) and ("module" in item or "name" in config):
             layers.append(config)
-            module = str(item.get("module") or "keras").partition(".")[0]
+            module = str(item.get("module", "keras")).partition(".")[0]
             if ">" in kind or ">" in str(item.get("registered_name")) or module != "keras":
                 custom.add(item.get("registered_name") or kind)
             elif "OpLambda" in kind:
