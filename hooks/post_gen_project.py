@@ -60,9 +60,7 @@ def copy(source: str, target: str) -> None:
     make_room(target)
     if os.path.isdir(source):
         ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(
-            source, target, ignore=ignore, copy_function=copy_file, dirs_exist_ok=True
-        )
+        shutil.copytree(source, target, ignore=ignore, copy_function=copy_file, dirs_exist_ok=True)
     else:
         copy_file(source, target)
 
@@ -70,6 +68,17 @@ def copy(source: str, target: str) -> None:
 def make_room(path: str) -> None:
     """Create the parent folder of a path."""
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+
+
+def with_lines(text: str) -> str:
+    """Add to each "MEAN in model.py" the line where it stands, as far as there is one."""
+
+    def add_line(found: re.Match) -> str:
+        with open(found[2], encoding="utf-8") as file:
+            lines = [n for n, line in enumerate(file, 1) if line.startswith(f"{found[1]} = ")]
+        return f"{found[0]} (line {lines[0]})" if lines else found[0]
+
+    return re.sub(r"\b([A-Z_]{3,})(?: and [A-Z_]+)? in (model\.py)", add_line, text)
 
 
 def next_steps(readme: str) -> str:
@@ -89,7 +98,7 @@ def main() -> None:
         copy(source, target)
     mark("ml_ui/__init__.py", VENDORED)
     with open("README.md", encoding="utf-8") as file:
-        text = f"\n{SUMMARY}{next_steps(file.read())}"
+        text = f"\n{with_lines(SUMMARY)}{next_steps(file.read())}"
     try:
         print(text, flush=True)
     except BrokenPipeError:  # the reader is gone; the project is complete

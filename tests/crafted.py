@@ -59,7 +59,7 @@ def saved_model(*axes):
     shape = fields(2, (field(1, axis) for axis in axes))
     tensor = field(1, "x:0") + field(2, 1) + field(3, shape)
     signature = field(1, field(1, "x") + field(2, tensor))
-    graph = field(5, field(1, "serve") + field(2, signature))
+    graph = field(5, field(1, "serving_default") + field(2, signature))
     return field(1, 1) + field(2, graph)
 
 

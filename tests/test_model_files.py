@@ -206,21 +206,6 @@ def test_savedmodel_is_recognised(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "note"),
-    [
-        (keras(keras_config(layer("Lambda"))), "safe mode"),
-        (keras(keras_config(layer("Twice", None, "mine>Twice"))), "mine>Twice"),
-        (keras(keras_config(), version="2.15.0"), "Keras 2"),
-    ],
-)
-def test_notes_for_the_owner(content, note, tmp_path):
-    endings = {b"PK": ".pt2", b"\x08\x08": ".onnx"}
-    ending = ".keras" if b"keras_version" in content else endings[content[:2]]
-    (said,) = inspect(write(tmp_path, f"model{ending}", content)).notes
-    assert note in said
-
-
-@pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
         (
@@ -229,6 +214,8 @@ def test_notes_for_the_owner(content, note, tmp_path):
             "takes 2 inputs (a, b)",
         ),
         ("model.pt2", exported(2, 1, 8, 8), "fixed batch of 2"),
+        ("model.keras", keras(keras_config(layer("Lambda"))), "safe mode"),
+        ("model.keras", keras(keras_config(layer("Twice", None, "mine>Twice"))), "mine>Twice"),
     ],
 )
 def test_model_that_a_page_cannot_serve_is_refused(name, content, reason, tmp_path):

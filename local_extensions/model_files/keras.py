@@ -4,8 +4,10 @@ import json
 import re
 from pathlib import Path
 
+from . import keras_layers
 from .common import Archive, Unusable, numbered
 from .protobuf import Message, axes
+from .unserved import TOKENS, is_column, refuse_unserved
 
 LIMIT = 16 * 2**20  # bytes of an architecture
 SAVE = "save the whole model with model.save('model.keras')"
@@ -17,8 +19,7 @@ DTYPES = numbered(  # TensorFlow's
 
 def archive(members: Archive, path: Path) -> dict:
     """Read a .keras file."""
-    version = json.loads(members.read("metadata.json")).get("keras_version")
-    return _model(json.loads(members.read("config.json")), version)
+    return _model(json.loads(members.read("config.json")), path)
 
 
 def hdf5(data, path: Path) -> dict:
@@ -35,25 +36,76 @@ def hdf5(data, path: Path) -> dict:
         except json.JSONDecodeError:
             continue
         if config.keys() >= {"class_name", "config"}:
-            return _model(config, None)
+            return _model(config, path)
     raise ValueError("cut short")
 
 
 def saved_model(data, path: Path) -> dict:
-    """Read the serving signature, Keras's own or TensorFlow's default."""
+    """Read the serving signature, TensorFlow's default; Keras writes it too."""
     signatures = Message(data, 0, len(data)).all(2, 5)
     signatures = {signature.text(1): signature.get(2) for signature in signatures}
-    served = signatures.get("serve") or signatures.get("serving_default")
-    inputs = [
-        (entry.text(1), DTYPES.get(entry.get(2, 2)), axes(entry.get(2, 3), 2))
-        for entry in (served.all(1) if served else [])
-    ]
-    return {"inputs": inputs}
+    served = signatures.get("serving_default")
+    if not served:
+        raise Unusable(
+            f"{path.name} has no signature serving_default, which says how it is called: save it "
+            f"with model.export('{path.name}') in Keras, or with tf.saved_model.save(model, "
+            f"'{path.name}', signatures=function) and a tf.function that has an input_signature."
+        )
+    inputs, outputs = (
+        sorted(
+            (entry.text(1), DTYPES.get(entry.get(2, 2)), axes(entry.get(2, 3), 2))
+            for entry in served.all(number)
+        )
+        for number in (1, 2)
+    )
+    refuse_unserved(path, inputs, outputs)
+    _refuse_several(path, [name for name, *_ in outputs])
+    count = (outputs[0][2] or ()) if outputs else ()
+    return {
+        "inputs": inputs,
+        "outputs": outputs,
+        "n_outputs": count[1] if len(count) == 2 else None,
+        **_columns(inputs, {}),
+    }
 
 
-def _model(model: dict, version: str | None) -> dict:
+def _refuse_several(path: Path, outputs: list[str]) -> None:
+    if len(outputs) > 1:
+        raise Unusable(
+            f"{path.name} gives {len(outputs)} outputs ({', '.join(outputs)}), and a page here "
+            "shows one: save it with one, as keras.Model(model.inputs, "
+            "model.outputs[0]).save('one.keras') does."
+        )
+
+
+def _model(model: dict, path: Path) -> dict:
     """Read a model's configuration, of any version and from either format."""
-    layers, custom, code = [], set(), set()
+    configs = _refuse_code(model, path)
+    inputs = _inputs(model)
+    _refuse_several(path, keras_layers.outputs(model))
+    ahead = list(keras_layers.forward(model))
+    past = [each for each in ahead if not keras_layers.KEEPS.fullmatch(each["class_name"])]
+    if any(each["class_name"] == "Embedding" for each in past[:2]):
+        raise Unusable(f"{path.name} takes {TOKENS}.")
+    shape = keras_layers.shape(model)
+    names = [keras_layers.name(each) for each in [model, *ahead] if keras_layers.layers(each)]
+    made_up = re.compile(r"(sequential|functional|model|data_augmentation)(_\d+)?")
+    several = [n for n in (shape or ())[1:] if n != 1]
+    return {
+        "inputs": inputs,
+        "outputs": [(keras_layers.outputs(model)[0], "float32", shape)] if shape else [],
+        "n_outputs": (several or [1])[0] if shape and len(shape) == 2 else None,
+        "scores": keras_layers.scores(model),
+        "pixels": keras_layers.scaling(model).pixels if len(inputs) == 1 else None,
+        "weights": [(_dtype(config), 1) for config in configs if "trainable" in config],
+        "name": next((each for each in names if each and not made_up.fullmatch(each)), None),
+        **_columns(inputs, _categories(model)),
+    }
+
+
+def _refuse_code(model: dict, path: Path) -> list[dict]:
+    """Refuse layers that are not Keras's own; return the configurations of all layers."""
+    layers, custom, code, old = [], set(), set(), set()
     todo = [model | {"compile_config": None}]  # not needed here
     while todo:
         item = todo.pop()
@@ -67,31 +119,52 @@ def _model(model: dict, version: str | None) -> dict:
             custom.add(str(config))
         elif isinstance(config, dict) and ("module" in item or "name" in config):
             layers.append(config)
-            if ">" in kind or not str(item.get("module", "keras")).startswith("keras"):
+            module = str(item.get("module", "keras")).partition(".")[0]
+            if ">" in kind or ">" in str(item.get("registered_name")) or module != "keras":
                 custom.add(item.get("registered_name") or kind)
+            elif "OpLambda" in kind:
+                old.add(kind)
             elif "Lambda" in kind:
                 code.add(kind)
-    notes = []
+    if old:
+        raise Unusable(
+            f"{path.name} has operations of Keras 2 ({', '.join(sorted(old))}), which Keras 3 does "
+            "not load: export it with model.export('saved') where it was made, and give the folder."
+        )
     if code:
-        notes.append(
-            f"It has layers that contain code ({', '.join(sorted(code))}), and Keras refuses "
-            "them in safe mode: replace them by built-in layers."
+        raise Unusable(
+            f"{path.name} has layers that contain code ({', '.join(sorted(code))}), and Keras "
+            "refuses them in safe mode: replace them by built-in layers such as Rescaling, or "
+            "give the folder that model.export('saved') writes."
         )
     if custom:
-        notes.append(
-            f"It has custom parts ({', '.join(sorted(custom))}): they must be defined, "
-            "with keras.saving.register_keras_serializable, before it is loaded."
+        raise Unusable(
+            f"{path.name} has parts that are defined in your code ({', '.join(sorted(custom))}) "
+            "and not in the file: give the folder that model.export('saved') writes, which needs "
+            "no code."
         )
-    if (version or "").startswith("2.") or any("batch_input_shape" in c for c in layers):
-        notes.append("It was saved by Keras 2: load and save it again with Keras 3.")
-    name = model["config"].get("name") if isinstance(model["config"], dict) else None
-    made_up = re.fullmatch(r"(sequential|functional|model)(_\d+)?", name or "")
-    return {
-        "inputs": _inputs(model),
-        "weights": [(_dtype(config), 1) for config in layers if "trainable" in config],
-        "name": None if made_up else name,
-        "notes": notes,
-    }
+    return layers
+
+
+def _columns(inputs: list[tuple], categories: dict[str, str]) -> dict:
+    """Return the columns of a model that takes each as an input."""
+    if len(inputs) < 2 or not all(is_column(shape) for *_, shape in inputs):
+        return {}
+    texts = {name for name, dtype, _ in inputs if dtype == "string"}
+    names = tuple(name for name, *_ in inputs)
+    values = [categories.get(name, "a text") if name in texts else 0.0 for name in names]
+    return {"features": names, "n_features": len(names), "values": values if texts else ()}
+
+
+def _categories(model: dict) -> dict[str, str]:
+    """Return a text of each column, from its StringLookup."""
+    found = {}
+    for layer in keras_layers.layers(model):
+        words = layer["config"].get("vocabulary") if isinstance(layer["config"], dict) else None
+        before = keras_layers.sources(layer)
+        if before and isinstance(words, list) and words and isinstance(words[0], str):
+            found[before[0]] = words[0]
+    return found
 
 
 def _dtype(layer: dict) -> str:
@@ -115,4 +188,4 @@ def _inputs(model: dict) -> list[tuple]:
         inputs = [{"name": "input", "batch_shape": built}]
     for each in inputs:
         each.setdefault("batch_shape", each.get("batch_input_shape"))
-    return [(each["name"], each.get("dtype"), tuple(each["batch_shape"])) for each in inputs]
+    return [(each["name"], _dtype(each), tuple(each["batch_shape"])) for each in inputs]

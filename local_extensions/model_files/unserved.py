@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from .common import Unusable
 
@@ -39,30 +38,33 @@ FILES = {
 MOST = 64  # integers in a row; more are tokens, bytes or the like
 
 
-def refuse_unserved(path: Path, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
-    """Refuse a detector, an embedding, and a model of tokens or of sound."""
-    columns = len(inputs) > 1 and all(is_column(each.shape) for each in inputs)
+def refuse_unserved(path: Path, inputs: Sequence[tuple], outputs: Sequence[tuple]) -> None:
+    """Refuse a detector, an embedding, and a model of tokens or of sound.
+
+    Inputs and outputs are (name, dtype, shape).
+    """
+    columns = len(inputs) > 1 and all(is_column(shape) for *_, shape in inputs)
     for reason in () if columns else _reasons(path, inputs, outputs):
         raise Unusable(f"{path.name} {reason}.")
 
 
-def _reasons(path: Path, inputs: Sequence[Any], outputs: Sequence[Any]) -> Iterator[str]:
+def _reasons(path: Path, inputs: Sequence[tuple], outputs: Sequence[tuple]) -> Iterator[str]:
     for patterns, names in (
         (FILES, [path.name]),
-        (INPUTS, [each.name for each in inputs]),
-        (OUTPUTS, [each.name for each in outputs]),
+        (INPUTS, [name for name, *_ in inputs]),
+        (OUTPUTS, [name for name, *_ in outputs]),
     ):
         for pattern, reason in patterns.items():
             found = [name for name in names if re.fullmatch(pattern, name, re.IGNORECASE)]
             if found:
                 yield reason if patterns is FILES else f"({', '.join(found)}) {reason}"
-    for each in inputs:
-        if (each.dtype or "").startswith("int") and len(each.shape or ()) == 2:
-            if each.shape[1] is None:
-                yield f"({each.name}) takes {TOKENS}"
-            elif each.shape[1] > MOST:
+    for name, dtype, shape in inputs:
+        if (dtype or "").startswith("int") and len(shape or ()) == 2:
+            if shape[1] is None:
+                yield f"({name}) takes {TOKENS}"
+            elif shape[1] > MOST:
                 yield (
-                    f"takes {each.shape[1]} integers ({each.name}), such as tokens or bytes, which "
+                    f"takes {shape[1]} integers ({name}), such as tokens or bytes, which "
                     f"another program makes of its input, {INSTEAD}"
                 )
 

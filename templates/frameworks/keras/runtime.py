@@ -14,7 +14,8 @@ class Model:
     """A model as a function from a batch to its output.
 
     Attributes:
-        input_shape: as the model declares it, batch axis first; None is any length.
+        input_shape: as the model declares it, batch axis first; None is any length. Of
+            several inputs, one a column, it is (None, columns).
         labels: None: the file does not name the classes.
     """
 
@@ -23,18 +24,39 @@ class Model:
     def __init__(self, path: Path) -> None:
         # Safe mode refuses code hidden in the file, such as a Lambda layer's.
         self._model = keras.saving.load_model(path, compile=False, safe_mode=True)
-        self._dtype = self._model.inputs[0].dtype
-        self.input_shape = self._model.inputs[0].shape
+        self._inputs = self._model.inputs
+        self.input_shape = self._inputs[0].shape
+        if len(self._inputs) > 1:
+            self.input_shape = (None, len(self._inputs))
         # Compiled it runs several times as fast; a free size has no compiled form.
-        self._compiled = self._dtype != "string" and None not in self.input_shape[1:]
+        has_text = "string" in {each.dtype for each in self._inputs}
+        self._compiled = not has_text and None not in self.input_shape[1:]
         if self._compiled:  # which takes a second or two, so not at the first request
             self(np.zeros((1, *self.input_shape[1:])))
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Run the model on a batch of inputs, batch axis first."""
-        if self._dtype == "string":
-            batch = batch.tolist()
-        inputs = keras.ops.convert_to_tensor(batch, dtype=self._dtype)
+        columns = [batch]
+        if len(self._inputs) > 1:
+            columns = np.split(batch, len(self._inputs), axis=1)
+        inputs = [
+            _tensor(column, declared)
+            for declared, column in zip(self._inputs, columns, strict=True)
+        ]
+        given = inputs[0]
+        if len(inputs) > 1:  # as the model takes them, by name or in a list
+            given = keras.tree.pack_sequence_as(self._model.input, inputs)
         if self._compiled:
-            return self._model.predict_on_batch(inputs)
-        return keras.ops.convert_to_numpy(self._model(inputs, training=False))
+            return self._model.predict_on_batch(given)
+        return keras.ops.convert_to_numpy(self._model(given, training=False))
+
+
+def _tensor(batch: np.ndarray, declared: keras.KerasTensor) -> object:
+    """Return a batch in the dtype and with the axes that an input declares."""
+    axes = len(declared.shape)
+    batch = batch.reshape((batch.shape + (1,) * (axes - batch.ndim))[:axes])
+    if declared.dtype == "string":
+        batch = batch.tolist()
+    elif batch.dtype == object:
+        batch = batch.astype(float)
+    return keras.ops.convert_to_tensor(batch, dtype=declared.dtype)

@@ -1,0 +1,206 @@
+"""Layers of a Keras model's configuration, of any version: what goes in and what comes out."""
+
+import math
+import re
+from collections.abc import Generator, Iterator
+from typing import Any
+
+from .pixels import Affine
+
+Layer = dict[str, Any]  # as the configuration has it: class_name, config, inbound_nodes
+# Layers that leave pixels as they are, or do so when the model is not trained.
+KEEPS = re.compile(
+    r"InputLayer|Random\w+|Resizing|CenterCrop|(Spatial)?Dropout\w*|Gaussian\w+|ZeroPadding2D"
+    r"|Reshape|Permute|Cast|Identity|Flatten|Squeeze|ExpandDims|Transpose"
+)
+SCORES = {  # by the activation of the last layer
+    "softmax": "probabilities",
+    "sigmoid": "independent",
+    "hard_sigmoid": "independent",
+    "linear": "logits",
+    "log_softmax": "logits",
+}
+# Layers whose output has the shape of their input.
+SAME = re.compile(
+    r"Activation|Softmax|Identity|Cast|BatchNormalization|\w*Dropout\w*|(Leaky)?ReLU|Rescaling"
+)
+POOLS = r"Global\w+Pooling2D"
+
+
+def layers(model: Layer) -> list[Layer]:
+    """Return the layers of a model, as a list; none for a layer."""
+    config = model.get("config")
+    found = config if isinstance(config, list) else (config or {}).get("layers")
+    return found if isinstance(found, list) else []
+
+
+def name(layer: Layer) -> str:
+    """Return a layer's name."""
+    config = layer.get("config")
+    own = config.get("name") if isinstance(config, dict) else None
+    return layer.get("name") or own or ""
+
+
+def sources(layer: Layer) -> list[str]:
+    """Return the names of the layers whose output goes in."""
+    found, todo = [], [layer.get("inbound_nodes")]
+    while todo:
+        item = todo.pop(0)
+        if isinstance(item, dict):
+            history = item.get("keras_history")
+            found += history[:1] if history else []
+            todo = [*item.values(), *todo]
+        elif isinstance(item, list) and item:
+            is_tensor = isinstance(item[0], str) and [*map(type, item[1:3])] == [int, int]
+            if is_tensor:  # Keras 2: [name, node, tensor, arguments]
+                found.append(item[0])
+            todo = [*([] if is_tensor else item), *todo]
+    return found
+
+
+def outputs(model: Layer) -> list[str]:
+    """Return the names of the layers that give a model's outputs."""
+    given = (model["config"] if isinstance(model["config"], dict) else {}).get("output_layers")
+    if given is None:
+        return [name(layer) for layer in layers(model)[-1:]]
+    if isinstance(given, list) and given and isinstance(given[0], str):
+        return given[:1]
+    return [each[0] for each in (given.values() if isinstance(given, dict) else given)]
+
+
+def forward(model: Layer) -> Generator[Layer, None, bool]:
+    """Yield the layers from the input on, into nested models, up to the first fork.
+
+    Returns whether there was none.
+    """
+    inside = layers(model)
+    is_graph = any(layer.get("inbound_nodes") for layer in inside)
+    at = 0
+    while 0 <= at < len(inside):
+        layer = inside[at]
+        if layers(layer):
+            yield layer
+            if not (yield from forward(layer)):
+                return False
+        else:
+            yield layer
+        if is_graph:
+            users = [n for n, each in enumerate(inside) if name(layer) in sources(each)]
+            if not users:
+                return True
+            if len(users) > 1 or users[0] <= at:
+                return False
+            (at,) = users
+        else:
+            at += 1
+    return True
+
+
+def backward(model: Layer) -> Iterator[Layer]:
+    """Yield the layers from the output back, into nested models, by the first of their inputs."""
+    inside = {name(layer): layer for layer in layers(model)}
+    order = list(inside)
+    at = (outputs(model) or [""])[0]
+    for _ in order:
+        layer = inside.get(at)
+        if not layer:
+            return
+        yield from backward(layer) if layers(layer) else [layer]
+        before = sources(layer)
+        if before:
+            at = before[0]
+        elif order.index(at) and not any(each.get("inbound_nodes") for each in inside.values()):
+            at = order[order.index(at) - 1]
+        else:
+            return
+
+
+def scaling(model: Layer) -> Affine:
+    """Return what the first layers do to pixels, as far as they only scale them."""
+    found = Affine()
+    for layer in forward(model):
+        kind = layer.get("class_name", "")
+        if layers(layer) or KEEPS.fullmatch(kind):
+            continue
+        step = _step(layer, kind)
+        if not step:
+            break
+        found = found.then(*step, kind)
+    return found
+
+
+def _step(layer: Layer, kind: str) -> tuple[float, float] | None:
+    """Return scale and offset of a layer, or of arithmetic with a constant."""
+    config = layer["config"]
+    if kind == "Rescaling":
+        scale, offset = _mean(config.get("scale")), _mean(config.get("offset"))
+        return None if scale is None or offset is None else (scale, offset)
+    if kind == "Normalization":  # without numbers if it was adapted: they are weights then
+        mean, variance = _mean(config.get("mean")), _mean(config.get("variance"))
+        if mean is None or not variance or config.get("invert"):
+            return None
+        return 1 / math.sqrt(variance), -mean / math.sqrt(variance)
+    nodes = layer.get("inbound_nodes") or [{}]
+    args = nodes[0].get("args", []) if isinstance(nodes[0], dict) else []
+    if len(args) != 2 or sum(isinstance(arg, int | float) for arg in args) != 1:
+        return None
+    first = isinstance(args[0], dict)
+    value = float(args[1 if first else 0])
+    return {
+        "Add": (1.0, value),
+        "Subtract": (1.0, -value) if first else (-1.0, value),
+        "Multiply": (value, 0.0),
+        "TrueDivide": (1 / value, 0.0) if first and value else None,
+        "Divide": (1 / value, 0.0) if first and value else None,
+    }.get(kind)
+
+
+def _mean(value: Any) -> float | None:
+    """Return the mean of a number or of nested lists of them."""
+    if isinstance(value, dict):  # an array, as Keras serializes it
+        value = (value.get("config") or {}).get("value")
+    if isinstance(value, list):
+        parts = [_mean(each) for each in value]
+        return None if not parts or None in parts else sum(parts) / len(parts)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def scores(model: Layer) -> str | None:
+    """Return what the last layer's activation makes of the scores."""
+    for layer in backward(model):
+        kind, config = layer.get("class_name", ""), layer["config"]
+        if kind == "Softmax":
+            return "probabilities"
+        activation = config.get("activation")
+        if isinstance(activation, str) and (activation != "linear" or kind != "Activation"):
+            return SCORES.get(activation)
+        if not KEEPS.fullmatch(kind) and kind != "Activation":
+            return "logits" if re.fullmatch(POOLS, kind) else None
+    return None
+
+
+def shape(model: Layer) -> tuple[int | None, ...] | None:
+    """Return the shape of the output, batch axis first; None where no layer tells."""
+    for layer in backward(model):
+        kind, config = layer.get("class_name", ""), layer["config"]
+        given = _given(layer)
+        if kind == "Dense":
+            return (*(given or (None, None))[:-1], config.get("units"))
+        if kind in ("Conv2D", "Conv2DTranspose", "SeparableConv2D"):
+            return (None, None, None, config.get("filters"))
+        if kind in ("LSTM", "GRU", "SimpleRNN"):
+            times = (None,) if config.get("return_sequences") else ()
+            return (None, *times, config.get("units"))
+        if kind == "Reshape":
+            return (None, *(n if n != -1 else None for n in config.get("target_shape", ())))
+        if re.fullmatch(POOLS, kind):
+            return (None, (given or (None,))[-1])
+        if not SAME.fullmatch(kind):
+            return None
+    return None
+
+
+def _given(layer: Layer) -> tuple[int | None, ...] | None:
+    """Return the shape that a layer was built for; Keras 2 does not say."""
+    built = (layer.get("build_config") or {}).get("input_shape")
+    return tuple(built) if isinstance(built, list) and built and built[0] is None else None

@@ -1,0 +1,176 @@
+"""What an ONNX file tells: outputs, classes, pixel scaling, versions; made by onnx itself."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import helper, numpy_helper
+
+from local_extensions.kinds import fitting, unfit
+from local_extensions.model_files import Unusable, inspect
+from local_extensions.model_files.onnx import NEWEST, NEWEST_IR
+
+PICTURE = "float[n, 3, 8, 8] x"
+
+
+def save(folder, graph, opset=17, ir=8, ml=3, metadata=None, **constants):
+    """Write a model from its text, with constants by name; return its path."""
+    graph = onnx.parser.parse_graph(f"g {graph}")
+    for name, value in constants.items():
+        graph.initializer.append(numpy_helper.from_array(np.array(value, np.float32), name))
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", ml)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=ir)
+    helper.set_model_props(model, metadata or {})
+    onnx.save(model, folder / "m.onnx")
+    return folder / "m.onnx"
+
+
+def refusal(path):
+    with pytest.raises(Unusable) as caught:
+        inspect(path)
+    return str(caught.value)
+
+
+def loads(path) -> bool:
+    try:
+        onnxruntime.InferenceSession(path)
+    except Exception:  # noqa: BLE001, its errors have no common base
+        return False
+    return True
+
+
+def test_versions_are_those_of_the_locked_runtime(tmp_path):
+    graph = "(float[n, 4] x) => (float[n, 4] y) { y = Relu(x) }"
+    for given in (
+        {"opset": NEWEST[""]},
+        {"ir": NEWEST_IR},
+        {"ml": NEWEST["ai.onnx.ml"]},
+    ):
+        path = save(tmp_path, graph, **given)
+        assert loads(path)
+        inspect(path)
+        newer = {name: version + 1 for name, version in given.items()}
+        path = save(tmp_path, graph, **newer)
+        assert not loads(path)
+        assert str(*newer.values()) in refusal(path)
+    assert "convert_version" in refusal(save(tmp_path, graph, opset=5))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants", "range_"),
+    [
+        ("a = Div(x, c)", {"c": 255}, 255),
+        ("a = Mul(x, c)", {"c": 1 / 255}, 255),
+        ("b = Mul(x, c)  a = Sub(b, d)", {"c": 1 / 127.5, "d": 1}, 255),
+        ("b = Sub(x, c)  a = Div(b, d)", {"c": [[[0.48]], [[0.45]], [[0.4]]], "d": 0.225}, 1),
+        ("b = Sub(x, c)  a = Div(b, d)", {"c": 123.7, "d": 58.4}, 255),
+        ("b = Sub(c, x)  a = Div(b, d)", {"c": 255, "d": 255}, 255),
+        ("b = Transpose <perm = [0, 1, 3, 2]> (x)  a = Div(b, c)", {"c": 255}, 255),
+        ("a = Relu(x)", {}, None),
+        ("b = Div(x, x)  a = Relu(b)", {}, None),
+    ],
+)
+def test_first_operators_tell_the_range_of_pixels(nodes, constants, range_, tmp_path):
+    graph = f"({PICTURE}) => (float[n, 3, 1, 1] y) {{ {nodes} y = GlobalAveragePool(a) }}"
+    pixels = inspect(save(tmp_path, graph, **constants)).pixels
+    assert (pixels and pixels.std) == {255: "1 / 255", 1: 1.0, None: None}[range_]
+
+
+def test_bytes_and_metadata_tell_the_scaling(tmp_path):
+    graph = "(uint8[n, 3, 8, 8] x) => (float[n, 3] y) { y = Identity(x) }"
+    assert inspect(save(tmp_path, graph)).pixels.std == "1 / 255"
+    graph = f"({PICTURE}) => (float[n, 3] y) {{ y = Identity(x) }}"
+    metadata = {"mean": "[123.675, 116.28, 103.53]", "std": "[58.395, 57.12, 57.375]"}
+    pixels = inspect(save(tmp_path, graph, metadata=metadata)).pixels
+    assert pixels.mean == pytest.approx((0.485, 0.456, 0.406))
+    assert pixels.std == pytest.approx((0.229, 0.224, 0.225))
+    metadata = {"mean": "[__import__('os')]", "std": "1"}
+    assert inspect(save(tmp_path, graph, metadata=metadata)).pixels is None
+
+
+@pytest.mark.parametrize(
+    ("node", "scores"),
+    [
+        ("y = Softmax(x)", "probabilities"),
+        ("a = Sigmoid(x)  y = Identity(a)", "independent"),
+        ("y = LogSoftmax(x)", "logits"),
+        ("y = MatMul(x, w)", "logits"),
+        ("y = Abs(x)", None),
+    ],
+)
+def test_last_operator_tells_what_the_scores_are(node, scores, tmp_path):
+    graph = f"(float[n, 3] x) => (float[n, 3] y) {{ {node} }}"
+    found = inspect(save(tmp_path, graph, w=np.eye(3)))
+    assert (found.scores, found.n_outputs) == (scores, 3)
+
+
+ZIPMAP = (
+    "p = Softmax(x)  label = ArgMax <axis = 1, keepdims = 0> (p) y = ai.onnx.ml.ZipMap <{}> (p)"
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "kind", "labels"),
+    [
+        ('classlabels_strings = ["b", "a", "c"]', "string", ("a", "b", "c")),
+        ("classlabels_int64s = [5, -3, 7]", "int64", ("-3", "5", "7")),
+    ],
+)
+def test_scores_by_name_come_in_the_order_of_the_labels(names, kind, labels, tmp_path):
+    """ONNX Runtime's map is sorted, as runtime.py reads it."""
+    graph = (
+        f"(float[n, 3] x) => (int64[n] label, seq(map({kind}, float[])) y)"
+        f" {{ {ZIPMAP.format(names)} }}"
+    )
+    path = save(tmp_path, graph)
+    found = inspect(path)
+    assert (found.outputs[0].name, found.labels, found.n_outputs) == ("y", labels, 3)
+    (scores,) = onnxruntime.InferenceSession(path).run(["y"], {"x": np.eye(3, dtype="f")[:1]})
+    assert tuple(map(str, sorted(scores[0]))) == labels
+    assert max(scores[0], key=scores[0].get) == {"string": "b", "int64": 5}[kind]
+
+
+def test_one_input_a_column_is_a_form(tmp_path):
+    graph = (
+        "(string[n, 1] city, float[n, 1] area) => (float[n, 2] y) {"
+        ' c = ai.onnx.ml.OneHotEncoder <cats_strings = ["Bonn"]> (city)'
+        " y = Concat <axis = 1> (c, area) }"
+    )
+    found = inspect(save(tmp_path, graph))
+    assert (found.features, [*found.values]) == (("city", "area"), ["Bonn", 0.0])
+    assert fitting(found) == ["tabular"]
+
+
+def test_fixed_batch_is_filled_or_refused(tmp_path):
+    graph = "(float[8, 3, 9, 9] x) => (float[{}, 5] y) {{ y = Identity(x) }}"
+    assert inspect(save(tmp_path, graph.format(8))).input_shape == (None, 3, 9, 9)
+    assert "batch of 8 and gives 2" in refusal(save(tmp_path, graph.format(2)))
+
+
+REFUSED = {
+    f"({PICTURE}) => (float[1, 100, 4] boxes) {{ boxes = Identity(x) }}": "detector",
+    f"({PICTURE}) => (float[1, 512] image_embeds) {{ image_embeds = Identity(x) }}": "embedding",
+    "(int64[n, s] input_ids) => (float[n, 2] y) { y = Identity(input_ids) }": "tokenizer",
+    "(int64[n, s] ids) => (float[n, 2] y) { y = Identity(ids) }": "tokenizer",
+    "(float[n, 9000] waveform) => (float[n, 2] y) { y = Identity(waveform) }": "sound",
+    "(int8[n, 3, 8, 8] x) => (float[n, 2] y) { y = Identity(x) }": "int8",
+    "(float[n, m] x) => (float[n, 2] y) { y = Identity(x) }": "how many columns",
+    "(float[n, 4] x) => (float[n, 2] y) { y = my.own.Magic(x) }": "my.own",
+}
+
+
+@pytest.mark.parametrize("graph", REFUSED)
+def test_what_no_page_shows_is_refused(graph, tmp_path):
+    assert REFUSED[graph] in refusal(save(tmp_path, graph))
+
+
+def test_detector_and_series_are_named(tmp_path):
+    graph = f"({PICTURE}) => (float[1, 84, 8400] y) {{ y = Identity(x) }}"
+    metadata = {"task": "detect", "names": "{0: 'cat'}"}
+    assert "task=detect" in refusal(save(tmp_path, graph, metadata=metadata))
+    found = inspect(save(tmp_path, graph))
+    assert not fitting(found)
+    assert "1x84x8400" in unfit(found)
+    found = inspect(save(tmp_path, "(float[n, 30, 5] x) => (float[n, 2] y) { y = Identity(x) }"))
+    assert not fitting(found)
+    assert "nx30x5" in unfit(found)
