@@ -301,7 +301,7 @@ REFUSED = {
         b"\xff" * 99,
         "TorchScript model or PyTorch state dict",
     ),
-    "unknown": ("notes.txt", b"hello", "Known: .onnx, .skops, .joblib"),
+    "unknown": ("notes.md", b"hello", "Known: .onnx, .skops, .joblib"),
     "no ending": ("model", b"hello", "Known: "),
     ".pb": ("graph.pb", b"\n\x05hello", "folder of a SavedModel"),
     ".tflite": ("model.tflite", b"\x1c\0\0\0TFL3" + bytes(50), "TensorFlow Lite"),
