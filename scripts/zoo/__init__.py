@@ -32,6 +32,14 @@ VERSIONS: dict[str, list[tuple[str, ...]]] = {
         ("xgboost-cpu==3.2.0", "pandas<3"),
         ("xgboost-cpu==3.0.5", "scikit-learn==1.6.1", "pandas<3"),
     ],
+    "lightgbm_models": [
+        ("lightgbm==4.0.0", "scikit-learn==1.4.2", "pandas<2.2", "numpy<2"),
+        ("lightgbm==3.3.5", "scikit-learn==1.3.2", "pandas<2", "numpy<1.26"),
+    ],
+    "catboost_models": [
+        ("catboost==1.2.7", "pandas<3", "numpy<2"),
+        ("catboost==1.2", "pandas<2", "numpy<1.25"),
+    ],
 }
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
 CLOSE = 1e-2  # of a probability
