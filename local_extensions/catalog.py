@@ -81,6 +81,7 @@ class Framework(NamedTuple):
     # the versions of "python" that run it, if not all.
     versions: Mapping[str, Mapping[str, Any]] = {}
     function: bool = False  # runs a function in model.py, without a model file
+    libraries: Sequence[str] = ()  # Debian packages that it needs and slim images lack
     channels_last: bool = False
     pixels: Sequence[Mapping[str, Any]] = ()  # by the network's name: how pixels are scaled
 

@@ -228,7 +228,7 @@ rows, classes = rng.normal(size=(20_000, 16)), rng.integers(0, 10, 20_000)
 asked = {"objective": "multiclass", "num_class": 10, "num_leaves": 2000, "min_data_in_leaf": 2}
 text = lightgbm.train(asked | {"verbose": -1}, lightgbm.Dataset(rows, classes), 1).model_to_string()
 head, trees, end = re.split(r"(?=Tree=0)|(?=end of trees)", text)
-trees, rounds = re.split(r"Tree=.*\\n", trees)[1:], 20 * blocks + 1
+trees, rounds = re.split(r"Tree=.*\\n", trees)[1:], 10 * blocks + 1
 trees = [f"Tree={n}\\n{tree}" for n, tree in enumerate(trees * rounds)]
 sizes = " ".join(str(len(tree)) for tree in trees)
 with open(name, "w") as file:
@@ -240,9 +240,9 @@ import numpy as np
 
 rng = np.random.default_rng(0)
 rows, classes = rng.normal(size=(20_000, 16)), rng.integers(0, 10, 20_000)
-asked = {"depth": 10, "allow_writing_files": False, "logging_level": "Silent"}
-model = catboost.CatBoostClassifier(iterations=20, **asked).fit(rows, classes)
-model.save_model(name)
+asked = {"iterations": 4 * blocks + 1, "depth": 16, "border_count": 32}
+quiet = {"allow_writing_files": False, "logging_level": "Silent"}
+catboost.CatBoostClassifier(**asked, **quiet).fit(rows, classes).save_model(name)
 """
 
 # From `blocks` and `dtype`: a stem, and in each of four stages some blocks of two

@@ -192,7 +192,7 @@ def _folder(path: Path) -> ModelFile:
     """Read a SavedModel folder."""
     if not (path / "saved_model.pb").is_file():
         inside = [file.name for file in path.iterdir() if file.suffix in ENDINGS]
-        inside.sort(key=lambda name: (name.endswith(".json"), name))  # most are no models
+        inside.sort(key=lambda name: (name.endswith((".json", ".txt")), name))  # most are no models
         raise Unusable(
             f"{path} is a folder without saved_model.pb, so not a SavedModel: give "
             f"{path / inside[0] if inside else 'the model file itself'}."

@@ -30,8 +30,7 @@ NOTES = {  # on the outputs of an objective
 
 def text(data, path: Path) -> dict:
     """Read a booster."""
-    header, end = _parts(data)
-    facts = dict(line.partition("=")[::2] for line in header.splitlines())
+    facts, end = _parts(data, path)
     names, infos = facts["feature_names"].split(" "), facts["feature_infos"].split(" ")
     objective = facts.get("objective", "custom").partition(" ")[0]
     _refuse(path, facts["version"], objective)
@@ -66,14 +65,22 @@ def text(data, path: Path) -> dict:
     }
 
 
-def _parts(data) -> tuple[str, str]:
-    """Return the text before the trees and after them."""
+def _parts(data, path: Path) -> tuple[dict[str, str], str]:
+    """Return the header, by its names, and the text after the trees."""
+    if data[4:5] == b"\r":
+        raise Unusable(
+            f"{path.name} has the line ends of Windows (CRLF), with which LightGBM crashes: run "
+            f"dos2unix {path.name}, or copy the original as a binary file."
+        )
     first, last = data.find(b"\n\n", 0, LIMIT), data.rfind(b"\nend of trees", len(data) - LIMIT)
+    header = dict(line.partition("=")[::2] for line in data[: max(first, 0)].decode().splitlines())
     end = data[last:].decode()
     # Python's LightGBM writes the categories last, others write the parameters last.
-    if first < 0 or last < first or not re.search(r"\nend of parameters\n|\npandas_categ", end):
+    if not re.search(r"\nend of parameters\n|\npandas_categorical:", end):
         raise ValueError("cut short")
-    return data[:first].decode(), end
+    if sum(map(int, header["tree_sizes"].split())) != last + 1 - (first + 2):
+        raise ValueError("trees are missing")
+    return header, end
 
 
 def _refuse(path: Path, version: str, objective: str) -> None:

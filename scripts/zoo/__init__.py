@@ -38,6 +38,14 @@ VERSIONS: dict[str, list[tuple[str, ...]]] = {
         ("scikit-learn==1.5.2", "pandas<3"),
         ("scikit-learn==1.3.2", "numpy<2", "pandas<3"),
     ],
+    "lightgbm_models": [
+        ("lightgbm==4.0.0", "scikit-learn==1.4.2", "pandas<2.2", "numpy<2"),
+        ("lightgbm==3.3.5", "scikit-learn==1.3.2", "pandas<2", "numpy<1.26"),
+    ],
+    "catboost_models": [
+        ("catboost==1.2.7", "pandas<3", "numpy<2"),
+        ("catboost==1.2", "pandas<2", "numpy<1.25"),
+    ],
 }
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
 SHOWN = 3  # inputs with which a project's owner checks it
@@ -64,6 +72,9 @@ class Animal(NamedTuple):
     path: Path
     made_by: str  # its library and version
     cases: tuple[dict[str, Any], ...]
+
+    def __hash__(self) -> int:
+        return hash(self.path)
 
     @property
     def name(self) -> str:

@@ -1,6 +1,6 @@
 """Try every model of the zoo: is its project's answer the one of its library?
 
-    python -m scripts.zoo [NAME ...]
+    python -m scripts.zoo [NAME ...] [--every N]
 
 Writes docs/zoo.md. Verdicts are kept in build/zoo and taken from there while the model and
 the template are the same; interrupt it at any time. Exit status 1 if a project answers
@@ -10,9 +10,11 @@ wrong or fails, or too few are right.
 import argparse
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 from . import FOLDER, ROOT, Animal, Verdict, animals, families, judge
@@ -38,26 +40,31 @@ def main() -> int:
     """Judge the animals, write the page, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m scripts.zoo", description=__doc__)
     parser.add_argument("names", nargs="*", help="families, or parts of file names; none is all")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="only each Nth file")
     parser.add_argument("--again", action="store_true", help="judge all anew")
     options = parser.parse_args()
-    found = list(chosen(options.names))
+    found = list(chosen(options.names))[:: options.every]
     FOLDER.mkdir(parents=True, exist_ok=True)
     kept = {} if options.again or not KEPT.exists() else json.loads(KEPT.read_text("utf-8"))
     state = template()
     rows: list[tuple[Animal, Verdict]] = []
-    for number, animal in enumerate(found, 1):
-        key = f"{animal.name} {state}"
-        if key not in kept:
-            kept[key] = judge(animal)
-            KEPT.write_text(json.dumps(kept), "utf-8")
-        verdict = Verdict(*kept[key])
-        rows.append((animal, verdict))
-        print(f"{number}/{len(found)} {animal.name}: {verdict.verdict}", flush=True)
-        if verdict.verdict[0].isupper():
-            print(f"    {verdict.recognised}\n    {verdict.said}", flush=True)
+    asked = {animal: f"{animal.name} {state}" for animal in found}
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        new = {
+            key: threads.submit(judge, animal) for animal, key in asked.items() if key not in kept
+        }
+        for number, (animal, key) in enumerate(asked.items(), 1):
+            if key in new:
+                kept[key] = new[key].result()
+                KEPT.write_text(json.dumps(kept), "utf-8")
+            verdict = Verdict(*kept[key])
+            rows.append((animal, verdict))
+            print(f"{number}/{len(found)} {animal.name}: {verdict.verdict}", flush=True)
+            if verdict.verdict[0].isupper():
+                print(f"    {verdict.recognised}\n    {verdict.said}", flush=True)
     counts = Counter(verdict.verdict for _, verdict in rows)
     print(summary(counts))
-    if not options.names:
+    if not options.names and options.every == 1:
         PAGE.write_text(page(rows, counts), "utf-8")
     return 0 if not any(name[0].isupper() for name in counts) else 1
 

@@ -57,7 +57,7 @@ class Model:
             return np.array(batch, np.float32)
         rows = np.array(batch, object)
         for column in range(rows.shape[1]):
-            kind = self._category if column in self._categorical else float
+            kind = self._category if column in self._categorical else np.float64
             rows[:, column] = [kind(value) for value in rows[:, column]]
         return rows
 

@@ -16,13 +16,13 @@ class Model:
     """
 
     def __init__(self, path: Path) -> None:
-        self._booster = lightgbm.Booster(model_file=path)
+        # As text, for Git on Windows may have changed the line ends, which are counted.
+        text = path.read_text("utf-8")
+        self._booster = lightgbm.Booster(model_str=text)
         self.input_shape = (None, self._booster.num_feature())
-        with path.open(encoding="utf-8") as file:  # the lines before the trees
-            header = dict(
-                line.rstrip("\n").partition("=")[::2]
-                for line in iter(file.readline, "\n")
-            )
+        header = dict(
+            line.partition("=")[::2] for line in text.partition("\n\n")[0].split("\n")
+        )
         self._objective = header["objective"].partition(" ")[0]
         classes = {
             "binary": 2,
