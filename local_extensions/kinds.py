@@ -132,6 +132,7 @@ def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> di
     for rule in framework.pixels if own else ():
         if re.fullmatch(rule["name"], found.name or ""):
             mean, std, source = rule["mean"], rule["std"], rule["source"]
+            size = rule.get("size", size)
             break
     if channels == 1 and isinstance(mean, list):
         mean, std, source = 0.0, 1.0, ""
