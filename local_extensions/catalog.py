@@ -82,6 +82,7 @@ class Framework(NamedTuple):
     versions: Mapping[str, Mapping[str, Any]] = {}
     function: bool = False  # runs a function in model.py, without a model file
     libraries: Sequence[str] = ()  # Debian packages that it needs and slim images lack
+    demos: bool = True  # False: for models of the user's own alone
     channels_last: bool = False
     pixels: Sequence[Mapping[str, Any]] = ()  # by the network's name: how pixels are scaled
 
@@ -95,6 +96,8 @@ class Framework(NamedTuple):
         if self.function:
             return task.function is not None
         takes = {kind for format in self.formats.values() for kind in format["runs"]}
+        if not self.demos:
+            return task.input.name in takes and task.output.classes
         demo = self.demo(task)
         return task.input.name in takes and demo is not None and demo.is_file()
 
@@ -134,4 +137,5 @@ OFFERED = [
     for task in TASKS.values()
     if framework.runs(task)
 ]
+SHOWN = [pair for pair in OFFERED if FRAMEWORKS[pair[1]].demos]  # without a model too
 COMMON = _read(TEMPLATES / "common.json")  # what every project requires

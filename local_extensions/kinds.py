@@ -140,6 +140,7 @@ def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> di
     by_name = (r for r in framework.pixels if re.fullmatch(r["name"], found.name or ""))
     if own and not found.pixels and (rule := next(by_name, None)):
         mean, std, source = rule["mean"], rule["std"], rule["source"]
+        size = rule.get("size", size)
     several = next((len(part) for part in (mean, std) if isinstance(part, list | tuple)), 0)
     if several > 1 and channels != several:
         mean, std, source = 0.0, 1.0, ""

@@ -105,10 +105,12 @@ def _weights(found: model_files.ModelFile, framework: Framework) -> dict[str, An
     source, labels = found.path, found.path.with_name("labels.txt")
     has_labels = labels.is_file()
     templates = framework.formats[found.format]
+    name = quoting.file_name(source.name)
+    parts = {path: f"{name}/{path.relative_to(source).as_posix()}" for path in found.files}
     return {
-        "file": quoting.file_name(source.name),
+        "file": name,
         "files": {
-            source: quoting.file_name(source.name),
+            **(parts or {source: name}),
             **{path: path.relative_to(source.parent).as_posix() for path in found.companions},
             **({labels: "labels.txt"} if has_labels else {}),
         },

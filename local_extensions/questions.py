@@ -147,6 +147,11 @@ def choose_framework(context: Context) -> str:
             f"framework: {answers.task} is not offered with {chosen}. This task has "
             f"{', '.join(others)}; this framework has {', '.join(FRAMEWORKS[chosen].tasks)}."
         )
+    if not (answers.model_path or FRAMEWORKS[chosen].demos):
+        raise Refused(
+            f"framework: {chosen} has no demo model. Give the folder of your own as model_path, "
+            "or answer auto."
+        )
     return chosen
 
 

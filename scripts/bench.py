@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from local_extensions.catalog import OFFERED
+from local_extensions.catalog import SHOWN
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 9
@@ -47,7 +47,7 @@ def generation(folder: Path) -> tuple[float, float]:
 def combinations() -> int:
     """Return the number of combinations of task, framework and platform."""
     platforms = [path for path in (ROOT / "templates" / "platforms").iterdir() if path.is_dir()]
-    return len(platforms) * len(OFFERED)
+    return len(platforms) * len(SHOWN)
 
 
 def main() -> None:

@@ -52,7 +52,8 @@ def tasks() -> dict[str, str]:
 def frameworks() -> dict[str, str]:
     rows = {"auto": ("Automatic", "from the model file", "")}
     for name in in_order("framework", [name for name in FRAMEWORKS if FRAMEWORKS[name].tasks]):
-        endings = [FORMATS[key].endings[0] or "SavedModel" for key in FRAMEWORKS[name].formats]
+        formats = [FORMATS[key] for key in FRAMEWORKS[name].formats]
+        endings = [each.endings[0] or each.folder for each in formats]
         sizes = read(TEMPLATES / "requirements" / f"{name}-cpu.json")["packages"]
         wheels = sum(package["wheel"] for package in sizes.values())
         does = " ".join(dict.fromkeys(endings)) or "no weights"

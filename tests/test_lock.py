@@ -40,7 +40,7 @@ BASES = {  # the requirements of each
 }
 ON_ZERO = {  # the base of each set for ZeroGPU, to which the package spaces is added
     "python": "cpu", "onnx": "cpu", "scikit-learn": "cpu", "pytorch": "gpu", "keras": "cpu",
-    "xgboost": "cpu", "lightgbm": "cpu", "catboost": "cpu",
+    "xgboost": "cpu", "lightgbm": "cpu", "catboost": "cpu", "transformers": "gpu",
     **{f"scikit-learn-{version}": "cpu" for version in OLDER},
 }  # fmt: skip
 SETS = BASES | {f"{framework}-zero": FRAMEWORKS[framework]["zero"] for framework in ON_ZERO}
@@ -303,7 +303,9 @@ def test_no_host_in_every_project():
 def test_no_host_but_the_index_of_pytorch(path):
     text = path.read_text()
     assert "://" not in text.replace(TORCH_INDEX, "")
-    assert (f"\n--extra-index-url {TORCH_INDEX}\n" in text) == (path.name == "pytorch-cpu.txt")
+    assert (f"\n--extra-index-url {TORCH_INDEX}\n" in text) == (
+        path.name in ("pytorch-cpu.txt", "transformers-cpu.txt")
+    )
 
 
 def lock(folder, name):

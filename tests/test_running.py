@@ -22,16 +22,16 @@ from running import (
     zero_gpu,
 )
 
-from local_extensions.catalog import OFFERED, TASKS
+from local_extensions.catalog import SHOWN, TASKS
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(("task", "framework"), OFFERED)
+@pytest.mark.parametrize(("task", "framework"), SHOWN)
 def test_its_own_tests_pass_and_leave_nothing(bake, task, framework):
     """All of them once, else those of the model."""
     project = bake(task=task, framework=framework, platform="local")
-    run = own_tests(project, "tests" if (task, framework) == OFFERED[0] else MODEL_TESTS)
+    run = own_tests(project, "tests" if (task, framework) == SHOWN[0] else MODEL_TESTS)
     assert run.returncode == 0, run.stdout[-3000:]
     subprocess.run(["git", "init", "-q"], cwd=project, check=True)
     subprocess.run(["git", "add", "-A"], cwd=project, check=True)

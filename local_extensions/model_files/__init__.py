@@ -16,7 +16,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import NamedTuple
 
-from . import catboost, keras, lightgbm, onnx, scikit_learn, torch, xgboost
+from . import catboost, keras, lightgbm, onnx, scikit_learn, torch, transformers, xgboost
 from .common import Archive, Unusable, human, one_line, refuse_pointer, refuse_special, unreachable
 from .pixels import Pixels
 from .unserved import refuse_unserved
@@ -36,6 +36,7 @@ class Format:
     # decides: a safetensors file can begin like a pickle.
     mark: bytes | str
     runs_code: bool = False  # when it is loaded
+    folder: str = ""  # what a folder of it is called
 
 
 FORMATS = {
@@ -73,8 +74,16 @@ FORMATS = {
         "LightGBM model", [".txt", ".lgb", ".model"], lightgbm.text, rb"tree\r?\nversion="
     ),
     "cbm": Format("CatBoost model", [".cbm"], catboost.cbm, rb"CBM1"),
-    "savedmodel": Format("TensorFlow SavedModel", [""], keras.saved_model, ""),  # a folder
+    # Folders, with the file in FOLDERS.
+    "savedmodel": Format("TensorFlow SavedModel", [""], keras.saved_model, "", folder="SavedModel"),
+    "transformers-text": Format(
+        "transformers text classifier", [""], transformers.model, "", folder="folders"
+    ),
+    "transformers-picture": Format(
+        "transformers picture classifier", [""], transformers.model, "", folder="folders"
+    ),
 }
+FOLDERS = {"saved_model.pb": "savedmodel", "config.json": "transformers-text"}  # or -picture
 ENDINGS = [end for format in FORMATS.values() for end in format.endings if end]
 # Endings that mean one format; pickles have any other, and their loader looks at none.
 CLAIMED = {e for f in FORMATS.values() if not f.runs_code for e in f.endings if e}
@@ -147,6 +156,7 @@ class ModelFile:
     name: str | None = None  # the architecture's own
     notes: tuple[str, ...] = ()  # sentences that the owner should read
     companions: tuple[Path, ...] = ()  # other files that belong to it
+    files: tuple[Path, ...] = ()  # of a folder, those that belong to the model; () is all
 
     @property
     def input_shape(self) -> tuple[int | None, ...] | None:
@@ -189,12 +199,16 @@ def inspect(path: Path) -> ModelFile:
 
 
 def _folder(path: Path) -> ModelFile:
-    """Read a SavedModel folder."""
-    if not (path / "saved_model.pb").is_file():
+    """Read a folder with a model: of transformers, a SavedModel, or one that holds another."""
+    if inner := transformers.inside(path):
+        return inspect(inner)
+    mark = next((name for name in FOLDERS if (path / name).is_file()), None)
+    if mark is None or mark == "config.json" and not transformers.is_folder(path):
         inside = [file.name for file in path.iterdir() if file.suffix in ENDINGS]
         inside.sort(key=lambda name: (name.endswith((".json", ".txt")), name))  # most are no models
         raise Unusable(
-            f"{path} is a folder without saved_model.pb, so not a SavedModel: give "
+            f"{path} is a folder without saved_model.pb, so not a SavedModel, and without a "
+            "config.json that names an architecture, so not of transformers: give "
             f"{path / inside[0] if inside else 'the model file itself'}."
         )
     files = []
@@ -202,9 +216,11 @@ def _folder(path: Path) -> ModelFile:
         # Linked folders are refused too: their files would be neither weighed nor the model's.
         links = [name for name in folders if Path(at, name).is_symlink()]
         files += [Path(at, name) for name in (*names, *links)]
+    if mark == "config.json":
+        files = transformers.parts(path)
     for each in files:
         refuse_special(each, path)
-    return _read(path, path / "saved_model.pb", files, "savedmodel")
+    return _read(path, path / mark, files, FOLDERS[mark])
 
 
 def _file(path: Path) -> ModelFile:

@@ -149,8 +149,7 @@ def state_dict(content: Archive | bytes, path: Path) -> dict:
         for _ in range(4):
             root, imported, storages = follow(stream)
     _refuse_part(path)
-    other = sorted({name for name in imported if not PLAIN.fullmatch(name)})
-    if other:
+    if other := _other(imported):
         raise Unusable(f"{path.name} {_runs_code(root, other, path)}.")
     if not isinstance(root, dict) or not root:
         raise Unusable(f"{path.name} contains no tensors with names: {SAVE}.")
@@ -164,6 +163,19 @@ def state_dict(content: Archive | bytes, path: Path) -> dict:
             )
         weights = root[key]
     return {"weights": _weights(storages), **_network(_tensors(weights), path)}
+
+
+def _other(imported: Iterable[str]) -> list[str]:
+    """Return the imported names that torch.load refuses with weights_only=True."""
+    return sorted({name for name in imported if not PLAIN.fullmatch(name)})
+
+
+def storages(content: Archive, path: Path) -> list[tuple[str, int]]:
+    """Return dtypes and sizes in a file of torch.save; refuse one that would run code."""
+    _, imported, storages = follow(content.read("data.pkl"))
+    if other := _other(imported):
+        raise Unusable(f"{path.name} contains Python objects ({', '.join(other[:3])}): {SAVE}.")
+    return _weights(storages)
 
 
 def _has_tensors(value: object) -> bool:
@@ -316,24 +328,36 @@ def _scaling(inputs: Iterable[tuple], outputs: Iterable[tuple]) -> dict:
 
 
 def safetensors(data, path: Path) -> dict:
-    """Read the JSON header, after its length; all tensors must follow it."""
+    """Read the names and shapes of the tensors."""
+    tensors = header(data)
+    if not tensors:
+        raise Unusable(f"{path.name} contains no tensors: save the model's weights in it.")
+    _refuse_part(path)
+    shapes = [(name, tuple(tensor["shape"])) for name, tensor in tensors.items()]
+    return {"weights": stored(data), **_network(_in_order(shapes), path)}
+
+
+def stored(data) -> list[tuple[str, int]]:
+    """Return dtypes and sizes of the tensors in safetensors."""
+    words = {"F": "float", "BF": "bfloat", "I": "int", "U": "uint", "BOOL": "bool"}
+    found = []
+    for tensor in header(data).values():
+        kind, bits = re.fullmatch(r"([A-Z]+)(.*)", tensor["dtype"]).groups()
+        found.append((words.get(kind, kind) + bits.lower(), prod(tensor["shape"])))
+    return found
+
+
+def header(data) -> dict[str, dict]:
+    """Read the JSON header of safetensors, after its length; all tensors must follow it."""
     end = 8 + int.from_bytes(data[:8], "little")
     if not end <= len(data) or end > 8 + 100_000_000:  # the format's own limit
         raise ValueError("cut short")
-    header = json.loads(data[8:end])
-    header.pop("__metadata__", None)
-    if not header:
-        raise Unusable(f"{path.name} contains no tensors: save the model's weights in it.")
-    if end + max(tensor["data_offsets"][1] for tensor in header.values()) != len(data):
+    tensors = json.loads(data[8:end])
+    tensors.pop("__metadata__", None)
+    last = max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
+    if tensors and end + last != len(data):
         raise ValueError("cut short")
-    _refuse_part(path)
-    words = {"F": "float", "BF": "bfloat", "I": "int", "U": "uint", "BOOL": "bool"}
-    weights = []
-    for tensor in header.values():
-        kind, bits = re.fullmatch(r"([A-Z]+)(.*)", tensor["dtype"]).groups()
-        weights.append((words.get(kind, kind) + bits.lower(), prod(tensor["shape"])))
-    shapes = [(name, tuple(tensor["shape"])) for name, tensor in header.items()]
-    return {"weights": weights, **_network(_in_order(shapes), path)}
+    return tensors
 
 
 def _in_order(tensors: list[tuple[str, tuple[int, ...]]]) -> list[tuple[str, tuple[int, ...]]]:

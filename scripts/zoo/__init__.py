@@ -9,7 +9,8 @@ files and `truth.json` into the current folder: a list of objects with
 - probability: of that label, if it is known,
 - expect: "right"; "check" if only `python -m ml_ui check` with the first three inputs can find
   how pixels are scaled; or "refused", and "why", a word of the reason,
-- answers: to further questions, rarely.
+- answers: to further questions, rarely,
+- architecture: the text of architecture.py, for weights alone.
 """
 
 import hashlib
@@ -130,6 +131,8 @@ def judge(animal: Animal) -> Verdict:
         return Verdict(reason, "", "refused" if known else "REFUSED, unexpectedly")
     task = json.loads((project / ".ml-ui.json").read_text("utf-8"))["model"]
     recognised = f"{title(project)}, {task['framework']}"
+    if network := first.get("architecture"):  # what its owner writes
+        (project / "architecture.py").write_text(network, "utf-8")
     folder = animal.folder
     if first["expect"] == "check" and not check(project, animal.cases[:SHOWN], folder):
         return Verdict(recognised, "", "CHECK FAILS")
@@ -185,10 +188,13 @@ def ask(project: Path, inputs: list, folder: Path) -> list | str:
     """Return a project's answers to inputs, or the last line of its error."""
     rows = [given if isinstance(given, list) else [located(given, folder)] for given in inputs]
     environment = clean_environment(install(project))
-    run = subprocess.run(
-        ["python", "-W", "ignore", "-c", ASK], cwd=project, env=environment,
-        input=json.dumps(rows), capture_output=True, text=True, check=False, timeout=600,
-    )  # fmt: skip
+    try:
+        run = subprocess.run(
+            ["python", "-W", "ignore", "-c", ASK], cwd=project, env=environment,
+            input=json.dumps(rows), capture_output=True, text=True, check=False, timeout=600,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return "no answer in ten minutes"
     if run.returncode:
         return (run.stderr.strip() or "no output").rpartition("\n")[2]
     return json.loads(run.stdout.rpartition("\n\n")[2] or run.stdout.splitlines()[-1])
@@ -216,7 +222,8 @@ def is_right(case: dict[str, Any], answer: Any) -> bool:
         return best == str(truth) and abs(answer[best] - sure) <= CLOSE
     said, truth = (numbers(each) for each in (answer, truth))
     if said is None or truth is None:
-        return str(answer) == str(case["answer"])
+        texts = case["answer"] if isinstance(case["answer"], list) else [case["answer"]]
+        return str(answer) == ", ".join(map(str, texts))
     return len(said) == len(truth) and all(
         abs(a - b) <= 1e-3 * max(1, abs(b)) for a, b in zip(said, truth, strict=True)
     )

@@ -1,0 +1,156 @@
+"""Make small PyTorch nets in the ways that people save them."""
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch==2.13.0", "safetensors", "pillow<13", "numpy"]
+# ///
+
+import inspect
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch import nn
+
+IMAGENET = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
+truth = []
+
+
+class Colours(nn.Module):
+    """A classifier of colour pictures."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(3, 8, 3, 2), nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.fc(self.conv(x).relu().mean((2, 3)))
+
+
+class Grey(Colours):
+    """A classifier of grey pictures."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 8, 3, 2)
+
+
+class Row(nn.Module):
+    """A regression on four columns."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+class Pair(Colours):
+    """A net with two outputs."""
+
+    def forward(self, x):
+        y = super().forward(x)
+        return y, y.softmax(1)
+
+
+def source(cls: type) -> str:
+    """Return an architecture.py with a class."""
+    bases = [base for base in cls.__mro__[1:-1] if base.__module__ == "__main__"][::-1]
+    classes = "\n\n".join(inspect.getsource(each) for each in [*bases, cls])
+    return f"from torch import nn\n\n\n{classes}\n\ndef build():\n    return {cls.__name__}()\n"
+
+
+def answers(file: str, net: nn.Module, grey: bool = False, **more) -> None:
+    """Add an entry for each picture, prepared as the net's author would."""
+    for name in ("0.png", "1.png"):
+        picture = Image.open(name).convert("L" if grey else "RGB").resize((224, 224), 2)
+        pixels = np.asarray(picture, np.float32).reshape(224, 224, -1) / 255
+        mean, std = (np.float32(0), np.float32(1)) if grey else IMAGENET
+        batch = torch.tensor(((pixels - mean) / std).transpose(2, 0, 1)[None])
+        with torch.inference_mode():
+            scores = net(batch)[0].softmax(0)
+        best = int(scores.argmax())
+        entry = {"file": file, "input": name, "answer": f"class {best}", "expect": "right"}
+        truth.append(entry | {"probability": float(scores[best]), **more})
+
+
+def refuse(file: str, why: str) -> None:
+    """Add an entry for a file that has to be refused."""
+    truth.append({"file": file, "input": "", "answer": None, "expect": "refused", "why": why})
+
+
+def main() -> None:
+    """Write the files and truth.json."""
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    for n, shape in enumerate([(9, 6, 3), (5, 12, 3)]):
+        small = Image.fromarray(rng.integers(0, 255, shape).astype(np.uint8))
+        small.resize((200, 150), Image.Resampling.BICUBIC).save(f"{n}.png")
+    image = {"answers": {"task": "image-classification"}}
+    for net, stem in ((Colours().eval(), "colours"), (Grey().eval(), "grey")):
+        grey = stem == "grey"
+        zeros = torch.zeros(1, 1 if grey else 3, 224, 224)
+        weights, own = net.state_dict(), {"architecture": source(type(net)), **image}
+        torch.export.save(torch.export.export(net, (zeros,)), f"{stem}.pt2")
+        torch.jit.trace(net, zeros).save(f"{stem}-traced.pt")
+        torch.jit.script(net).save(f"{stem}-scripted.pt")
+        for name in (f"{stem}.pt2", f"{stem}-traced.pt", f"{stem}-scripted.pt"):
+            answers(name, net, grey, **image)
+        torch.save(weights, f"{stem}.pth")
+        torch.save(weights, f"{stem}-old.pth", _use_new_zipfile_serialization=False)
+        torch.save(nn.DataParallel(net).state_dict(), f"{stem}-parallel.pth")
+        torch.save({"epoch": 1, "model_state_dict": weights}, f"{stem}-checkpoint.tar")
+        lightning = {f"model.{name}": weight for name, weight in weights.items()}
+        torch.save({"state_dict": lightning, "epoch": 1}, f"{stem}.ckpt")
+        save_file(weights, f"{stem}.safetensors")
+        for end in (
+            ".pth",
+            "-old.pth",
+            "-parallel.pth",
+            "-checkpoint.tar",
+            ".ckpt",
+            ".safetensors",
+        ):
+            answers(f"{stem}{end}", net, grey, **own)
+        torch.save(net, f"{stem}-whole.pt")
+        refuse(f"{stem}-whole.pt", "whole pickled __main__.")
+        torch.save(net, f"{stem}-whole-old.pt", _use_new_zipfile_serialization=False)
+        refuse(f"{stem}-whole-old.pt", "whole pickled __main__.")
+    half = Colours().half().eval()
+    torch.jit.script(half).save("half-scripted.pt")
+    answers("half-scripted.pt", half.float(), **image)
+
+    row = Row().eval()
+    values = [5.1, 3.5, 1.4, 0.2]
+    with torch.inference_mode():
+        numbers = row(torch.tensor([values]))[0].tolist()
+    torch.export.save(torch.export.export(row, (torch.zeros(1, 4),)), "row.pt2")
+    torch.jit.script(row).save("row-scripted.pt")
+    torch.save(row.state_dict(), "row.pth")
+    for name in ("row.pt2", "row-scripted.pt", "row.pth"):
+        more = {"architecture": source(Row)} if name == "row.pth" else {}
+        names = {"answer": numbers, "expect": "right", **more}
+        truth.append({"file": name, "input": values, **names})
+
+    pair = Pair().eval()
+    torch.jit.trace(pair, torch.zeros(1, 3, 64, 64)).save("pair-traced.pt")
+    torch.export.save(torch.export.export(pair, (torch.zeros(1, 3, 64, 64),)), "pair.pt2")
+    refuse("pair-traced.pt", "Tuple[Tensor, Tensor]")
+    refuse("pair.pt2", "a tuple, list or dict of 2")
+    others = {
+        "twelve.pth": (nn.Conv2d(12, 8, 3), "takes 12 channels"),
+        "sound.pth": (nn.Conv1d(1, 8, 9), "sounds or series"),
+        "film.pth": (nn.Conv3d(3, 8, 3), "volumes or films"),
+        "lstm.pth": (nn.LSTM(8, 4), "texts or series"),
+    }
+    for name, (net, why) in others.items():
+        torch.save(net.state_dict(), name)
+        refuse(name, why)
+    Path("truth.json").write_text(json.dumps(truth, indent=1))
+
+
+if __name__ == "__main__":
+    main()
