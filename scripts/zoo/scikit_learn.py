@@ -15,11 +15,20 @@ import joblib
 import numpy as np
 import pandas as pd
 import skops.io
-from sklearn.cluster import KMeans
-from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from scipy.stats import uniform
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import DBSCAN, Birch, KMeans, MeanShift
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_selector
+from sklearn.covariance import EllipticEnvelope
+from sklearn.cross_decomposition import PLSRegression
 from sklearn.datasets import load_diabetes, load_digits, load_iris, load_linnerud, load_wine
-from sklearn.decomposition import PCA
+from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    ExtraTreesClassifier,
     GradientBoostingClassifier,
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
@@ -28,26 +37,58 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
     StackingClassifier,
+    StackingRegressor,
     VotingClassifier,
+    VotingRegressor,
 )
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, SGDClassifier
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.feature_extraction.text import (
+    CountVectorizer,
+    HashingVectorizer,
+    TfidfTransformer,
+    TfidfVectorizer,
+)
+from sklearn.feature_selection import RFE, SelectKBest, f_classif
+from sklearn.gaussian_process import GaussianProcessClassifier
+from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import (
+    Lasso,
+    LinearRegression,
+    LogisticRegression,
+    Ridge,
+    RidgeClassifier,
+    SGDClassifier,
+    SGDOneClassSVM,
+)
+from sklearn.metrics import balanced_accuracy_score, make_scorer
 from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
-from sklearn.neighbors import KNeighborsClassifier, LocalOutlierFactor
-from sklearn.neural_network import MLPClassifier
+from sklearn.neighbors import (
+    KNeighborsClassifier,
+    KNeighborsRegressor,
+    LocalOutlierFactor,
+    NearestCentroid,
+)
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
     MinMaxScaler,
     OneHotEncoder,
     OrdinalEncoder,
     PolynomialFeatures,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    SplineTransformer,
     StandardScaler,
 )
-from sklearn.svm import SVC, LinearSVC, OneClassSVM
+from sklearn.svm import SVC, SVR, LinearSVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 warnings.simplefilter("ignore")
@@ -287,6 +328,103 @@ class Halver(StandardScaler):
 
 refused("own_class.pkl", make_pipeline(Halver(), LogisticRegression()).fit(IRIS.data, SPECIES),
         "Halver")  # fmt: skip
+
+# What less known parts of the library make.
+numeric = {
+    "calibrated": CalibratedClassifierCV(LinearSVC(), cv=3),
+    "one_vs_rest": OneVsRestClassifier(LogisticRegression()),
+    "one_vs_rest_svm": OneVsRestClassifier(LinearSVC()),
+    "one_vs_one": OneVsOneClassifier(LinearSVC()),
+    "ada": AdaBoostClassifier(n_estimators=5, random_state=0),
+    "bagging": BaggingClassifier(n_estimators=3, random_state=0),
+    "extra": ExtraTreesClassifier(5, random_state=0),
+    "process": GaussianProcessClassifier(),
+    "lda": LinearDiscriminantAnalysis(),
+    "ridge_classifier": RidgeClassifier(),
+    "centroid": NearestCentroid(),
+    "dummy": DummyClassifier(),
+    "selected": make_pipeline(SelectKBest(f_classif, k=2), LogisticRegression()),
+    "rfe": RFE(LogisticRegression(), n_features_to_select=2),
+    "log": make_pipeline(FunctionTransformer(np.log1p), LogisticRegression()),
+    "bins": make_pipeline(KBinsDiscretizer(3), LogisticRegression()),
+    "quantile": make_pipeline(QuantileTransformer(n_quantiles=20), PowerTransformer(), LogisticRegression()),
+    "knn_imputed": make_pipeline(KNNImputer(), RobustScaler(), LogisticRegression()),
+    "scored": GridSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2]},
+                           scoring=make_scorer(balanced_accuracy_score)),
+}  # fmt: skip
+for kind, model in numeric.items():
+    right(f"{kind}.joblib", model.fit(IRIS.data, SPECIES), ROWS)
+more = {
+    "svr": make_pipeline(StandardScaler(), SVR()),
+    "mlp_regressor": make_pipeline(
+        StandardScaler(), MLPRegressor(hidden_layer_sizes=(4,), random_state=0)
+    ),
+    "lasso": Lasso(),
+    "kernel_ridge": KernelRidge(),
+    "stacking_regressor": StackingRegressor([("a", Ridge()), ("b", Lasso())]),
+    "voting_regressor": VotingRegressor([("a", Ridge()), ("b", Lasso())]),
+    "neighbors_regressor": KNeighborsRegressor(),
+    "spline": make_pipeline(SplineTransformer(), Ridge()),
+}
+for kind, model in more.items():
+    right(f"{kind}.pkl", model.fit(DIABETES.data, DIABETES.target), DIABETES.data.iloc[:2])
+right("pls.pkl", PLSRegression(2).fit(body.data, body.target), body.data[:2])
+for kind, model in {"birch": Birch(n_clusters=3), "shift": MeanShift()}.items():
+    right(f"{kind}.joblib", model.fit(IRIS.data), ROWS, None, cluster)
+for kind, model in {
+    "envelope": EllipticEnvelope(random_state=0),
+    "sgd_one": SGDOneClassSVM(),
+}.items():
+    right(f"{kind}.joblib", model.fit(IRIS.data), odd, None, side)
+
+coded = pd.DataFrame(
+    {"size": RANDOM.integers(1, 4, 90), "new": RANDOM.random(90) > 0.5, "x": RANDOM.random(90)}
+)
+sold = np.where((coded["size"] == 2) ^ coded.new, "yes", "no")
+encoders = ColumnTransformer(
+    [("c", OneHotEncoder(), slice(0, 1)), ("b", OrdinalEncoder(), [False, True, False])],
+    remainder=StandardScaler(),
+)
+right("coded.pkl", make_pipeline(encoders, GradientBoostingClassifier(n_estimators=5)).fit(coded, sold),
+      coded.iloc[[0, 1, 2]])  # fmt: skip
+by_type = ColumnTransformer(
+    [
+        ("n", StandardScaler(), make_column_selector(dtype_include=float)),
+        ("c", OneHotEncoder(), make_column_selector(dtype_exclude=float)),
+    ]
+)
+right("by_type.pkl", make_pipeline(by_type, LogisticRegression()).fit(PEOPLE, SURVIVED),
+      PEOPLE.iloc[:2])  # fmt: skip
+array = PEOPLE.to_numpy(object)
+by_index = ColumnTransformer([("c", OneHotEncoder(), [2, 3])], remainder=SimpleImputer())
+unnamed = make_pipeline(by_index, LogisticRegression()).fit(array, SURVIVED)
+joblib.dump(unnamed, "unnamed.joblib")
+for row in array[:2]:
+    TRUTH.append({"file": "unnamed.joblib", "input": list(row), "expect": "right",
+                  "answer": str(unnamed.predict([row])[0]),
+                  "probability": float(unnamed.predict_proba([row]).max())})  # fmt: skip
+hist = HistGradientBoostingClassifier(max_iter=5, categorical_features=[0])
+right("hist_coded.pkl", hist.fit(coded[["size", "x"]], sold), coded[["size", "x"]].iloc[:2])
+right("hashing.pkl", make_pipeline(HashingVectorizer(n_features=64), LogisticRegression()).fit(
+    TEXTS, MOOD), SENTENCES)  # fmt: skip
+right("svd.pkl", make_pipeline(TfidfVectorizer(), TruncatedSVD(3), LogisticRegression()).fit(
+    TEXTS, MOOD), SENTENCES)  # fmt: skip
+right("text_kmeans.pkl", make_pipeline(TfidfVectorizer(), KMeans(2, n_init=1, random_state=0)).fit(
+    TEXTS), SENTENCES, None, cluster)  # fmt: skip
+refused("dbscan.pkl", DBSCAN().fit(IRIS.data), "DBSCAN")
+refused("lof.pkl", LocalOutlierFactor().fit(IRIS.data), "novelty")
+refused("random_search.pkl", RandomizedSearchCV(Ridge(), {"alpha": uniform(0, 1)}, n_iter=2).fit(
+    IRIS.data, IRIS.target), "best_estimator_")  # fmt: skip
+flags = np.stack([IRIS.target > 0, IRIS.target > 1], 1).astype(int)
+refused("multilabel.pkl", OneVsRestClassifier(LogisticRegression()).fit(IRIS.data, flags),
+        "several classes")  # fmt: skip
+refused("multilabel_mlp.pkl", MLPClassifier((4,)).fit(IRIS.data, flags), "several classes")
+refused("dicts.pkl", make_pipeline(DictVectorizer(), LogisticRegression()).fit(
+    [{"a": 1}, {"b": 2}], ["x", "y"]), "DictVectorizer")  # fmt: skip
+refused("counts_only.pkl", make_pipeline(TfidfTransformer(), LogisticRegression()).fit(
+    many.transform(TEXTS), MOOD), "TfidfTransformer")  # fmt: skip
+refused("regression_of_pixels.pkl", Ridge().fit(RANDOM.random((9, 784)), np.arange(9.0)), "784")
+
 
 # Other packages, which no lock has.
 import imblearn.pipeline
