@@ -21,7 +21,8 @@ PROVIDERS = ("CPUExecutionProvider",)
 OUTPUT = {{ model.output | py }}  # that is used, of several
 {% endif %}
 {% if model.classes %}
-CLASSES = {{ model.classes | list | py }}  # that it names, without scores
+# The classes, one of which that output is.
+CLASSES = {{ model.classes | list | py_block }}
 {% endif %}
 # NumPy's names, where they are not the same: "tensor(int64)" is "int64".
 DTYPES = {"float": "float32", "double": "float64", "string": "object"}
