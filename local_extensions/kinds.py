@@ -109,8 +109,8 @@ def framework_of(found: ModelFile) -> Framework:
 def fitting(found: ModelFile) -> list[str]:
     """Return the names of the tasks that a model file fits, the likeliest first."""
     framework = framework_of(found)
-    known = takes(found) if found.input_shape is not None else INPUTS
-    inputs = set(known) & set(framework.formats[found.format]["runs"])
+    known = takes(found) or (INPUTS if found.input_shape is None else {})
+    inputs = known.keys() & set(framework.formats[found.format]["runs"])
     outputs = gives(found)
     tasks = [
         TASKS[name]
