@@ -61,6 +61,7 @@ verify-footprint: $(VENV)/installed  ## build and boot projects, and compare wit
 	$(BIN)/python -m scripts.verify_footprint
 
 $(VENV)/installed: pyproject.toml
+	@test ! -L $(VENV) || { echo "$(VENV) is a link: it is not mine to replace"; exit 1; }
 	python3 -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --group dev

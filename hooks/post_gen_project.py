@@ -22,6 +22,7 @@ COPIES = json.loads(r""" {{ (cookiecutter | project).copies | tojson }} """)
 VENDORED = "{{ vendored }}"
 IS_NEW = ANSWERS.get("_is_new", False)  # cookiecutter made the folder in this run
 KEEP = ANSWERS.get("_skip_if_file_exists", False)  # cookiecutter's option
+APP = "python app.py\n"
 # For a model of the owner's, who alone knows a right answer.
 CHECK = (
     "python -m ml_ui check --example INPUT --expect LABEL\n" if ANSWERS.get("model_path") else ""
@@ -87,7 +88,7 @@ def next_steps(readme: str) -> str:
     found = re.findall(block, readme, re.DOTALL | re.MULTILINE)
     if len(found) < 2:
         return ""
-    here = f"cd {ANSWERS['project_slug']}\n{found[0]}{CHECK}"
+    here = f"cd {ANSWERS['project_slug']}\n" + found[0].replace(APP, CHECK + APP)
     return f"\n\nRun it here:\n\n{here}\nPut it online:\n\n{found[-1]}"
 
 
