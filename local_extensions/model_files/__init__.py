@@ -85,8 +85,8 @@ FORMATS = {
 }
 FOLDERS = {"saved_model.pb": "savedmodel", "config.json": "transformers-text"}  # or -picture
 ENDINGS = [end for format in FORMATS.values() for end in format.endings if end]
-# Endings that mean one format; pickles have any other, and their loader looks at none.
-CLAIMED = {e for f in FORMATS.values() if not f.runs_code for e in f.endings if e}
+# The usual ending of each format; pickles have any other, and their loader looks at none.
+CLAIMED = {f.endings[0] for f in FORMATS.values() if not f.runs_code and f.endings[0]}
 INSTEAD = {  # advice for formats that no framework here loads
     ".py": "for a plain function, leave model_path empty, answer framework=python, and put it "
     "into model.py",

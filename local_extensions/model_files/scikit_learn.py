@@ -185,6 +185,11 @@ def _estimator(path: Path, root, imported: list[str]) -> dict:
             f"{name} gives a number for {given}, which no page here shows: "
             f"{OWN if takes_text else NAMES}."
         )
+    if not (count or takes_text):
+        raise Unusable(
+            f"{name} does not tell how many columns it takes, so there is no form for it: save it as "
+            "the last step of a fitted Pipeline whose first step is a scaler or an imputer."
+        )
     if count and count > FORM and not features and math.isqrt(count) ** 2 != count:
         raise Unusable(
             f"{name} takes {count} columns without names, so the vectorizer or the preprocessing "
