@@ -87,13 +87,13 @@ def model(task_name: str, framework_name: str, path: Path | None) -> Model:
     found = inspect(source)
     weights = _weights(found, framework)
     facts |= weights
+    labels = {*(read_labels(source) or found.labels)}
+    facts["labelled"] = not labels.isdisjoint(map(label, pictures))
     if further := kinds.FACTS.get(task.input.name):
         facts |= further(found, own, task, framework)
     to_do = facts.pop("to_do", None)
     if own:
         described = {"title": _title(source), "description": f"{task.does.capitalize()}."}
-        labels = {*(read_labels(source) or found.labels)}
-        facts["labelled"] = bool(labels & {*map(label, pictures)})
         facts["notes"] = (*found.notes, *_to_do(found, weights, task, to_do), *left)
     else:
         described = _card(task, framework)
