@@ -12,13 +12,10 @@ Exit status: 0 swapped, 1 swapped with conflicts, 2 refused and nothing changed.
 import argparse
 import json
 import shutil
-import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from . import record, update
 from .sizing import project
-from .sizing.footprint import BadInput
 
 # Parts of the record that follow from the model; the others stay as they are.
 OF_MODEL = ("lock", "model", "sizes")
@@ -29,28 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", metavar="FILE", help="the new model, a file or a folder"
     )
-    parser.add_argument(
-        "--template",
-        metavar="ADDRESS",
-        help="a git address or folder; else the recorded address",
-    )
-    parser.add_argument(
-        "--from",
-        dest="base",
-        metavar="COMMIT",
-        help="commit or tag that the project was generated with, if none is recorded",
-    )
+    update.add_origin(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Swap the model of the project in the current folder; return the exit status."""
-    # Git's files are read-only, and Windows deletes none of those at once.
-    with TemporaryDirectory(prefix="ml-ui-", ignore_cleanup_errors=True) as folder:
-        try:
-            return swap(Path.cwd(), Path(folder), options)
-        except (update.Refused, BadInput, OSError) as error:
-            print(f"swap: {error}", file=sys.stderr)
-            return 2
+    return update.merged("swap", swap, options)
 
 
 def swap(owner: Path, temporary: Path, options: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +28,9 @@ from .sizing.footprint import BadInput
 PACKAGE = "ml_ui"
 RECORD = record.NAME
 
+# Called with the project, a temporary folder and the options; returns the exit status.
+Command = Callable[[Path, Path, argparse.Namespace], int]
+
 
 class Refused(Exception):
     """An update that cannot be made; nothing in the project has changed."""
@@ -34,17 +38,7 @@ class Refused(Exception):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the command's arguments."""
-    parser.add_argument(
-        "--template",
-        metavar="ADDRESS",
-        help="a git address or folder; else the recorded address",
-    )
-    parser.add_argument(
-        "--from",
-        dest="base",
-        metavar="COMMIT",
-        help="commit or tag that the project was generated with, if none is recorded",
-    )
+    add_origin(parser)
     parser.add_argument(
         "--to",
         metavar="COMMIT",
@@ -63,15 +57,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_origin(parser: argparse.ArgumentParser) -> None:
+    """Define the arguments that say where the project comes from."""
+    parser.add_argument(
+        "--template",
+        metavar="ADDRESS",
+        help="a git address or folder; else the recorded address",
+    )
+    parser.add_argument(
+        "--from",
+        dest="base",
+        metavar="COMMIT",
+        help="commit or tag that the project was generated with, if none is recorded",
+    )
+
+
 def run(options: argparse.Namespace) -> int:
     """Update the project in the current folder; return the exit status."""
+    return merged("update", replace_package if options.package_only else merge, options)
+
+
+def merged(name: str, command: Command, options: argparse.Namespace) -> int:
+    """Run a command that merges, in a temporary folder; report why it is refused."""
     # Git's files are read-only, and Windows deletes none of those at once.
     with TemporaryDirectory(prefix="ml-ui-", ignore_cleanup_errors=True) as folder:
         try:
-            command = replace_package if options.package_only else merge
             return command(Path.cwd(), Path(folder), options)
         except (Refused, BadInput, OSError) as error:
-            print(f"update: {error}", file=sys.stderr)
+            print(f"{name}: {error}", file=sys.stderr)
             return 2
 
 
