@@ -5,6 +5,29 @@ import struct
 import zipfile
 from io import BytesIO
 
+import pytest
+
+from local_extensions.model_files import inspect
+from local_extensions.model_files.common import Unusable
+
+
+def write(folder, filename, content):
+    """Write a file and return its path."""
+    path = folder / filename
+    path.write_bytes(content)
+    return path
+
+
+def refusal(path):
+    """What is said of a model that cannot be used: one line of plain text."""
+    with pytest.raises(Unusable) as caught:
+        inspect(path)
+    said = str(caught.value)
+    assert said.isprintable(), said
+    assert said.endswith((".", "?")) and "Traceback" not in said
+    return said
+
+
 # Protobuf: a field is a number and a value; a message is fields one after another. -------
 
 

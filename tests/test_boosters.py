@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from crafted import refusal
 from running import MODEL_TESTS, install, own_tests
 
 from local_extensions.model_files import FORMATS, Unusable, inspect
@@ -26,12 +27,6 @@ print(json.dumps([model.predict(*row) for row in json.load(sys.stdin)]))
 
 def name(path: Path) -> str:
     return f"{path.parent.name}-{path.name}"
-
-
-def refusal(path: Path) -> str:
-    with pytest.raises(Unusable) as caught:
-        inspect(path)
-    return str(caught.value)
 
 
 # Reading ----------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ from crafted import (
     onnx_tensor,
     pickled,
     plain_pipeline,
+    refusal,
     safetensors,
     saved_model,
     skops,
@@ -48,6 +49,7 @@ from crafted import (
     state_dict,
     torch_file,
     torch_tensor,
+    write,
 )
 
 from local_extensions import model_files
@@ -160,23 +162,6 @@ MODELS = {
         + [lambda content: lzma.compress(content, format=lzma.FORMAT_ALONE)]
     )
 }
-
-
-def write(folder, filename, content):
-    """Write a file and return its path."""
-    path = folder / filename
-    path.write_bytes(content)
-    return path
-
-
-def refusal(path):
-    """What is said of a model that cannot be used: one line of plain text."""
-    with pytest.raises(Unusable) as caught:
-        inspect(path)
-    said = str(caught.value)
-    assert said.isprintable(), said
-    assert said.endswith((".", "?")) and "Traceback" not in said
-    return said
 
 
 @pytest.mark.parametrize("case", MODELS)

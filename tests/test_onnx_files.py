@@ -4,10 +4,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from crafted import refusal
 from onnx import helper, numpy_helper
 
 from local_extensions.kinds import fitting, unfit
-from local_extensions.model_files import Unusable, inspect
+from local_extensions.model_files import inspect
 from local_extensions.model_files.onnx import NEWEST, NEWEST_IR
 
 PICTURE = "float[n, 3, 8, 8] x"
@@ -23,12 +24,6 @@ def save(folder, graph, opset=17, ir=8, ml=3, metadata=None, **constants):
     helper.set_model_props(model, metadata or {})
     onnx.save(model, folder / "m.onnx")
     return folder / "m.onnx"
-
-
-def refusal(path):
-    with pytest.raises(Unusable) as caught:
-        inspect(path)
-    return str(caught.value)
 
 
 def loads(path) -> bool:

@@ -17,13 +17,15 @@ from crafted import (
     name,
     number,
     pickled,
+    refusal,
     state_dict,
     text,
     torch_file,
+    write,
 )
 from running import install
 
-from local_extensions.model_files import Unusable, inspect
+from local_extensions.model_files import inspect
 
 
 def tensor(*shape, old=False):
@@ -63,18 +65,6 @@ def script(returns="Tensor", inputs="x: Tensor"):
     with zipfile.ZipFile(file := BytesIO(content), "a") as zipped:
         zipped.writestr("model/code/__torch__.py", source)
     return file.getvalue()
-
-
-def write(folder, filename, content):
-    path = folder / filename
-    path.write_bytes(content)
-    return path
-
-
-def refusal(path):
-    with pytest.raises(Unusable) as caught:
-        inspect(path)
-    return str(caught.value)
 
 
 WRAPPED = {

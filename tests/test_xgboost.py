@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, ruff
+from crafted import refusal
 from gradio_client import Client
 from running import MODEL_TESTS, clean_environment, free_port, install, own_tests, served
 
@@ -24,12 +25,6 @@ MODELS = sorted(path for path in FILES.glob("*/*") if path.name[:4] not in ("sai
 
 def name(path: Path) -> str:
     return f"{path.parent.name}-{path.name}"
-
-
-def refusal(path: Path) -> str:
-    with pytest.raises(Unusable) as caught:
-        inspect(path)
-    return str(caught.value)
 
 
 # Reading ----------------------------------------------------------------------------------
