@@ -11,9 +11,9 @@ from typing import Any
 
 from .catalog import FRAMEWORKS, INPUTS, OFFERED, TASKS, Framework, Task
 from .model_files import ModelFile
+from .model_files.common import FORM
 
 SMALLEST = 64  # values of a flat model of pictures, as of 8x8 pixels
-FORM = 200  # columns of a form; more without names are rather a picture's pixels
 
 
 def _columns(found: ModelFile) -> int | None:

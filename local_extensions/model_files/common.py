@@ -6,6 +6,7 @@ import re
 import stat
 from pathlib import Path
 
+FORM = 200  # columns of a form; more without names are a vectorizer's words, or pixels
 LIMIT = 64 * 2**20  # bytes of a part that is read whole, or unpacked
 
 

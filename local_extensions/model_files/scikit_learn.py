@@ -8,12 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from . import keras, torch, xgboost
-from .common import LIMIT, Archive, Unusable
+from .common import FORM, LIMIT, Archive, Unusable
 from .pickles import WRAPPER, Stub, follow, parts, texts, values
 
 PICKLE = rb"\x80[\x02-\x05]|c[\w.]+\n[\w.]+\n"  # protocols 2 to 5, and 0 or 1
 PACKED = rb"\x1f\x8b|x[\x01\x5e\x9c\xda]|BZh|\xfd7zXZ\0|]\0\0|\x04\x22M\x18"
-FORM = 200  # columns; more without names are the words of a vectorizer, or pixels
 CHOICES = 1000  # categories of a column; more are typed
 DEFAULTS = ("statistics_", "mean_", "center_", "data_min_")  # of columns, the likeliest first
 ARRAYS = {"classes_", "categories_", "feature_names_in_", *DEFAULTS}  # that are looked at

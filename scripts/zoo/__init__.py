@@ -74,9 +74,6 @@ class Animal(NamedTuple):
     made_by: str  # its library and version
     cases: tuple[dict[str, Any], ...]
 
-    def __hash__(self) -> int:
-        return hash(self.path)
-
     @property
     def name(self) -> str:
         """Return its name in the table."""

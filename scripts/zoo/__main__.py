@@ -4,7 +4,7 @@
 
 Writes docs/zoo.md. Verdicts are kept in build/zoo and taken from there while the model and
 the template are the same; interrupt it at any time. Exit status 1 if a project answers
-wrong or fails, or too few are right.
+wrong or fails, or a file is refused or accepted wrongly.
 """
 
 import argparse
@@ -48,12 +48,12 @@ def main() -> int:
     kept = {} if options.again or not KEPT.exists() else json.loads(KEPT.read_text("utf-8"))
     state = template()
     rows: list[tuple[Animal, Verdict]] = []
-    asked = {animal: f"{animal.name} {state}" for animal in found}
+    asked = {f"{animal.name} {state}": animal for animal in found}
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         new = {
-            key: threads.submit(judge, animal) for animal, key in asked.items() if key not in kept
+            key: threads.submit(judge, animal) for key, animal in asked.items() if key not in kept
         }
-        for number, (animal, key) in enumerate(asked.items(), 1):
+        for number, (key, animal) in enumerate(asked.items(), 1):
             if key in new:
                 kept[key] = new[key].result()
                 KEPT.write_text(json.dumps(kept), "utf-8")

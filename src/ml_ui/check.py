@@ -209,23 +209,23 @@ def report(app: Any, model: Any, examples: Sequence[Example], write: bool) -> in
     doubts = [*suspect([seen for _, seen in results])]
     for doubt in doubts:
         print(f"Suspect: {doubt}")
-    labelled = [each for each, seen in results if _knows(each, seen)]
-    wrong = [
-        each for each, seen in results if each in labelled and not is_right(each, seen)
+    known = [
+        (each, is_right(each, seen)) for each, seen in results if _knows(each, seen)
     ]
-    if not labelled:
+    right = sum(is_good for _, is_good in known)
+    if not known:
         print("Nothing to compare with: give --example INPUT --expect LABEL.")
-    elif not wrong:
-        print(f"Right: {len(labelled)} of {len(labelled)}.")
-        if len(labelled) < FEW:
+        return 1 if doubts else 0
+    print(f"Right: {right} of {len(known)}.")
+    if right == len(known):
+        if len(known) < FEW:
             print(f"That can be chance: {FEW} examples or more show it.")
-    else:
-        print(f"Right: {len(labelled) - len(wrong)} of {len(labelled)}.")
-        if hasattr(model, "MEAN") and hasattr(model, "prepare"):
-            found = find_scaling(app, model, labelled)
-            if found is not None and apply(model, found, write):
-                return 0
-    return 1 if wrong or doubts else 0
+        return 1 if doubts else 0
+    if hasattr(model, "MEAN") and hasattr(model, "prepare"):
+        found = find_scaling(app, model, [each for each, _ in known])
+        if found is not None and apply(model, found, write):
+            return 0
+    return 1
 
 
 def ask(app: Any, model: Any, example: Example) -> Seen:

@@ -18,22 +18,11 @@ from model import predict
 EXAMPLES = sorted(Path(__file__).parent.parent.glob("examples/*"))
 
 
-{% if (cookiecutter | project).model.answers_class %}
-def test_answer_is_a_label():
-{% elif (cookiecutter | project).model.scores == "independent" %}
-def test_probabilities_are_independent():
-{% else %}
-def test_probabilities_sum_to_one():
-{% endif %}
+{% set call %}
     gradient = np.linspace(0, 255, 40 * 30 * 3).reshape(40, 30, 3).astype(np.uint8)
     answer = predict(gradient)
-{% if (cookiecutter | project).model.answers_class %}
-    assert isinstance(answer, str)
-{% elif (cookiecutter | project).model.scores == "independent" %}
-    assert all(0 <= probability <= 1 for probability in answer.values())
-{% else %}
-    assert sum(answer.values()) == pytest.approx(1, abs=1e-2)
-{% endif %}
+{% endset %}
+{% include "outputs/labels/_test_answer.py" %}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)

@@ -8,21 +8,10 @@ from model import predict
 EXAMPLE = {{ (cookiecutter | project).model.rows[0][0] | py }}
 
 
-{% if (cookiecutter | project).model.answers_class %}
-def test_answer_is_a_label():
-{% elif (cookiecutter | project).model.scores == "independent" %}
-def test_probabilities_are_independent():
-{% else %}
-def test_probabilities_sum_to_one():
-{% endif %}
+{% set call %}
     answer = predict("Grüße, 你好, 123!")
-{% if (cookiecutter | project).model.answers_class %}
-    assert isinstance(answer, str)
-{% elif (cookiecutter | project).model.scores == "independent" %}
-    assert all(0 <= probability <= 1 for probability in answer.values())
-{% else %}
-    assert sum(answer.values()) == pytest.approx(1, abs=1e-2)
-{% endif %}
+{% endset %}
+{% include "outputs/labels/_test_answer.py" %}
 
 
 def test_example(url):
