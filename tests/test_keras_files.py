@@ -124,6 +124,8 @@ def test_columns_by_name(tmp_path):
     read = found(tmp_path, model)
     assert (read.features, [*read.values]) == (("sex", "age"), ["female", 0.0])
     assert fitting(read) == ["tabular"]
+    model["config"]["input_layers"] = {"age": ["age", 0, 0], "sex": ["sex", 0, 0]}
+    assert found(tmp_path, model).features == ("age", "sex")  # of the dictionary, not by depth
     model["config"]["output_layers"] = [["dense", 0, 0], ["concatenate", 0, 0]]
     assert "2 outputs (dense, concatenate)" in refusal(tmp_path, model)
 

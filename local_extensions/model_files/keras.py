@@ -183,6 +183,8 @@ def _inputs(model: dict) -> list[tuple]:
         if "layers" in first:
             return _inputs(layers[0])
         inputs = [first] if "batch_input_shape" in first else []
+    order = {name: n for n, name in enumerate(keras_layers.ends(model, "input_layers"))}
+    inputs.sort(key=lambda each: order.get(each["name"], 0))  # the layers go by depth
     built = (model.get("build_config") or {}).get("input_shape")
     if built and not inputs:
         inputs = [{"name": "input", "batch_shape": built}]

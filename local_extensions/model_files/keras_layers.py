@@ -60,9 +60,15 @@ def sources(layer: Layer) -> list[str]:
 
 def outputs(model: Layer) -> list[str]:
     """Return the names of the layers that give a model's outputs."""
-    given = (model["config"] if isinstance(model["config"], dict) else {}).get("output_layers")
-    if given is None:
-        return [name(layer) for layer in layers(model)[-1:]]
+    return ends(model, "output_layers") or [name(layer) for layer in layers(model)[-1:]]
+
+
+def ends(model: Layer, of: str) -> list[str]:
+    """Return the names in "input_layers" or "output_layers", in the order of its tensors.
+
+    They are a name, a list or a dictionary; a Sequential has none.
+    """
+    given = (model["config"] if isinstance(model["config"], dict) else {}).get(of) or []
     if isinstance(given, list) and given and isinstance(given[0], str):
         return given[:1]
     return [each[0] for each in (given.values() if isinstance(given, dict) else given)]
