@@ -18,6 +18,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -51,19 +52,8 @@ VERSIONS: dict[str, list[tuple[str, ...]]] = {
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
 SHOWN = 3  # inputs with which a project's owner checks it
 CLOSE = 1e-2  # of a probability
-ASK = """
-import inspect, json, sys
-import app
-
-answer = inspect.unwrap(app.answer)
-said = []
-for given in json.load(sys.stdin):
-    try:
-        said.append(answer(*given))
-    except Exception as error:
-        said.append({"error": f"{type(error).__name__}: {error}"})
-print("\\n" + json.dumps(said, default=str))
-"""
+ASK = Path(__file__).with_name("_ask.py")
+_local = threading.local()
 
 
 class Animal(NamedTuple):
@@ -184,17 +174,26 @@ def generate(path: Path, answers: dict[str, str]) -> tuple[Path | None, str]:
 def ask(project: Path, inputs: list, folder: Path) -> list | str:
     """Return a project's answers to inputs, or the last line of its error."""
     rows = [given if isinstance(given, list) else [located(given, folder)] for given in inputs]
-    environment = clean_environment(install(project))
+    asked = _asker(install(project))
     try:
-        run = subprocess.run(
-            ["python", "-W", "ignore", "-c", ASK], cwd=project, env=environment,
-            input=json.dumps(rows), capture_output=True, text=True, check=False, timeout=600,
+        print(json.dumps([str(project), rows]), file=asked.stdin, flush=True)
+        return json.loads(asked.stdout.readline())
+    except (OSError, ValueError):
+        return "the interpreter has ended"
+
+
+def _asker(programs: Path) -> subprocess.Popen:
+    """Return this thread's process that asks the projects of an environment."""
+    now = getattr(_local, "asker", None)
+    if now is None or now.args[0] != programs / "python" or now.poll() is not None:
+        if now is not None:
+            now.stdin.close()
+            now.wait(60)
+        _local.asker = subprocess.Popen(
+            [programs / "python", "-W", "ignore", ASK], env=clean_environment(programs),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return "no answer in ten minutes"
-    if run.returncode:
-        return (run.stderr.strip() or "no output").rpartition("\n")[2]
-    return json.loads(run.stdout.rpartition("\n\n")[2] or run.stdout.splitlines()[-1])
+    return _local.asker
 
 
 def located(given: Any, folder: Path) -> Any:
