@@ -1,5 +1,7 @@
 """What a Keras file tells: pixel scaling, scores, outputs and columns, as Keras 3.15 writes it."""
 
+import json
+
 import pytest
 from crafted import archive
 
@@ -152,3 +154,25 @@ def test_series_and_segmenters_fit_no_page(tmp_path):
         assert said in unfit(read)
     mask = sequential(given(), layer("Conv2D", filters=1, activation="sigmoid"))
     assert fitting(found(tmp_path, mask)) == ["image-to-image"]
+
+
+def test_archive_of_keras_2_is_refused_with_the_way(tmp_path):
+    path = tmp_path / "old.keras"
+    path.write_bytes(
+        archive(
+            config_DOT_json=sequential(given(), CONV, END),
+            metadata_DOT_json={"keras_version": "2.15.0"},
+        )
+    )
+    with pytest.raises(Unusable, match=r"Keras 2.15.0.*tf_keras.*save\('old.h5'\)"):
+        inspect(path)
+
+
+def test_optimizer_of_a_file_is_not_its_model(tmp_path):
+    """Keras 2 writes its configuration too, before that of a large model."""
+    optimizer = {"module": "builtins", "class_name": "Custom>Adam", "config": {"name": "Adam"}}
+    texts = [{"model_config": 0, "optimizer": optimizer}, sequential(given(), RESCALE, CONV, END)]
+    content = b"\x89HDF\r\n\x1a\n" + bytes(200) + b"\0".join(json.dumps(t).encode() for t in texts)
+    path = tmp_path / "m.h5"
+    path.write_bytes(content)
+    assert inspect(path).pixels.std == "1 / 255"

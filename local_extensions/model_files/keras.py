@@ -18,7 +18,15 @@ DTYPES = numbered(  # TensorFlow's
 
 
 def archive(members: Archive, path: Path) -> dict:
-    """Read a .keras file."""
+    """Read a .keras file; Keras 2 wrote them too, and Keras 3 loads hardly any of those."""
+    version = str(json.loads(members.read("metadata.json")).get("keras_version"))
+    if version.startswith("2."):
+        name = path.with_suffix(".h5").name
+        raise Unusable(
+            f"{path.name} was saved by Keras {version}, and Keras 3 does not load that: convert it "
+            f'with pip install tf_keras and python -c "import tf_keras; tf_keras.models.load_model('
+            f"'{path.name}').save('{name}')\", and give {name}."
+        )
     return _model(json.loads(members.read("config.json")), path)
 
 
@@ -29,6 +37,7 @@ def hdf5(data, path: Path) -> dict:
         raise ValueError("cut short")
     if data.find(b"model_config") < 0:
         raise Unusable(f"{path.name} contains weights or other data but no architecture: {SAVE}.")
+    found = None
     for start in re.finditer(rb'\{"(module|class_name|config)": ', data):
         text = data[start.start() : start.start() + LIMIT].decode(errors="replace")
         try:
@@ -36,8 +45,12 @@ def hdf5(data, path: Path) -> dict:
         except json.JSONDecodeError:
             continue
         if config.keys() >= {"class_name", "config"}:
-            return _model(config, path)
-    raise ValueError("cut short")
+            found = found or config
+            if keras_layers.layers(config):  # not the optimizer
+                return _model(config, path)
+    if not found:
+        raise ValueError("cut short")
+    return _model(found, path)
 
 
 def saved_model(data, path: Path) -> dict:
@@ -66,7 +79,21 @@ def saved_model(data, path: Path) -> dict:
         "outputs": outputs,
         "n_outputs": count[1] if len(count) == 2 else None,
         **_columns(inputs, {}),
+        **_metadata(path / "keras_metadata.pb"),
     }
+
+
+def _metadata(path: Path) -> dict:
+    """Return what the configuration tells that Keras 2 writes beside a SavedModel."""
+    if not path.is_file() or path.stat().st_size > LIMIT:
+        return {}
+    data = path.read_bytes()
+    nodes = Message(data, 0, len(data)).all(1)
+    root = next((node.text(5) for node in nodes if node.text(3) == "root"), "{}")
+    model = json.loads(root)
+    if model.get("class_name") not in ("Functional", "Model", "Sequential"):
+        return {}
+    return {"scores": keras_layers.scores(model), "pixels": keras_layers.scaling(model).pixels}
 
 
 def _refuse_several(path: Path, outputs: list[str]) -> None:

@@ -35,11 +35,30 @@ VERSIONS: dict[str, list[tuple[str, ...]]] = {
         ("xgboost-cpu==3.2.0", "pandas<3"),
         ("xgboost-cpu==3.0.5", "scikit-learn==1.6.1", "pandas<3"),
     ],
-    "scikit_learn": [
-        ("scikit-learn==1.7.2", "pandas<3"),
-        ("scikit-learn==1.5.2", "pandas<3"),
-        ("scikit-learn==1.3.2", "numpy<2", "pandas<3"),
+    "keras_models": [
+        ("keras==3.6.0", "tensorflow-cpu==2.18.1"),
+        ("keras==3.3.3", "tensorflow-cpu==2.16.2", "numpy<2"),
     ],
+    "onnx_models": [
+        (
+            "skl2onnx==1.17.0",
+            "onnxmltools==1.12.0",
+            "onnx==1.17.0",
+            "scikit-learn==1.5.2",
+            "onnxruntime==1.20.1",
+            "pandas<3",
+        ),
+    ],
+    "scikit_learn": [
+        ("scikit-learn==1.8.0",),
+        ("scikit-learn==1.7.2", "pandas<3"),
+        ("scikit-learn==1.6.1", "pandas<3"),
+        ("scikit-learn==1.5.2", "pandas<3"),
+        ("scikit-learn==1.4.2", "numpy<2", "pandas<3"),
+        ("scikit-learn==1.3.2", "numpy<2", "pandas<3"),
+        ("scikit-learn==1.2.2", "numpy<2", "pandas<3", "scipy<1.12"),
+    ],
+    "transformers_models": [("transformers==4.57.1",)],
     "lightgbm_models": [
         ("lightgbm==4.0.0", "scikit-learn==1.4.2", "pandas<2.2", "numpy<2"),
         ("lightgbm==3.3.5", "scikit-learn==1.3.2", "pandas<2", "numpy<1.26"),
