@@ -78,7 +78,8 @@ _local = threading.local()
 class Animal(NamedTuple):
     """A model file with the answers of its library."""
 
-    folder: Path  # of its family
+    family: str  # the module that makes it
+    folder: Path  # of a release
     path: Path
     made_by: str  # its library and version
     cases: tuple[dict[str, Any], ...]
@@ -102,19 +103,19 @@ def families() -> list[str]:
     return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
 
 
-def animals(family: str) -> Iterator[Animal]:
-    """Make the models of a family in every release, once; yield them."""
+def animals(family: str, newest: bool = False) -> Iterator[Animal]:
+    """Make the models of a family in every release, or the newest alone, once; yield them."""
     script = Path(__file__).with_name(f"{family}.py")
     source = script.read_text("utf-8")
     header = re.search(r"^# /// script\n((?:#.*\n)+?)# ///$", source, re.MULTILINE)[1]
     needed = tomllib.loads(re.sub(r"^# ?", "", header, flags=re.MULTILINE))["dependencies"]
-    for release in [(), *VERSIONS.get(family, ())]:
+    for release in [(), *([] if newest else VERSIONS.get(family, ()))]:
         pinned = {re.split(r"[=<>!~]", each)[0] for each in release}
         packages = [each for each in needed if re.split(r"[=<>!~\[]", each)[0] not in pinned]
         packages += release
-        made_by = " ".join(release) or family
+        made_by = " ".join(release) or "newest"
         digest = hashlib.sha256(f"{source}{packages}".encode()).hexdigest()[:8]
-        slug = re.sub(r"[^\w.]+", "-", made_by)
+        slug = re.sub(r"[^\w.]+", "-", " ".join(release) or family)
         folder = FOLDER / f"{slug}-{digest}"
         if not (folder / "truth.json").exists():
             folder.mkdir(parents=True, exist_ok=True)
@@ -125,7 +126,7 @@ def animals(family: str) -> Iterator[Animal]:
         for case in json.loads((folder / "truth.json").read_text("utf-8")):
             by_file[case["file"]].append(case)
         for file, cases in by_file.items():
-            yield Animal(folder, folder / file, made_by, tuple(cases))
+            yield Animal(family, folder, folder / file, made_by, tuple(cases))
 
 
 def judge(animal: Animal) -> Verdict:

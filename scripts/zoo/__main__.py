@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
@@ -94,14 +94,19 @@ def summary(counts: Counter) -> str:
 
 
 def page(rows: list[tuple[Animal, Verdict]], counts: Counter) -> str:
-    """Return the page."""
-    lines = [
-        " | ".join(
-            cell.replace("|", "\\|").replace("\n", " ")[:240]
-            for cell in (animal.path.name, animal.made_by, *verdict)
+    """Return the page: a row for each file, of all releases with the same verdict."""
+    releases = defaultdict(list)
+    for animal, verdict in rows:
+        recognised = verdict.recognised.removeprefix("model_path: ")
+        cells = (animal.path.relative_to(animal.folder).as_posix(), recognised, verdict.verdict)
+        releases[animal.family, *cells].append((animal.made_by, verdict.said))
+    lines = []
+    for (_, file, recognised, verdict), made in releases.items():
+        by = ", ".join(dict.fromkeys(by.partition(" ")[0] for by, _ in made))
+        cells = (file, by, recognised, made[0][1], verdict)
+        lines.append(
+            " | ".join(cell.replace("|", "\\|").replace("\n", " ")[:240] for cell in cells)
         )
-        for animal, verdict in rows
-    ]
     head = HEAD.format(count=len(rows), date=date.today(), summary=summary(counts))
     return head + "".join(f"| {line} |\n" for line in lines)
 

