@@ -23,7 +23,7 @@ from . import command_line, estimate, examples, host, manifest, model_files, quo
 from .answers import Answers
 from .catalog import FRAMEWORKS, OFFERED, PLATFORMS, TASKS
 from .kinds import fitting, framework_of, takes, unfit
-from .model import inspect, read_labels
+from .model import inspect, model, read_labels
 from .project import Project, project
 
 Context = dict[str, Any]  # cookiecutter's: the answers so far, by question
@@ -80,7 +80,19 @@ def choose_task(context: Context) -> str:
             _tell(f"{TASKS[chosen].title}: {TASKS[chosen].does}.")
     context["__task"] = chosen
     check(context, "task")
+    if own:
+        _refuse(_own_table(Path(own), chosen))
     return chosen
+
+
+def _own_table(path: Path, task: str) -> Iterator[str]:
+    """Yield what is wrong with an examples.csv beside the model."""
+    found = inspect(path)
+    if task in fitting(found):
+        try:
+            model(task, framework_of(found).name, path)
+        except model_files.Unusable as error:
+            yield f"examples: {error}"
 
 
 def _own_model(path: Path) -> Iterator[str]:
