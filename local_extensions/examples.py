@@ -90,9 +90,12 @@ def table(model: Path, features: Mapping[str, Any], named: bool, free: bool = Fa
     taken = found[:MOST_ROWS]
     answers = [each.expected for each in taken]
     count = len(found) if found == taken else f"the first {MOST_ROWS} of {len(found)}"
+    known = len(answers) - answers.count(None)
     notes = [
-        f"Rows of examples.csv come along, and are pushed with the project: {count}. Its tests "
-        f"expect the answers of {len(answers) - answers.count(None)}."
+        f"Rows of examples.csv come along, and are pushed with the project: {count}.",
+        f"Its tests expect the answers in examples.csv: {known}."
+        if known
+        else "examples.csv has no column of answers: add what your model gave, for its tests.",
     ]
     if not named and len(features) > 1:
         notes.append(

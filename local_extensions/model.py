@@ -35,7 +35,7 @@ class Model(NamedTuple):
     size: int = 0  # bytes
     labels: tuple[str, ...] = ()  # class names, if no labels.txt is copied
     output: str | None = None  # its name, if the model has several
-    classes: tuple[str, ...] = ()  # names of the classes, if that output is one of them
+    classes: tuple[str, ...] = ()  # what it may give, if it gives a class and no scores
     scores: str | None = None  # what they are, as ModelFile has it
     needs: tuple[str, ...] = ()  # of the system, to load it: locales
     version: str | None = None  # major and minor, of the framework that saved it
@@ -137,7 +137,7 @@ def _weights(found: model_files.ModelFile, framework: Framework) -> dict[str, An
         "version": found.version and ".".join(found.version.split(".")[:2]),
         "labels": () if has_labels else found.labels,
         "output": found.outputs[0].name if len(found.outputs) > 1 else None,
-        "classes": found.labels if _is_class(found) else (),
+        "classes": _classes(found) if found.scores == "class" else (),
         "scores": found.scores,
         "needs": found.needs,
         "runtime": templates["runtime"],
@@ -145,9 +145,9 @@ def _weights(found: model_files.ModelFile, framework: Framework) -> dict[str, An
     }
 
 
-def _is_class(found: model_files.ModelFile) -> bool:
-    """Return whether the output is a class, by its name or its number, and not its scores."""
-    return bool(found.outputs) and (found.outputs[0].dtype or "") in ("string", "int64", "int32")
+def _classes(found: model_files.ModelFile) -> tuple[str, ...]:
+    """Return the classes of a model that gives one of them: by name, or numbers from 0."""
+    return found.labels or tuple(map(str, range(len(read_labels(found.path) or ()))))
 
 
 def _check_answers(answers: Sequence[str | None], found: model_files.ModelFile, task: Task) -> None:
@@ -212,6 +212,8 @@ def _to_do(
         yield "The file contains only weights: define your network in architecture.py."
     if of_input:
         yield of_input
+    if found.scores == "class":
+        yield "It gives no probabilities, so the page shows its answer alone."
     has_labels = found.labels or "labels.txt" in weights["files"].values()
     if task.output.classes and not has_labels:
         yield "The file does not name its classes: write model/labels.txt, one name a line."

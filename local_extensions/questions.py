@@ -111,6 +111,11 @@ def _own_model(path: Path) -> Iterator[str]:
     if not fitting(found):
         yield f"{part}: {path.name} {unfit(found)}"
         return
+    if found.scores == "class" and not (labels or found.labels or "row" in takes(found)):
+        yield (
+            f"model_path: {path.name} gives the number of a class ({found.outputs[0].name}) and "
+            "does not name the classes. Write their names, one a line, into a labels.txt beside it."
+        )
     # One output is the probability of the second of two classes.
     classes = {1: 2}.get(found.n_outputs, found.n_outputs) or len(found.labels)
     if labels is not None and classes and classes != len(labels):
