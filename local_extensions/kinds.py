@@ -9,11 +9,15 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ml_ui.examples import TEXT
+
+from . import examples
 from .catalog import FRAMEWORKS, INPUTS, OFFERED, TASKS, Framework, Task
 from .model_files import ModelFile
-from .model_files.common import FORM
+from .model_files.common import FORM, Unusable
 
 SMALLEST = 64  # values of a flat model of pictures, as of 8x8 pixels
+LONGEST = 5000  # characters of a text, as app.py has it
 
 
 def _columns(found: ModelFile) -> int | None:
@@ -171,22 +175,48 @@ def _pixel_notes(found: ModelFile, facts: dict[str, Any], is_free: bool) -> Iter
 
 
 def _fields(found: ModelFile, own: bool, task: Task, framework: Framework) -> dict[str, Any]:
-    """Return the columns of a model; a demo's are in its card."""
+    """Return the columns of a model, and example rows; a demo's are in its card."""
     if not own:
         return {}
-    columns = found.n_features or (found.input_shape or (1,))[-1] or 1
-    names = found.features or [f"feature {n + 1}" for n in range(columns)]
+    columns = _columns(found)
+    names = found.features or [f"feature {n + 1}" for n in range(columns or 1)]
     values = [list(v) if isinstance(v, tuple) else v for v in found.values or [0.0] * len(names)]
-    row = [value[0] if isinstance(value, list) else value for value in values]
-    facts = {"features": dict(zip(names, values, strict=True)), "rows": [row]}
-    if not found.features:
+    known = dict(zip(names, values, strict=True))
+    table = examples.table(found.path, known, bool(found.features), columns is None)
+    first = table.rows[0] if table.rows else [_default(value) for value in values]
+    facts = {
+        "features": {
+            name: value if isinstance(value, list) else default
+            for (name, value), default in zip(table.features.items(), first, strict=True)
+        },
+        "rows": table.rows or [first],
+        "answers": table.answers,
+        "table": bool(table.rows),
+        "left": table.notes,
+    }
+    if not (found.features or table.rows):
         facts["to_do"] = "The file does not name its columns: check FEATURES in model.py."
     return facts
 
 
+def _default(value: float | str | list) -> float | str:
+    """Return the value that a field has at first."""
+    return value[0] if isinstance(value, list) else value
+
+
 def _sentence(found: ModelFile, own: bool, task: Task, framework: Framework) -> dict[str, Any]:
-    """Return an example text; a demo's are in its card."""
-    return {"rows": [["The parcel came a week late, and the box was open."]]} if own else {}
+    """Return example texts; a demo's are in its card."""
+    if not own:
+        return {"features": TEXT}
+    _, rows, answers, notes = examples.table(found.path, TEXT, named=False)
+    for text, *_ in rows:
+        if len(text) > LONGEST:
+            raise Unusable(
+                f"examples.csv has a text of {len(text)} characters ({text[:30]}...), and the page "
+                f"takes {LONGEST}: shorten it."
+            )
+    rows = rows or [["The parcel came a week late, and the box was open."]]
+    return {"features": TEXT, "rows": rows, "answers": answers, "left": notes}
 
 
 # Functions that return further fields of Model, by kind of input; a kind may have none.

@@ -30,6 +30,8 @@ def files(project: "Project") -> dict[str, str]:
         found["architecture.py"] = f"{framework}/{model.architecture}"
     if model.labels:
         found["model/labels.txt"] = "parts/labels.txt"
+    if model.examples_csv:
+        found["examples.csv"] = "parts/examples.csv"
     if answers.license != "none":
         found["LICENSE"] = f"licenses/{answers.license}.txt"
     for layer in layers(project):

@@ -1,5 +1,7 @@
 """The model of the project: the user's own, a demo's, or a plain function."""
 
+import csv
+import io
 import json
 import os
 import re
@@ -33,7 +35,7 @@ class Model(NamedTuple):
     size: int = 0  # bytes
     labels: tuple[str, ...] = ()  # class names, if no labels.txt is copied
     output: str | None = None  # its name, if the model has several
-    classes: tuple[str, ...] = ()  # names of the classes, if that output is one of them
+    classes: tuple[str, ...] = ()  # what it may give, if it gives a class and no scores
     scores: str | None = None  # what they are, as ModelFile has it
     needs: tuple[str, ...] = ()  # of the system, to load it: locales
     version: str | None = None  # major and minor, of the framework that saved it
@@ -49,8 +51,9 @@ class Model(NamedTuple):
     # Of rows and texts.
     features: Mapping[str, float | str] = {}  # with the fields' default values
     rows: Sequence[Sequence[Any]] = ()  # examples
+    answers: Sequence[str | None] = ()  # for the examples, if they are known
+    table: bool = True  # the rows are in an examples.csv
     # Of a demo.
-    answers: Sequence[str] = ()  # for the examples, if they are labels
     measured: str | None = None  # its accuracy, and on which data
     notes: tuple[str, ...] = ()  # what the owner should know
 
@@ -58,6 +61,19 @@ class Model(NamedTuple):
     def example(self) -> str | None:
         """One of the example pictures, in the project."""
         return min(self.examples.values(), default=None)
+
+    @property
+    def examples_csv(self) -> str:
+        """Text of examples.csv: names of the columns, rows, and their answers, if any are known."""
+        if not (self.table and self.rows):
+            return ""
+        header, rows = [*self.features], [[*row] for row in self.rows]
+        if any(self.answers):
+            header.append("answer" if "answer" not in header else "expected answer")
+            rows = [[*row, answer] for row, answer in zip(rows, self.answers, strict=True)]
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([header, *rows])
+        return text.getvalue().rstrip()
 
     @property
     def answers_class(self) -> bool:
@@ -91,7 +107,8 @@ def model(task_name: str, framework_name: str, path: Path | None) -> Model:
     facts["labelled"] = not labels.isdisjoint(map(label, pictures))
     if further := kinds.FACTS.get(task.input.name):
         facts |= further(found, own, task, framework)
-    to_do = facts.pop("to_do", None)
+    to_do, left = facts.pop("to_do", None), [*left, *facts.pop("left", ())]
+    _check_answers(facts.get("answers", ()), found, task)
     if own:
         described = {"title": _title(source), "description": f"{task.does.capitalize()}."}
         facts["notes"] = (*found.notes, *_to_do(found, weights, task, to_do), *left)
@@ -120,7 +137,7 @@ def _weights(found: model_files.ModelFile, framework: Framework) -> dict[str, An
         "version": found.version and ".".join(found.version.split(".")[:2]),
         "labels": () if has_labels else found.labels,
         "output": found.outputs[0].name if len(found.outputs) > 1 else None,
-        "classes": found.labels if _is_class(found) else (),
+        "classes": _classes(found) if found.scores == "class" else (),
         "scores": found.scores,
         "needs": found.needs,
         "runtime": templates["runtime"],
@@ -128,9 +145,33 @@ def _weights(found: model_files.ModelFile, framework: Framework) -> dict[str, An
     }
 
 
-def _is_class(found: model_files.ModelFile) -> bool:
-    """Return whether the output is a class, by its name or its number, and not its scores."""
-    return bool(found.outputs) and (found.outputs[0].dtype or "") in ("string", "int64", "int32")
+def _classes(found: model_files.ModelFile) -> tuple[str, ...]:
+    """Return the classes of a model that gives one of them: by name, or numbers from 0."""
+    return found.labels or tuple(map(str, range(len(read_labels(found.path) or ()))))
+
+
+def _check_answers(answers: Sequence[str | None], found: model_files.ModelFile, task: Task) -> None:
+    """Raise Unusable if the answers of examples.csv are none that the model gives."""
+    names = [*(read_labels(found.path) or found.labels)]
+    known = {*names, *(f"{name} ({n})" for n, name in enumerate(names))}
+    shape = found.outputs[0].shape if found.outputs else None
+    numbers = shape[1] if shape and len(shape) == 2 else None
+    for number, answer in enumerate(answers, 1):
+        if answer is None:
+            continue
+        row = f"examples.csv, row {number}: the answer {answer[:60]!r}"
+        if names and answer not in known:
+            raise Unusable(
+                f"{row} is none of the model's classes ({', '.join(names[:20])}): correct it, or "
+                "name the classes so in a labels.txt beside the model."
+            )
+        if not names and task.output.classes:
+            raise Unusable(
+                f"{row} cannot be compared, for the model does not name its classes: write a "
+                "labels.txt beside it, one name a line, in the order of its outputs."
+            )
+        if not names and numbers and len(answer.split(", ")) not in (1, numbers):
+            raise Unusable(f"{row} is not the {numbers} numbers that the model gives.")
 
 
 def _card(task: Task, framework: Framework) -> dict[str, Any]:
@@ -171,6 +212,8 @@ def _to_do(
         yield "The file contains only weights: define your network in architecture.py."
     if of_input:
         yield of_input
+    if found.scores == "class":
+        yield "It gives no probabilities, so the page shows its answer alone."
     has_labels = found.labels or "labels.txt" in weights["files"].values()
     if task.output.classes and not has_labels:
         yield "The file does not name its classes: write model/labels.txt, one name a line."

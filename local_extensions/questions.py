@@ -23,7 +23,7 @@ from . import command_line, estimate, examples, host, manifest, model_files, quo
 from .answers import Answers
 from .catalog import FRAMEWORKS, OFFERED, PLATFORMS, TASKS
 from .kinds import fitting, framework_of, takes, unfit
-from .model import inspect, read_labels
+from .model import inspect, model, read_labels
 from .project import Project, project
 
 Context = dict[str, Any]  # cookiecutter's: the answers so far, by question
@@ -80,7 +80,19 @@ def choose_task(context: Context) -> str:
             _tell(f"{TASKS[chosen].title}: {TASKS[chosen].does}.")
     context["__task"] = chosen
     check(context, "task")
+    if own:
+        _refuse(_own_table(Path(own), chosen))
     return chosen
+
+
+def _own_table(path: Path, task: str) -> Iterator[str]:
+    """Yield what is wrong with an examples.csv beside the model."""
+    found = inspect(path)
+    if task in fitting(found):
+        try:
+            model(task, framework_of(found).name, path)
+        except model_files.Unusable as error:
+            yield f"examples: {error}"
 
 
 def _own_model(path: Path) -> Iterator[str]:
@@ -99,6 +111,11 @@ def _own_model(path: Path) -> Iterator[str]:
     if not fitting(found):
         yield f"{part}: {path.name} {unfit(found)}"
         return
+    if found.scores == "class" and not (labels or found.labels or "row" in takes(found)):
+        yield (
+            f"model_path: {path.name} gives the number of a class ({found.outputs[0].name}) and "
+            "does not name the classes. Write their names, one a line, into a labels.txt beside it."
+        )
     # One output is the probability of the second of two classes.
     classes = {1: 2}.get(found.n_outputs, found.n_outputs) or len(found.labels)
     if labels is not None and classes and classes != len(labels):

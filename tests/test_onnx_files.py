@@ -169,3 +169,15 @@ def test_detector_and_series_are_named(tmp_path):
     found = inspect(save(tmp_path, "(float[n, 30, 5] x) => (float[n, 2] y) { y = Identity(x) }"))
     assert not fitting(found)
     assert "nx30x5" in unfit(found)
+
+
+def test_output_may_be_the_class_itself(bake, ask, tmp_path):
+    """Its number: only labels.txt names it, and the page shows no probability."""
+    graph = f"({PICTURE}) => (int64[n] y) {{ p = GlobalAveragePool(x)  f = Flatten(p)  y = ArgMax"
+    path = save(tmp_path, f"{graph} <axis = 1, keepdims = 0>(f) }}")
+    assert inspect(path).scores == "class"
+    assert "does not name the classes" in ask(f"model_path={path}").output
+    (tmp_path / "labels.txt").write_text("red\ngreen\nblue\n")
+    project = bake(model_path=str(path), platform="local")
+    assert "def predict(image: np.ndarray) -> str:" in (project / "model.py").read_text("utf-8")
+    assert '    "2",\n]' in (project / "runtime.py").read_text("utf-8")

@@ -87,6 +87,7 @@ def expected(task: str, framework: str, platform: str, license: str, ci: bool, *
         model = f"{TASKS[task].demo}{FORMATS[next(iter(formats))].endings[0]}"
         wanted |= {"runtime.py", f"model/{model}"}
         wanted |= {f"model/{path.name}" for path in demo.glob("labels.txt")}
+    wanted |= {"examples.csv"} if TASKS[task].input.call == "values" else set()
     if license == "none":
         wanted.remove("LICENSE")
     return {path for path in wanted if ci or not path.startswith(".github/")}

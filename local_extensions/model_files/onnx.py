@@ -196,7 +196,9 @@ def _columns(graph: Graph, inputs: list[tuple]) -> dict:
 
 def _scores(graph: Graph, outputs: list[tuple]) -> str | None:
     """Return what the output's last operator makes, behind those that only move numbers."""
-    name = outputs[0][0] if outputs else ""
+    name, dtype, _ = outputs[0] if outputs else ("", "", None)
+    if dtype in CLASSES:
+        return "class"
     for node in graph.before(name):
         for pattern, kind in SCORES.items():
             if re.fullmatch(pattern, node.op):
@@ -206,6 +208,7 @@ def _scores(graph: Graph, outputs: list[tuple]) -> str | None:
     return None
 
 
+CLASSES = ("string", "int64", "int32")  # types of an output that is the class, by name or number
 SCORES = {
     r"Softmax": "probabilities",
     r"Sigmoid|HardSigmoid": "independent",

@@ -195,8 +195,6 @@ def _estimator(path: Path, root, imported: list[str]) -> dict:
             f"before them is not in the file: {NAMES}."
         )
     is_class = last.cls.startswith("sklearn.cluster.") or kind == "scores" and _is_certain(last)
-    if is_class and kind == "scores":
-        notes.append("It gives no probabilities, so the page shows its answer alone.")
     if kind == "clusters":
         notes.append(
             "Its clusters have only numbers: write model/labels.txt, one name a line, to name them."

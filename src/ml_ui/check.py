@@ -12,20 +12,20 @@ import argparse
 import csv
 import importlib
 import inspect
-import math
 import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import scaling
-from .call import FILES, NUMBERS
-from .examples import FOLDER, label
+from . import examples, scaling
+from .call import FILES
+from .examples import FOLDER, TABLE, TEXT, BadExample, is_right, label
 
 TOP = 3  # answers that are shown
 CLEAR = 2.0  # times the odds of a more usual scaling, for a rarer one to be taken
@@ -34,10 +34,6 @@ FLAT = 1.2  # times an equal share, below which the likeliest class is a guess
 
 
 Call = tuple[np.ndarray, np.ndarray]  # a batch, and the model's output
-
-
-class BadExample(ValueError):
-    """An example that cannot be read."""
 
 
 class Example(NamedTuple):
@@ -81,9 +77,10 @@ def run(options: argparse.Namespace) -> int:
     """Print what the model answers and return the exit status."""
     try:
         app, model = modules(Path.cwd())
-        examples = list(chosen(app, options.example or [], options.expect or []))
+        asked = chosen(app, model, options.example or [], options.expect or [])
+        found = list(asked)
         load(model)
-        return report(app, model, examples, options.write)
+        return report(app, model, found, options.write)
     except (BadExample, OSError, UnicodeError) as error:
         print(f"check: {error}", file=sys.stderr)
         return 2
@@ -126,7 +123,7 @@ def _memory() -> int:
 
 
 def chosen(
-    app: Any, given: Sequence[str], expected: Sequence[str]
+    app: Any, model: Any, given: Sequence[str], expected: Sequence[str]
 ) -> Iterator[Example]:
     """Yield the examples on the command line; without any, those of the project.
 
@@ -138,79 +135,66 @@ def chosen(
     if len(expected) > len(given):
         raise BadExample("--expect needs an --example before it")
     components = app.demo.input_components
+    of_files = bool({type(each).__name__ for each in components} & FILES)
+    fields = getattr(model, "FEATURES", TEXT)
     if given:
         answers = [*expected, *[None] * (len(given) - len(expected))]
+        read = _file if of_files else partial(_row, fields)
         for text, answer in zip(given, answers, strict=True):
-            yield from _read(components, text, answer)
-        return
-    table = FOLDER.with_suffix(".csv")
-    if table.is_file():
-        yield from _read(components, str(table), None)
-    elif _kinds(components) & FILES and FOLDER.is_dir():
+            yield from read(text, answer)
+    elif of_files and FOLDER.is_dir():
         for path in sorted(FOLDER.iterdir()):
             yield Example(str(path), (str(path),), label(path), by_name=True)
+    elif not of_files and TABLE.is_file():
+        yield from _row(fields, str(TABLE), None)
     else:
-        rows = getattr(app.demo, "examples", None) or [[c.value for c in components]]
-        for row in rows:
-            yield Example(_shown(row), tuple(row), None)
+        row = [component.value for component in components]
+        for each in getattr(app.demo, "examples", None) or [row]:
+            yield Example(_shown(each), tuple(each), None)
 
 
-def _kinds(components: Sequence[Any]) -> set[str]:
-    return {type(component).__name__ for component in components}
-
-
-def _read(
-    components: Sequence[Any], text: str, expected: str | None
-) -> Iterator[Example]:
-    """Yield the example in a text, or those in a table of a .csv file."""
-    if text.lower().endswith(".csv") and not _kinds(components) & FILES:
-        with open(text, encoding="utf-8-sig", newline="") as file:
-            _, *rows = csv.reader(file)
-        for number, row in enumerate(rows, 2):
-            *values, answer = row if len(row) > len(components) else [*row, ""]
-            name = f"{text}, line {number}"
-            yield Example(name, _values(components, values, name), answer or None)
-        return
-    if _kinds(components) & FILES and not Path(text).is_file():
+def _file(text: str, expected: str | None) -> Iterator[Example]:
+    """Yield the example in a file, whose name may be its label."""
+    if not Path(text).is_file():
         raise BadExample(f"there is no file {text}")
-    row = next(csv.reader([text])) if len(components) > 1 else [text]
-    by_name = expected is None and bool(_kinds(components) & FILES)
-    known = label(Path(text)) if by_name else expected
-    yield Example(text, _values(components, row, text), known, by_name)
+    answer = label(Path(text)) if expected is None else expected
+    yield Example(text, (text,), answer, by_name=expected is None)
 
 
-def _values(
-    components: Sequence[Any], row: Sequence[str], name: str
-) -> tuple[Any, ...]:
-    """Return a row's texts as the components have them: numbers for fields of numbers."""
-    if len(row) != len(components):
-        labels = ", ".join(str(component.label) for component in components)
-        raise BadExample(f"{name}: {len(row)} values; the page has {labels}")
-    return tuple(
-        _number(component, text)
-        for component, text in zip(components, row, strict=True)
-    )
+def _row(
+    fields: Mapping[str, Any], text: str, expected: str | None
+) -> Iterator[Example]:
+    """Yield the example in a text, or those in a .csv file."""
+    if text.lower().endswith(".csv"):
+        if not Path(text).is_file():
+            raise BadExample(f"there is no file {text}")
+        for each in examples.read(Path(text), fields):
+            name = f"{text}, line {each.line}"
+            yield Example(name, tuple(each.values), each.expected)
+        return
+    row = next(csv.reader([text])) if len(fields) > 1 else [text]
+    if len(row) != len(fields):
+        names = ", ".join(fields)
+        raise BadExample(f"{text}: {len(row)} values; the page has {names}")
+    values = [
+        examples.value(given.strip(), name, fields[name])
+        for name, given in zip(fields, row, strict=True)
+    ]
+    yield Example(text, tuple(values), expected)
 
 
-def _number(component: Any, text: str) -> Any:
-    if type(component).__name__ not in NUMBERS:
-        return text.strip()
-    try:
-        return float(text)
-    except ValueError:
-        raise BadExample(f"{component.label}: {text!r} is not a number") from None
-
-
-def report(app: Any, model: Any, examples: Sequence[Example], write: bool) -> int:
+def report(app: Any, model: Any, chosen: Sequence[Example], write: bool) -> int:
     """Print the answers to the examples and what is suspect; return the exit status."""
-    results = [(example, ask(app, model, example)) for example in examples]
+    results = [(example, ask(app, model, example)) for example in chosen]
     for example, seen in results:
         print(_paragraph(example, seen))
     doubts = [*suspect([seen for _, seen in results])]
     for doubt in doubts:
         print(f"Suspect: {doubt}")
     known = [
-        (each, is_right(each, seen)) for each, seen in results if _knows(each, seen)
+        (each, is_right(seen.answer, each.expected))
+        for each, seen in results
+        if _knows(each, seen)
     ]
     right = sum(is_good for _, is_good in known)
     if not known:
@@ -275,7 +259,7 @@ def _paragraph(example: Example, seen: Seen) -> str:
     if seen.given is not None and seen.output is not None:
         lines.append(f"  in   {_array(seen.given)}")
         lines.append(f"  out  {_array(seen.output)}, {1000 * seen.seconds:.0f} ms")
-    if _knows(example, seen) and not is_right(example, seen):
+    if _knows(example, seen) and not is_right(seen.answer, example.expected):
         lines.append(f"  expected {example.expected}")
     return "\n".join(lines)
 
@@ -314,18 +298,6 @@ def _knows(example: Example, seen: Seen) -> bool:
     raise BadExample(f"{example.expected!r} is not a label; there are {names}")
 
 
-def is_right(example: Example, seen: Seen) -> bool:
-    """Return whether the likeliest label, or the number, is the expected one."""
-    expected = str(example.expected)
-    if isinstance(seen.answer, Mapping):
-        best: str = max(seen.answer, key=lambda name: seen.answer[name])
-        return best == expected
-    try:
-        return math.isclose(float(seen.answer), float(expected), rel_tol=1e-3)
-    except (TypeError, ValueError):
-        return str(seen.answer) == expected
-
-
 def suspect(results: Sequence[Seen]) -> Iterator[str]:
     """Yield what is suspect in some answers, in a sentence."""
     shares = [seen.answer for seen in results if isinstance(seen.answer, Mapping)]
@@ -338,7 +310,7 @@ def suspect(results: Sequence[Seen]) -> Iterator[str]:
 
 
 def find_scaling(
-    app: Any, model: Any, examples: Sequence[Example]
+    app: Any, model: Any, chosen: Sequence[Example]
 ) -> scaling.Scaling | None:
     """Print which scalings of the pixels give the expected labels.
 
@@ -350,11 +322,11 @@ def find_scaling(
     found: dict[scaling.Scaling, float] = {}
     for each in scaling.usual(model):
         with scaling.applied(model, each):
-            answers = [(example, ask(app, model, example)) for example in examples]
-        right = sum(is_right(example, seen) for example, seen in answers)
+            answers = [(example, ask(app, model, example)) for example in chosen]
+        right = sum(is_right(seen.answer, one.expected) for one, seen in answers)
         sure = float(np.mean([seen.answer[one.expected] for one, seen in answers]))
-        print(f"  {right} of {len(examples)} right, {sure:6.1%} sure: {each.title}")
-        if right == len(examples):
+        print(f"  {right} of {len(chosen)} right, {sure:6.1%} sure: {each.title}")
+        if right == len(chosen):
             found[each] = sure / (1.000001 - sure)  # odds
     if not found:
         print(

@@ -15,6 +15,7 @@ import shutil
 from pathlib import Path
 
 from . import record, update
+from .examples import TABLE
 from .sizing import project
 
 # Parts of the record that follow from the model; the others stay as they are.
@@ -64,6 +65,12 @@ def swap(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     (new / update.RECORD).write_text(text + "\n", "utf-8")
     # No owner edits the record: with theirs as the base, the new one replaces it.
     shutil.copyfile(owner / update.RECORD, old / update.RECORD)
+
+    # Examples beside the new model take the place of the project's; without any, those stay.
+    if not new_model.with_name(TABLE.name).is_file():
+        update.keep(TABLE, old, new)
+    elif (owner / TABLE).is_file():
+        shutil.copyfile(owner / TABLE, old / TABLE)
 
     title = f"Swap the model for {new_model.name}"
     conflicts = update.cherry_picked(owner, temporary / "merge", old, new, title)

@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from . import record
+from .examples import TABLE
 from .sizing import project
 from .sizing.footprint import BadInput
 
@@ -115,6 +116,8 @@ def merge(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     for name in ["model", "examples", *absent] if model else absent:
         for render in (old, new):
             shutil.rmtree(render / name, ignore_errors=True)
+    if model and (owner / TABLE).exists():
+        keep(TABLE, old, new)
     now = json.loads((new / RECORD).read_text("utf-8"))
     address = record.address(options.template or record.TEMPLATE)
     if address == record.TEMPLATE:  # a folder: the recorded address is still good
@@ -143,6 +146,12 @@ def merge(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
         print("Next: look at git diff --cached, run the tests, commit.")
     print("To undo it: git reset --hard")
     return 1 if conflicts else 0
+
+
+def keep(path: Path, old: Path, new: Path) -> None:
+    """Remove a file from both renders, so that the owner's stays as it is."""
+    for render in (old, new):
+        (render / path).unlink(missing_ok=True)
 
 
 def replace_package(owner: Path, temporary: Path, options: argparse.Namespace) -> int:

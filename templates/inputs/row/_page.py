@@ -1,10 +1,13 @@
 {% extends "parts/_page.py" %}
 {% block standard_library %}
 import sys
+from pathlib import Path
 
 {% endblock %}
 {% block model %}FEATURES, load, predict{% endblock %}
 {% block constants %}
+EXAMPLES = examples.read(Path(__file__).with_name("examples.csv"), FEATURES)
+
 
 def field(name: str, value: float | str | list) -> gr.Component:
     """Return the component of a column: a Dropdown for a list, a Textbox for a text."""
@@ -19,7 +22,5 @@ def is_finite(value: object) -> bool:
     return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 {{ "\n" if zero }}{% endblock %}
 {% block examples %}
-{% if not (cookiecutter | project).model.own %}
-    examples={{ (cookiecutter | project).model.rows | py_block(4) }},
-{% endif %}
+    examples=[each.values for each in EXAMPLES[:5]],
 {% endblock %}
