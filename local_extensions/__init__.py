@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
 from . import catalog, questions, quoting, record
 from .answers import Answers
+from .model_files.common import human
 from .project import project
 
 
@@ -56,6 +57,7 @@ class ProjectExtension(Extension):
             "py_block": quoting.py_block,
             "json": quoting.json_line,
             "sh": shlex.quote,
+            "human": human,
         }
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:

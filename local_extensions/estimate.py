@@ -24,6 +24,11 @@ def footprint_of(project: "Project") -> footprint.Footprint:
     sources = TEXTS + len(project.host.locked)
     if licence := project.files.get("LICENSE"):
         sources += (TEMPLATES / licence).stat().st_size
+    if on_hub := project.model.hub:
+        for name, size in on_hub.files.items():
+            path = project.answers.hub.snapshot / name
+            packed += size * footprint.gzipped(path)
+            loaded += size * footprint.unpacked(path)
     for source, target in project.copies.items():
         for path in files_of(Path(source)):
             size = path.stat().st_size
@@ -37,14 +42,17 @@ def footprint_of(project: "Project") -> footprint.Footprint:
             else:
                 sources += size
                 pictures += size if target.startswith("examples/") else 0
+    hub_size = on_hub.size if on_hub else 0
+    total = weights + hub_size
     return footprint.Footprint(
         weights=weights,
         sources=sources,
         stored=round(PACKED * (sources - pictures)) + pictures,
         packages=project.host.packages,
         files=tuple(files),
-        gzip=packed / weights if weights else 1.0,
-        unpacked=loaded / weights if weights else 1.0,
+        on_hub=hub_size,
+        gzip=packed / total if total else 1.0,
+        unpacked=loaded / total if total else 1.0,
         format=project.model.format,
         dtype=project.model.dtype,
         lock=project.host.lock,

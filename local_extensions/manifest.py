@@ -28,6 +28,8 @@ def files(project: "Project") -> dict[str, str]:
         found["runtime.py"] = f"{framework}/{model.runtime}"
     if model.architecture:
         found["architecture.py"] = f"{framework}/{model.architecture}"
+    if model.hub:
+        found["model/hub.json"] = "parts/hub.json"
     if model.labels:
         found["model/labels.txt"] = "parts/labels.txt"
     if model.examples_csv:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ml_ui.examples import label
+from ml_ui.hub import NAME as HUB
+from ml_ui.hub import Weights
 
-from . import examples, kinds, model_files, quoting
+from . import examples, hub, kinds, model_files, quoting
 from .catalog import DEMOS, FRAMEWORKS, TASKS, Framework, Task
 from .model_files.common import Unusable, human, refuse_pointer, refuse_special, unreachable
 
@@ -33,6 +35,7 @@ class Model(NamedTuple):
     file: str | None = None  # its name in model/; None for a function
     files: Mapping[Path, str] = {}  # all of them, with their names in model/
     size: int = 0  # bytes
+    hub: Weights | None = None  # those of its files that stay on the Hub
     labels: tuple[str, ...] = ()  # class names, if no labels.txt is copied
     output: str | None = None  # its name, if the model has several
     classes: tuple[str, ...] = ()  # what it may give, if it gives a class and no scores
@@ -87,7 +90,9 @@ class Model(NamedTuple):
 
 
 @cache
-def model(task_name: str, framework_name: str, path: Path | None) -> Model:
+def model(
+    task_name: str, framework_name: str, path: Path | None, source_on_hub: hub.Source | None = None
+) -> Model:
     """Describe the model: the user's own, or the demo of the task and framework."""
     task, framework = TASKS[task_name], FRAMEWORKS[framework_name]
     own = path is not None
@@ -101,7 +106,7 @@ def model(task_name: str, framework_name: str, path: Path | None) -> Model:
     if source is None:
         return Model(**facts, **task.function)
     found = inspect(source)
-    weights = _weights(found, framework)
+    weights = _weights(found, framework, source_on_hub)
     facts |= weights
     labels = {*(read_labels(source) or found.labels)}
     facts["labelled"] = not labels.isdisjoint(map(label, pictures))
@@ -110,28 +115,33 @@ def model(task_name: str, framework_name: str, path: Path | None) -> Model:
     to_do, left = facts.pop("to_do", None), [*left, *facts.pop("left", ())]
     _check_answers(facts.get("answers", ()), found, task)
     if own:
-        described = {"title": _title(source), "description": f"{task.does.capitalize()}."}
-        facts["notes"] = (*found.notes, *_to_do(found, weights, task, to_do), *left)
+        name = Path(source_on_hub.repo).name if source_on_hub else source.stem
+        described = {"title": _title(name), "description": f"{task.does.capitalize()}."}
+        stays = _stays(weights["hub"])
+        facts["notes"] = (*found.notes, *_to_do(found, weights, task, to_do), *left, *stays)
     else:
         described = _card(task, framework)
     return Model(**facts, **described)
 
 
-def _weights(found: model_files.ModelFile, framework: Framework) -> dict[str, Any]:
+def _weights(
+    found: model_files.ModelFile, framework: Framework, on_hub: hub.Source | None
+) -> dict[str, Any]:
     """Return the model's files and the templates that load them."""
     source, labels = found.path, found.path.with_name("labels.txt")
     has_labels = labels.is_file()
     templates = framework.formats[found.format]
     name = quoting.file_name(source.name)
-    parts = {path: f"{name}/{path.relative_to(source).as_posix()}" for path in found.files}
+    files = {path: f"{name}/{path.relative_to(source).as_posix()}" for path in found.files}
+    files = files or {source: name}
+    files |= {path: path.relative_to(source.parent).as_posix() for path in found.companions}
+    if on_hub:  # but labels are the owner's to edit
+        name, files = HUB, {}
     return {
         "file": name,
-        "files": {
-            **(parts or {source: name}),
-            **{path: path.relative_to(source.parent).as_posix() for path in found.companions},
-            **({labels: "labels.txt"} if has_labels else {}),
-        },
+        "files": files | ({labels: "labels.txt"} if has_labels else {}),
         "size": found.size,
+        "hub": hub.weights(on_hub, found) if on_hub else None,
         "format": found.format,
         "dtype": found.dtype,
         "version": found.version and ".".join(found.version.split(".")[:2]),
@@ -199,9 +209,18 @@ def read_labels(source: Path) -> list[str] | None:
         raise Unusable("the file beside the model is not UTF-8 text. Save it as UTF-8.") from None
 
 
-def _title(source: Path) -> str:
-    words = re.sub(r"[\W_]+", " ", source.stem).strip()
+def _title(name: str) -> str:
+    words = re.sub(r"[\W_]+", " ", name).strip()
     return (words[:1].upper() + words[1:60]).strip() or "My model"
+
+
+def _stays(weights: Weights | None) -> Iterator[str]:
+    """Yield what the owner should know of weights on the Hub."""
+    if weights:
+        yield (
+            f"The weights stay on the Hub, {weights} ({human(weights.size)}): the app downloads "
+            "them. If they are private or gated, set HF_TOKEN where it runs."
+        )
 
 
 def _to_do(

@@ -36,7 +36,8 @@ class Project:
     @cached_property
     def model(self) -> Model:
         """The user's own model, or a demo's."""
-        return model(self.answers.task, self.answers.framework, self.answers.model_path)
+        answers = self.answers
+        return model(answers.task, answers.framework, answers.model_path, answers.hub)
 
     @property
     def platform(self) -> Mapping[str, Any]:

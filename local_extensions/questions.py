@@ -6,7 +6,6 @@ the questions. A refusal there ends it with one message, before anything is crea
 
 import json
 import os
-import re
 import sys
 import textwrap
 import unicodedata
@@ -19,7 +18,7 @@ from cookiecutter.exceptions import FailedHookException
 
 from ml_ui.sizing import limits
 
-from . import command_line, estimate, examples, host, manifest, model_files, quoting
+from . import command_line, estimate, examples, host, hub, manifest, model_files, quoting
 from .answers import Answers
 from .catalog import FRAMEWORKS, OFFERED, PLATFORMS, TASKS
 from .kinds import fitting, framework_of, takes, unfit
@@ -31,7 +30,6 @@ Context = dict[str, Any]  # cookiecutter's: the answers so far, by question
 # Bytes in reserve for folders and partly filled blocks.
 MARGIN = 1_000_000
 TASK = "image-classification"  # of the demo, if none is asked for
-HUB_ID = re.compile(r"[A-Za-z0-9][\w-]*/[\w.-]+(@[\w.-]+)?", re.ASCII)
 
 
 class Refused(FailedHookException):
@@ -53,35 +51,41 @@ def check_call(context: Context) -> str:
 
 
 def choose_model(context: Context) -> str:
-    """Return the absolute path of the model, or "" for the demo model."""
+    """Return the model's absolute path, its id on the Hub with a commit, or "" for the demo."""
     given = context["model_path"].strip()
     if not given:
         return ""
-    path = Path(os.path.expanduser(given)).absolute()
-    if HUB_ID.fullmatch(given) and not path.parent.exists():
-        name, _, revision = given.partition("@")
-        at = f" --revision {revision}" if revision else ""
-        raise Refused(
-            f"model_path: {given} does not exist. A model on the Hub is not downloaded for you: "
-            f"run `hf download {name} FILE{at}`, and give that file's path."
-        )
-    _refuse(_own_model(path))
+    if hub.is_id(given):
+        own = str(_found(given))
+        context["model_path"] = own  # the record and a replay keep to this commit
+    else:
+        own = str(Path(os.path.expanduser(given)).absolute())
+    _refuse(_own_model(own))
     if _interactive():
-        _tell(inspect(path).detail, *inspect(path).notes)
-    return str(path)
+        context = context | {"__model_path": own}
+        found = inspect(Answers.of(context).model_path)
+        _tell(*([own] if own == context["model_path"] else []), found.detail, *found.notes)
+    return own
+
+
+def _found(given: str) -> hub.Source:
+    try:
+        return hub.find(given)
+    except model_files.Unusable as error:
+        raise Refused(f"model_path: {error}") from None
 
 
 def choose_task(context: Context) -> str:
     """Return the task: the answer, or the likeliest that the model file fits."""
     chosen, own = context["task"], context["__model_path"]
     if chosen == "auto":
-        chosen = fitting(inspect(Path(own)))[0] if own else TASK
+        chosen = fitting(inspect(Answers.of(context).model_path))[0] if own else TASK
         if own and _interactive():
             _tell(f"{TASKS[chosen].title}: {TASKS[chosen].does}.")
     context["__task"] = chosen
     check(context, "task")
     if own:
-        _refuse(_own_table(Path(own), chosen))
+        _refuse(_own_table(Answers.of(context).model_path, chosen))
     return chosen
 
 
@@ -95,21 +99,27 @@ def _own_table(path: Path, task: str) -> Iterator[str]:
             yield f"examples: {error}"
 
 
-def _own_model(path: Path) -> Iterator[str]:
+def _own_model(own: str) -> Iterator[str]:
+    """Yield why a model cannot be used: a path, or a pinned id of the Hub."""
+    source = hub.pinned(own) and _found(own)
+    path = source.path if source else Path(own)
+    name = source.name if source else path.name
     part = "model_path"
     try:
         found = inspect(path)
+        if source:
+            hub.weights(source, found)
         part = "labels.txt"
         labels = read_labels(path)
         part = "examples"
         examples.pictures(path)
     except model_files.Unusable as error:
-        yield f"{part}: {error}"
+        yield f"{part}: {hub.explained(source, str(error)) if source else error}"
         return
     if reason := host.unsupported(framework_of(found).name, found.version):
-        yield f"model_path: {path.name} {reason}"
+        yield f"model_path: {name} {reason}"
     if not fitting(found):
-        yield f"{part}: {path.name} {unfit(found)}"
+        yield f"{part}: {name} {unfit(found)}"
         return
     if found.scores == "class" and not (labels or found.labels or "row" in takes(found)):
         yield (
@@ -125,7 +135,7 @@ def _own_model(path: Path) -> Iterator[str]:
         )
     elif labels is None and found.labels and classes != len(found.labels):
         yield (
-            f"model_path: {path.name} names {len(found.labels)} classes and gives {classes} "
+            f"model_path: {name} names {len(found.labels)} classes and gives {classes} "
             f"scores. Write {classes} names, one a line, into a labels.txt beside it."
         )
 
@@ -152,7 +162,7 @@ def choose_framework(context: Context) -> str:
         own = framework_of(found).name
         if chosen not in ("auto", own):
             raise Refused(
-                f"framework: {found.path.name} is a model for {FRAMEWORKS[own].title}, not "
+                f"framework: {answers.model_name} is a model for {FRAMEWORKS[own].title}, not "
                 f"for {FRAMEWORKS[chosen].title}. Answer auto or {own}."
             )
         chosen = own
@@ -201,7 +211,7 @@ def project_folder(context: Context) -> str:
     if "_output_dir" in context:  # without it, another answer refers to this one
         _refuse(_replayed(context))
         if own := context["__model_path"]:
-            _refuse(_own_model(Path(own)))
+            _refuse(_own_model(own))
         context["__task"] = choose_task(context)  # a replay has any
         context["__framework"] = choose_framework(context)
         wanted = project(Answers.of(context))
@@ -260,7 +270,7 @@ def _task(answers: Answers) -> Iterator[str]:
             if wrong
             else (f"does not give {task.output.title}")
         )
-        yield f"task: {found.path.name} {reason}. Answer {' or '.join(tasks)}."
+        yield f"task: {answers.model_name} {reason}. Answer {' or '.join(tasks)}."
 
 
 def _text(answers: Answers, question: str, longest: int) -> Iterator[str]:
@@ -316,7 +326,7 @@ def _python(answers: Answers) -> Iterator[str]:
             "" if {*able} & {*tier.get("python", able)} else f", on another hardware than {chosen}"
         )
         yield (
-            f"python_version: {answers.model_path.name} needs {title} {saved}, which has no "
+            f"python_version: {answers.model_name} needs {title} {saved}, which has no "
             f"packages for {version}. Answer {' or '.join(able)}{also}."
         )
 

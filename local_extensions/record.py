@@ -19,8 +19,8 @@ VENDORED = record.vendored(ml_ui.__version__)
 def answers_json(project: "Project") -> str:
     """Return .ml-ui.json: answers, versions and sizes, from which the project is updated."""
     answers, model = project.answers, project.model
-    # Only the model's file name: its folders are private.
-    model_path = answers.model_path.name if answers.model_path else ""
+    # Only the model's file name: its folders are private. An id of the Hub is not.
+    model_path = str(answers.hub or "") or (answers.model_path.name if answers.model_path else "")
     version = {"version": ml_ui.__version__, "commit": commit(ROOT)}
     return record.text(
         {
@@ -34,9 +34,17 @@ def answers_json(project: "Project") -> str:
                 "format": model.format,
                 "dtype": model.dtype,
             },
-            "sizes": dict(project.host.sizes),
+            "sizes": dict(project.host.sizes) | _of_weights(project),
         }
     )
+
+
+def _of_weights(project: "Project") -> dict[str, dict[str, float]]:
+    """Return how far weights on the Hub can be packed: they may not be at hand later."""
+    if not project.model.hub:
+        return {}
+    found = project.footprint
+    return {"weights": {"gzip": round(found.gzip, 3), "unpacked": round(found.unpacked, 3)}}
 
 
 def commit(repository: Path) -> str | None:

@@ -303,7 +303,7 @@ def test_ways_out_are_minimal():
 def test_ways_out_name_price_precision_and_hub():
     ways = " ".join(report.check("heroku", "performance-m", of(950_000_000)).ways_out)
     for word in (
-        "as float16, 475 MB: slug", "as int8, 238 MB: slug", "on the Hub", "--fetched 950MB",
+        "as float16, 475 MB: slug", "as int8, 238 MB: slug", "on the Hub, 950 MB,", "swap OWNER/NAME",
         "Hugging Face Spaces, zero-a10g (free)", "Docker", "Fly.io", "($10.70/month, UNVERIFIED)",
     ):  # fmt: skip
         assert word in ways

@@ -123,6 +123,10 @@ MARKS = REFUSED | {format.mark: kind for kind, format in FORMATS.items()}
 MARKS[torch.OLD] = "state-dict"
 
 
+class NoModel(Unusable):
+    """A folder that is no model itself, but may hold one."""
+
+
 class Tensor(NamedTuple):
     """A declared input or output of a model."""
 
@@ -206,7 +210,7 @@ def _folder(path: Path) -> ModelFile:
     if mark is None or mark == "config.json" and not transformers.is_folder(path):
         inside = [file.name for file in path.iterdir() if file.suffix in ENDINGS]
         inside.sort(key=lambda name: (name.endswith((".json", ".txt")), name))  # most are no models
-        raise Unusable(
+        raise NoModel(
             f"{path} is a folder without saved_model.pb, so not a SavedModel, and without a "
             "config.json that names an architecture, so not of transformers: give "
             f"{path / inside[0] if inside else 'the model file itself'}."

@@ -15,6 +15,7 @@ from . import __version__
 
 COMMANDS = {
     "preflight": "check whether the project fits its platform",
+    "fetch": "download the model's weights from the Hub ahead of the first start",
     "check": "run the model here, and compare its answers with the right ones",
     "bench": "compare the latency of apps",
     "call": "call an app from the terminal",

@@ -23,7 +23,10 @@ SHAPE = {
         "*": str | bool | None,
     },
     "model": {"*": TEXT},
-    "sizes": {"packages": {"*": Sizes.__annotations__}},
+    "sizes": {
+        "packages": {"*": Sizes.__annotations__},
+        "weights": {"*": int | float | None},
+    },
 }
 
 

@@ -11,6 +11,7 @@ Exit status: 0 swapped, 1 swapped with conflicts, 2 refused and nothing changed.
 
 import argparse
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -25,7 +26,9 @@ OF_MODEL = ("lock", "model", "sizes")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the command's arguments."""
     parser.add_argument(
-        "file", metavar="FILE", help="the new model, a file or a folder"
+        "file",
+        metavar="FILE",
+        help="the new model: a file, a folder, or an id of the Hub, OWNER/NAME",
     )
     update.add_origin(parser)
 
@@ -40,11 +43,9 @@ def swap(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     recorded = project.record(owner)
     update.refuse_uncommitted(owner)
     answers = recorded["answers"]
-    new_model = Path(options.file).expanduser().absolute()
-    if not new_model.exists():
-        raise update.Refused(f"there is no {new_model}.")
+    new_model = update.model_answer(options.file)
     old_model = update.own_model(owner, recorded, None)
-    if old_model and old_model.samefile(new_model):
+    if old_model and (old_model == new_model or _is_same(old_model, new_model)):
         raise update.Refused(f"{new_model} is the project's model: give the newer one.")
 
     clone = update.cloned(options.template, recorded, temporary / "template")
@@ -53,26 +54,27 @@ def swap(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     )
     renders = {}
     for name, path in {"old": old_model, "new": new_model}.items():
-        asked = answers | {"model_path": str(path) if path else ""}
+        asked = answers | {"model_path": path or ""}
         renders[name] = update.rendered(clone, commit, asked, temporary / name)
         shutil.rmtree(renders[name] / update.PACKAGE)
     old, new = renders["old"], renders["new"]
 
     now = json.loads((new / update.RECORD).read_text("utf-8"))
     follows = {name: now[name] for name in OF_MODEL if name in now}
-    follows["answers"] = answers | {"model_path": new_model.name}
+    chosen = now["answers"]["model_path"]
+    follows["answers"] = answers | {"model_path": chosen}
     text = record.text(recorded | follows)
     (new / update.RECORD).write_text(text + "\n", "utf-8")
     # No owner edits the record: with theirs as the base, the new one replaces it.
     shutil.copyfile(owner / update.RECORD, old / update.RECORD)
 
     # Examples beside the new model take the place of the project's; without any, those stay.
-    if not new_model.with_name(TABLE.name).is_file():
+    if not (new / TABLE).is_file():
         update.keep(TABLE, old, new)
     elif (owner / TABLE).is_file():
         shutil.copyfile(owner / TABLE, old / TABLE)
 
-    title = f"Swap the model for {new_model.name}"
+    title = f"Swap the model for {chosen}"
     conflicts = update.cherry_picked(owner, temporary / "merge", old, new, title)
     update.show_files(owner, conflicts)
     if conflicts:
@@ -83,3 +85,7 @@ def swap(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     )
     print("To undo it: git reset --hard")
     return 1 if conflicts else 0
+
+
+def _is_same(old: str, new: str) -> bool:
+    return os.path.exists(old) and os.path.exists(new) and os.path.samefile(old, new)

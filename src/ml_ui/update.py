@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from . import record
+from . import hub, record
 from .examples import TABLE
 from .sizing import project
 from .sizing.footprint import BadInput
@@ -95,7 +95,7 @@ def merge(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     refuse_uncommitted(owner)
     answers, made = recorded["answers"], recorded.get("template", {})
     model = own_model(owner, recorded, options.model)
-    asked = answers | ({"model_path": str(model)} if model else {})
+    asked = answers | ({"model_path": model} if model else {})
 
     clone = cloned(options.template, recorded, temporary / "template")
     base = resolved(clone, options.base or made.get("commit"))
@@ -113,7 +113,10 @@ def merge(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
         copy_package(clone, resolved(clone, package), old / PACKAGE)
     vendored = tracked(owner, PACKAGE)
     absent = [] if vendored else [PACKAGE]
-    for name in ["model", "examples", *absent] if model else absent:
+    theirs = ["examples", *absent] if model else absent
+    if model and recorded["model"].get("file") != hub.NAME:
+        theirs.append("model")
+    for name in theirs:
         for render in (old, new):
             shutil.rmtree(render / name, ignore_errors=True)
     if model and (owner / TABLE).exists():
@@ -123,9 +126,9 @@ def merge(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     if address == record.TEMPLATE:  # a folder: the recorded address is still good
         address = made.get("address") or address
     now["template"]["address"] = address
-    now["answers"]["model_path"] = answers.get("model_path") or (
-        model.name if model else ""
-    )
+    name = answers.get("model_path")
+    if name and now["model"]["file"] != hub.NAME:
+        now["answers"]["model_path"] = name
     (new / RECORD).write_text(record.text(now) + "\n", "utf-8")
     # No owner edits the record: with theirs as the base, the new one replaces it.
     shutil.copyfile(owner / RECORD, old / RECORD)
@@ -192,20 +195,37 @@ def written(at: dict[str, Any]) -> str:
     return f"{at.get('version', 'unknown version')} ({(at.get('commit') or 'unknown')[:9]})"
 
 
-def own_model(owner: Path, recorded: dict[str, Any], given: str | None) -> Path | None:
-    """Return the model of the owner, with which both versions are rendered."""
+def own_model(owner: Path, recorded: dict[str, Any], given: str | None) -> str | None:
+    """Return the model of the owner, with which both versions are rendered.
+
+    It is the answer to that question: a path, or an id of the Hub with its commit.
+    """
+    name = recorded["answers"].get("model_path")
+    reference = owner / "model" / hub.NAME
     if given:
-        path = Path(given).expanduser().absolute()
-    elif name := recorded["answers"].get("model_path"):
-        path = owner / "model" / (recorded["model"].get("file") or name)
-    else:
+        return model_answer(given)
+    if name and recorded["model"].get("file") == hub.NAME:
+        # The file, not the record: its owner may have pinned another commit.
+        return hub.Weights.read(reference).id if reference.exists() else name
+    if not name:
         return None  # the demo model, which comes with the template
+    path = owner / "model" / (recorded["model"].get("file") or name)
     if not path.exists():
         raise Refused(
             f"there is no {path}. The project was generated with this model; if it uses "
             "another one now, give --model FILE."
         )
-    return path
+    return str(path)
+
+
+def model_answer(given: str) -> str:
+    """Return a path as an absolute one, and anything else, such as an id of the Hub."""
+    path = Path(given).expanduser().absolute()
+    if path.exists():
+        return str(path)
+    if "/" not in given or os.path.isabs(given) or given[0] in ".~":
+        raise Refused(f"there is no {path}.")
+    return given
 
 
 def refuse_uncommitted(owner: Path) -> None:

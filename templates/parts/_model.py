@@ -12,9 +12,12 @@ import numpy as np
 {% block imports %}
 {% endblock %}
 
+{% if model.hub %}
+from ml_ui import hub
+{% endif %}
 from runtime import Model
 
-MODEL = Path(__file__).parent / "model" / {{ model.file | py }}
+MODEL = Path(__file__).parent / "model" / {{ model.file | py }}{{ "  # which names it" if model.hub }}
 {% include output ~ "/_constants.py" ignore missing %}
 
 {% block constants %}
@@ -24,15 +27,20 @@ _lock = Lock()
 
 @cache
 def _open() -> Model:
-    return Model(MODEL)
+    return Model({{ "hub.fetch(MODEL)" if model.hub else "MODEL" }})
 
 
 def load() -> Model:
     """Return the model, read from its file at the first call.
 
     Raises:
+{% if model.hub %}
+        OSError: the file cannot be fetched from the Hub, or read. Its framework raises
+            errors of its own for a file without a model.
+{% else %}
         OSError: the file cannot be read. Its framework raises errors of its own for
             a file without a model.
+{% endif %}
     """
     with _lock:  # two first calls at once must not load it twice
         return _open()

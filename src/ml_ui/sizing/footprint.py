@@ -91,6 +91,7 @@ class Footprint(NamedTuple):
     lock: str | None = None  # set of packages at generation, a key of PACKAGES["sets"]
     python: str = "3.12"
     fetched: int = 0  # weights that the app downloads at start
+    on_hub: int = 0  # weights that model/hub.json names; a build of an image has them
     history: int = 0  # earlier versions of files in git
     kept_out: Mapping[str, int] = {}  # sources left out by an ignore file, by its name
     pointers: tuple[str, ...] = ()  # files of which only the Git LFS pointer is here
@@ -125,7 +126,7 @@ class Footprint(NamedTuple):
     @property
     def loaded(self) -> int:
         """Bytes of the weights in memory, wherever they come from."""
-        return round(self.unpacked * (self.weights + self.fetched))
+        return round(self.unpacked * (self.weights + self.fetched + self.on_hub))
 
     @property
     def uses_gpu(self) -> bool:
@@ -170,7 +171,7 @@ def slug(project: Footprint) -> Parts:
 def image(project: Footprint) -> Parts:
     """Return the uncompressed sizes of the container image."""
     return {
-        "weights": project.weights,
+        "weights": project.weights + project.on_hub,
         "packages": project.installed,
         "base image": BASE_IMAGE["bytes"],
         "sources": project.sources - project.kept_out.get(".dockerignore", 0),
@@ -180,7 +181,7 @@ def image(project: Footprint) -> Parts:
 def pull(project: Footprint) -> Parts:
     """Return the compressed sizes of the container image's layers, as pulled."""
     return {
-        "weights": round(project.gzip * project.weights),
+        "weights": round(project.gzip * (project.weights + project.on_hub)),
         "packages": _packed(project),
         "base image": BASE_IMAGE["pull_bytes"],
         "sources": project.sources - project.kept_out.get(".dockerignore", 0),

@@ -10,6 +10,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from .. import hub
 from ..record import NAME as RECORD
 from ..record import misfits
 from . import git_lfs, requirements
@@ -73,7 +74,11 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
     python, packages = requirements.weigh(text, target, sizes)
     attributes = Attributes(folder)
     ignored = {name: _lines(folder / name) for name in (".slugignore", ".dockerignore")}
-    weights, packed, loaded, sources, stored = 0, 0.0, 0.0, 0, 0
+    on_hub = _on_hub(folder)
+    factors = recorded["sizes"].get("weights", {})
+    weights, sources, stored = 0, 0, 0
+    packed = on_hub * (factors.get("gzip") or 1.0)
+    loaded = on_hub * (factors.get("unpacked") or 1.0)
     files, pointers, binaries = [], [], []
     kept_out = dict.fromkeys(ignored, 0)
     for path in _pushed(folder):
@@ -94,6 +99,7 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
         stored += count if in_lfs else _packed(path, count)
         for ignore, patterns in ignored.items():
             kept_out[ignore] += count if is_ignored(patterns, name) else 0
+    total = weights + on_hub
     shallow = _git(folder, "rev-parse", "--is-shallow-repository")
     return Footprint(
         weights=weights,
@@ -101,13 +107,14 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
         stored=stored,
         packages=packages,
         files=tuple(files),
-        gzip=packed / weights if weights else 1.0,
-        unpacked=loaded / weights if weights else 1.0,
+        gzip=packed / total if total else 1.0,
+        unpacked=loaded / total if total else 1.0,
         format=own.get("format"),
         dtype=own.get("dtype"),
         lock=recorded.get("lock"),
         python=python,
         fetched=fetched,
+        on_hub=on_hub,
         history=_history(folder),
         kept_out=kept_out,
         pointers=tuple(pointers),
@@ -115,6 +122,15 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
         on_github=(folder / ".github").is_dir() or _pushes_to(folder, "github.com"),
         shallow=(shallow or "").strip() == "true",
     )
+
+
+def _on_hub(folder: Path) -> int:
+    """Return the bytes of the weights on the Hub that the project names."""
+    path = folder / "model" / hub.NAME
+    if not path.exists():
+        return 0
+    _refuse_special(path)
+    return hub.Weights.read(path).size
 
 
 def is_ignored(patterns: Iterable[str], name: str) -> bool:

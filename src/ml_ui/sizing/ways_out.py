@@ -207,7 +207,7 @@ def _stored_as(dtype: str, times: int, project: Footprint) -> Changed | None:
     """Store the weights in a precision that the format was measured in."""
     measured = FORMATS.get(project.format or "") or {}
     if (
-        not project.weights
+        not project.weights + project.on_hub
         or dtype not in measured
         or project.dtype not in (None, "float32")
     ):
@@ -218,10 +218,11 @@ def _stored_as(dtype: str, times: int, project: Footprint) -> Changed | None:
         else each
         for each in project.files
     )
-    weights = project.weights // times
+    weights, on_hub = project.weights // times, project.on_hub // times
     doubt = "" if project.dtype else ", if they are float32 now"
-    text = f"store the weights as {dtype}, {size(weights)}{doubt}"
-    return text, project._replace(weights=weights, files=files, dtype=dtype)
+    text = f"store the weights as {dtype}, {size(weights + on_hub)}{doubt}"
+    less = project._replace(weights=weights, on_hub=on_hub, files=files, dtype=dtype)
+    return text, less
 
 
 def _onnx(platform: str, project: Footprint) -> Changed | None:
@@ -250,17 +251,17 @@ def _onnx(platform: str, project: Footprint) -> Changed | None:
 
 
 def _hub(platform: str, project: Footprint) -> Changed | None:
-    """Keep the weights out of the project, and download them at each start."""
+    """Keep the weights out of the project, to be downloaded at the build or at start."""
     if not project.weights:
         return None
     seconds = project.weights / DOWNLOAD
     text = (
-        "keep the weights on the Hub, downloaded at each start in some "
-        f"{seconds:.0f} s (--fetched {size(project.weights).replace(' ', '')})"
+        f"keep the weights on the Hub, {size(project.weights)}, downloaded from there in "
+        f"some {seconds:.0f} s (model_path=OWNER/NAME, python -m ml_ui swap OWNER/NAME)"
     )
     files = tuple(each for each in project.files if not each.name.startswith("model/"))
-    fetched = project.fetched + project.weights
-    return text, project._replace(weights=0, files=files, fetched=fetched)
+    on_hub = project.on_hub + project.weights
+    return text, project._replace(weights=0, files=files, on_hub=on_hub)
 
 
 def _git_lfs(platform: str, project: Footprint) -> Changed | None:
