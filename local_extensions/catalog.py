@@ -80,6 +80,7 @@ class Framework(NamedTuple):
     # Older ones that still run the files they saved: what each requires "with" its package, and
     # the versions of "python" that run it, if not all.
     versions: Mapping[str, Mapping[str, Any]] = {}
+    extras: Sequence[str] = ()  # packages that some models need: locked as extras beside each base
     function: bool = False  # runs a function in model.py, without a model file
     libraries: Sequence[str] = ()  # Debian packages that it needs and slim images lack
     demos: bool = True  # False: for models of the user's own alone

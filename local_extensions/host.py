@@ -35,23 +35,30 @@ class Host(NamedTuple):
 
 @cache
 def host(
-    framework: str, platform: str, hardware: str, python: str, version: str | None = None
+    framework: str,
+    platform: str,
+    hardware: str,
+    python: str,
+    version: str | None = None,
+    packages: tuple[str, ...] = (),
 ) -> Host:
     """Return the host for the answers.
 
     Args:
         framework, platform, hardware, python: as answered.
         version: of the framework, such as "1.7", if the model needs an older one.
+        packages: of the framework's extras, those that the model needs.
     """
     tier = PLATFORMS[platform]["hardware"][hardware]
     name = f"{framework}-{version}" if version in FRAMEWORKS[framework].versions else framework
     own = FRAMEWORKS[framework].variants[name]
     base, extras = locks.split(own, tier["class"])
+    extras = [*extras, *packages]
     return Host(
         tier=tier,
         where=limits.where(platform, hardware),
         python=tier.get("python", {}).get(python, python),
-        requirements=[*COMMON["requirements"], *own[tier["class"]]],
+        requirements=[*COMMON["requirements"], *own[tier["class"]], *packages],
         lock=f"{name}-{tier['class']}",
         locked=locks.requirements(name, base, extras),
         sizes=locks.sizes(name, base, extras),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 LOCKS = Path(__file__).resolve().parent.parent / "templates" / "requirements"
-EXTRAS = {"spaces"}  # the requirements that are locked as extras
+EXTRAS = {"spaces", "torchvision", "timm"}  # the requirements that are locked as extras
 
 Classes = Mapping[str, list[str]]  # requirements, by class of hardware
 Pins = dict[str, set[str]]  # a pinned requirement with its marker: what requires it

@@ -17,6 +17,7 @@ from ml_ui.hub import Weights
 from . import examples, hub, kinds, model_files, quoting
 from .catalog import DEMOS, FRAMEWORKS, TASKS, Framework, Task
 from .model_files.common import Unusable, human, refuse_pointer, refuse_special, unreachable
+from .model_files.networks import Network
 
 LABELS = 1_000_000  # bytes of a labels.txt; the names of 20,000 classes take half
 OF_CARD = {"title", "description", "features", "rows", "answers"}  # as Model has them
@@ -44,6 +45,8 @@ class Model(NamedTuple):
     version: str | None = None  # major and minor, of the framework that saved it
     runtime: str | None = None  # templates of the framework
     architecture: str | None = None
+    network: Network | None = None  # what architecture.py builds, if the file tells
+    packages: tuple[str, ...] = ()  # beside the framework's, to load it
     examples: Mapping[Path, str] = {}  # pictures, with their names in the project
     labelled: bool = False  # the names of some are labels
     # Of pictures.
@@ -150,6 +153,8 @@ def _weights(
         "classes": _classes(found) if found.scores == "class" else (),
         "scores": found.scores,
         "needs": found.needs,
+        "packages": found.packages,
+        "network": found.network,
         "runtime": templates["runtime"],
         "architecture": templates.get("architecture"),
     }
@@ -227,7 +232,7 @@ def _to_do(
     found: model_files.ModelFile, weights: Mapping[str, Any], task: Task, of_input: str | None
 ) -> Iterator[str]:
     """Yield a note for each fact that the file does not declare and its owner has to add."""
-    if weights["architecture"]:
+    if weights["architecture"] and not found.network:
         yield "The file contains only weights: define your network in architecture.py."
     if of_input:
         yield of_input

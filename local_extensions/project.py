@@ -49,7 +49,7 @@ class Project:
         """Platform, hardware tier and locked packages."""
         answers = self.answers
         place = answers.platform, answers.hardware, answers.python_version
-        return host(answers.framework, *place, self.model.version)
+        return host(answers.framework, *place, self.model.version, self.model.packages)
 
     @cached_property
     def files(self) -> dict[str, str]:

@@ -391,8 +391,8 @@ class Locker:
         python, rows = choose(wheels_of(folder, text, *source), pythons)
         if source:
             # Where a CPU build exists pip prefers it, for a local version ranks higher;
-            # macOS has none, so the local part must not be asked for.
-            text = text.replace(pin, self.torch.ljust(len(pin)))
+            # macOS has none, so the local part must not be asked for; torchvision has one too.
+            text = re.sub(r"(==[\d.]+)\+cpu", r"\1    ", text)
         wheels = wheels_of(folder, text)
         fit = [title for title, p in PLATFORMS.items() if supports(wheels, p, pythons)]
         print(f"{name}: {', '.join(fit)}", file=sys.stderr)
@@ -428,6 +428,9 @@ def plan() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
             bases[name] = [package for package in packages if package not in more]
             for extra in more:
                 extras.setdefault(extra, []).append(name)
+    for framework, facts in FACTS.items():  # what some of its models need
+        beside = [name for name in bases if name.rpartition("-")[0] == framework]
+        extras |= dict.fromkeys(facts.get("extras", ()), beside)
     return bases, extras
 
 

@@ -21,6 +21,11 @@ BUILD = Path(__file__).parent.parent / "build"
 MODEL_TESTS = "tests/test_model.py"  # of a project
 # Of the app that is served last, in this process of the tests.
 LOG = BUILD / f"served{os.environ.get('PYTEST_XDIST_WORKER', '')}.log"
+OPERATORS = """
+if not _has_ops():
+    for _name in ("nms", "qnms"):
+        torch.library.define(f"torchvision::{_name}", "(Tensor a, Tensor b, float c) -> Tensor")
+"""
 PHOTO = (853, 1280)  # story A's photograph: height, width
 
 
@@ -53,8 +58,22 @@ def install_packages(name: str, *requirements: str) -> Path:
                 [sys.executable, "-m", "uv", "pip", "install", *options, "-r", "requirements.txt"],
                 cwd=folder, env=os.environ | {"UV_CACHE_DIR": str(BUILD / "uv")}, check=True,
             )  # fmt: skip
+            if wheels:
+                _without_operators(folder)
             (folder / "installed").touch()
     return folder / "bin"
+
+
+def _without_operators(folder: Path) -> None:
+    """Let PyPI's torchvision, a build for CUDA, be imported beside a CPU build of PyTorch.
+
+    Its compiled operators, of detectors alone, cannot be loaded there. PyTorch's own index,
+    which the locks name, has the right build.
+    """
+    for module in folder.glob("lib/*/site-packages/torchvision/extension.py"):
+        text = module.read_text("utf-8")
+        module.unlink()  # it may be a link into uv's cache
+        module.write_text(f"{text}\n{OPERATORS}", "utf-8")
 
 
 def clean_environment(bin_folder: Path, **variables: str) -> dict[str, str]:

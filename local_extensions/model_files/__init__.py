@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from . import catboost, keras, lightgbm, onnx, scikit_learn, torch, transformers, xgboost
 from .common import Archive, Unusable, human, one_line, refuse_pointer, refuse_special, unreachable
+from .networks import Network
 from .pixels import Pixels
 from .unserved import refuse_unserved
 
@@ -155,6 +156,8 @@ class ModelFile:
     scores: str | None = None
     pixels: Pixels | None = None  # how they go in, if the file tells
     needs: tuple[str, ...] = ()  # locales of the system, to load it
+    packages: tuple[str, ...] = ()  # beside the framework's, to load it
+    network: Network | None = None  # that weights alone belong to, if they tell
     runs_code: bool = False  # loading such a file can run code
     version: str | None = None  # of the framework that saved it
     name: str | None = None  # the architecture's own

@@ -3,13 +3,15 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from math import prod
 from pathlib import Path
 
 from .common import Archive, Unusable, numbered
+from .networks import Network, recognised
 from .pickles import Stub, follow
+from .pixels import Pixels
 
 SAVE = (
     "save its weights with torch.save(model.state_dict(), 'model.pt'), or the whole "
@@ -36,6 +38,20 @@ OLD = rb"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # begins a file of torch.sa
 # Keys of a checkpoint's weights; state_dict.py has them in the same order.
 WEIGHTS = ("state_dict", "model_state_dict", "model", "net", "weights", "params")
 WRAPPED = re.compile(r"(module\.|_orig_mod\.)+")  # DataParallel's and torch.compile's
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of its pixels
+# Networks of torchvision that classify no pictures, by a pattern of a tensor's name and rank.
+SHOWS_NO_CLASS = {
+    r"(^|\.)roi_heads\.mask_predictor\.": "Mask R-CNN, a segmenter",
+    r"(^|\.)roi_heads\.keypoint_predictor\.": "Keypoint R-CNN, a detector",
+    r"(^|\.)roi_heads\.box_predictor\.": "Faster R-CNN, a detector",
+    r"(^|\.)head\.regression_head\.bbox_ctrness\.": "FCOS, a detector",
+    r"(^|\.)head\.classification_head\.cls_logits\.": "RetinaNet, a detector",
+    r"(^|\.)head\.classification_head\.module_list\.": "SSD, a detector",
+    r"(^|\.)classifier\.0\.convs\.\d": "DeepLabV3, a segmenter",
+    r"(^|\.)classifier\.cbr\.": "LR-ASPP, a segmenter",
+    r"(^|\.)classifier\.4\.weight 4": "FCN, a segmenter",
+    r"(^|\.)update_block\.recurrent_block\.": "RAFT, an estimator of motion,",
+}
 PYTHON = "run, where it was trained, python -c"
 # Of a module in memory, `m`: a file that needs none of its code. {shape} is of a picture.
 EXPORT = "torch.export.save(torch.export.export(m.eval(), (torch.zeros({shape}),)), 'model.pt2')"
@@ -162,7 +178,7 @@ def state_dict(content: Archive | bytes, path: Path) -> dict:
                 f"in {', '.join(WEIGHTS)}: {SAVE}."
             )
         weights = root[key]
-    return {"weights": _weights(storages), **_network(_tensors(weights), path)}
+    return {"weights": _weights(storages), **_alone([*_tensors(weights)], path)}
 
 
 def _other(imported: Iterable[str]) -> list[str]:
@@ -259,6 +275,58 @@ def _tensors(value: object) -> Iterator[tuple[str, tuple[int, ...]]]:
                 parts.append((name if own else f"{name}.{key}".lstrip("."), part))
 
 
+def _alone(
+    tensors: list[tuple[str, tuple[int, ...]]], path: Path, in_order: Callable[[list], list] = list
+) -> dict:
+    """Return what weights alone tell: of a network of torchvision, or of any other.
+
+    Args:
+        tensors: names and shapes.
+        path: of the file.
+        in_order: puts the input's first and the output's last.
+    """
+    shapes = {WRAPPED.sub("", name): shape for name, shape in tensors}
+    for pattern, what in SHOWS_NO_CLASS.items():
+        if any(re.search(pattern, f"{name} {len(shape)}") for name, shape in shapes.items()):
+            raise Unusable(
+                f"{path.name} has the tensors of {what} of torchvision, and no page here shows "
+                f"what that gives: {FUNCTION}."
+            )
+    if not (network := recognised(shapes)):
+        return _network(in_order(tensors), path)
+    return {
+        "network": network,
+        "packages": ("torchvision",),
+        "name": network.name,
+        "pixels": Pixels(*IMAGENET, f"torchvision's convention for {network.name} (ImageNet's)"),
+        "inputs": [("input", None, (None, 3, network.size, network.size))],
+        "outputs": [("output", None, (None, network.classes))],
+        "n_outputs": network.classes,
+        "scores": None if network.layers else "logits",
+        "notes": [*_of_torchvision(network)],
+    }
+
+
+def _of_torchvision(network: Network) -> Iterator[str]:
+    """Yield notes on what the weights of a network of torchvision do not tell."""
+    yield (
+        f"By its tensors' names and shapes it is torchvision's {network.name}, which "
+        "architecture.py builds. If yours was trained on pictures of another size than "
+        f"{network.size}x{network.size}, or scaled otherwise, edit INPUT_SHAPE, MEAN and STD in "
+        "model.py."
+    )
+    if network.guessed:
+        yield (
+            f"Its head is not torchvision's, and layers without tensors are not in the file: "
+            f"{', '.join(network.layers)} in architecture.py is a guess. Make it yours."
+        )
+    if network.arguments.get("transform_input"):
+        yield (
+            "architecture.py has transform_input=True, as in every network that was trained from "
+            "torchvision's weights: make it False if yours was trained from nothing."
+        )
+
+
 def _network(tensors: Iterable[tuple[str, tuple[int, ...]]], path: Path) -> dict:
     """Return the input and output that the first and last weights imply, with notes.
 
@@ -334,7 +402,7 @@ def safetensors(data, path: Path) -> dict:
         raise Unusable(f"{path.name} contains no tensors: save the model's weights in it.")
     _refuse_part(path)
     shapes = [(name, tuple(tensor["shape"])) for name, tensor in tensors.items()]
-    return {"weights": stored(data), **_network(_in_order(shapes), path)}
+    return {"weights": stored(data), **_alone(shapes, path, _in_order)}
 
 
 def stored(data) -> list[tuple[str, int]]:
