@@ -26,6 +26,11 @@ def _columns(found: ModelFile) -> int | None:
     return found.n_features or (shape[1] if len(shape) == 2 else None)
 
 
+def _is_endless(found: ModelFile) -> bool:
+    """Return whether a row has so many nameless columns that something else makes them."""
+    return (_columns(found) or 0) > FORM and not found.features
+
+
 def _takes_picture(found: ModelFile) -> str | None:
     if len(found.input_shape or ()) == 4:
         return "pictures"
@@ -86,6 +91,12 @@ def gives(found: ModelFile) -> list[str]:
 
 def unfit(found: ModelFile) -> str:
     """Return why a model file fits no task, and what to do."""
+    if gives(found) and _is_endless(found):
+        return (
+            f"takes {_columns(found)} columns without names, so what makes them, such as a "
+            "vectorizer, is not in the file: train it on a table that names its columns, or leave "
+            "model_path empty, answer framework=python, and call both in model.py."
+        )
     if gives(found):
         return (
             f"takes {found.input_dtype or 'values'} of {_axes(found.input_shape)} "
@@ -115,6 +126,8 @@ def fitting(found: ModelFile) -> list[str]:
     framework = framework_of(found)
     known = takes(found) or (INPUTS if found.input_shape is None else {})
     inputs = known.keys() & set(framework.formats[found.format]["runs"])
+    if inputs == {"row"} and _is_endless(found):
+        return []
     outputs = gives(found)
     tasks = [
         TASKS[name]

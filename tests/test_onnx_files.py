@@ -123,6 +123,25 @@ def test_scores_by_name_come_in_the_order_of_the_labels(names, kind, labels, tmp
     (scores,) = onnxruntime.InferenceSession(path).run(["y"], {"x": np.eye(3, dtype="f")[:1]})
     assert tuple(map(str, sorted(scores[0]))) == labels
     assert max(scores[0], key=scores[0].get) == {"string": "b", "int64": 5}[kind]
+    model = onnx.load(path)
+    model.graph.output[1].ClearField("type")  # as skl2onnx 1.17 leaves it
+    onnx.save(model, path)
+    onnxruntime.InferenceSession(path)
+    assert inspect(path).outputs[0].name == "y"
+
+
+def test_classes_of_paddlex_are_in_the_metadata(tmp_path):
+    """One a line, if there are as many as scores: of a reader of texts they are letters."""
+    graph = f"({PICTURE}) => (float[n, 3] y) {{ y = Identity(x) }}"
+    for names, labels in {"0\n90\n180": ("0", "90", "180"), "a\nb": ()}.items():
+        assert inspect(save(tmp_path, graph, metadata={"character": names})).labels == labels
+
+
+def test_many_columns_without_names_are_refused(tmp_path):
+    graph = "(float[n, 300] x) => (float[n, 3] y) { y = Identity(x) }"
+    found = inspect(save(tmp_path, graph))
+    assert fitting(found) == []
+    assert "takes 300 columns without names" in unfit(found)
 
 
 def test_one_input_a_column_is_a_form(tmp_path):

@@ -263,14 +263,16 @@ def _parsed(text: str) -> object:
 
 
 def _labels(metadata: dict[str, str], graph: Graph) -> tuple[str, ...]:
-    """Read class names where Ultralytics (metadata) and skl2onnx (a node) put them."""
+    """Read class names where Ultralytics and PaddleX (metadata) and skl2onnx (a node) put them."""
     for key in ("names", "labels", "classes"):
         names = _parsed(metadata.get(key, ""))
         if isinstance(names, dict) and all(type(index) is int for index in names):
             names = [names[index] for index in sorted(names)]
         if isinstance(names, list) and all(isinstance(name, str) for name in names):
             return tuple(names)
-    return graph.labels
+    names = tuple(metadata.get("character", "").splitlines())
+    shape = graph.outputs[0][2] if graph.outputs else None
+    return names if names and shape and shape[-1] == len(names) else graph.labels
 
 
 def _weights(path: Path, whole: Message) -> tuple[list, tuple[Path, ...]]:

@@ -53,8 +53,13 @@ class Graph:
             for info in fields[11]
             if info.text(1) not in self._constants  # old exporters list the weights too
         ]
-        self.outputs = [(info.text(1), *_type(info)) for info in fields[12]]
         self._makers = {name: node for node in self.nodes for name in node.outputs}
+        # A ZipMap's output has no type in some files of skl2onnx.
+        maps = {name for name, node in self._makers.items() if node.op == "ZipMap"}
+        self.outputs = [
+            (info.text(1), *(("map", None) if info.text(1) in maps else _type(info)))
+            for info in fields[12]
+        ]
         self._users = defaultdict(list)
         for node in self.nodes:
             for name in {*node.inputs}:

@@ -25,7 +25,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.running import BUILD, clean_environment, install, install_packages
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from tests.running import BUILD, clean_environment, free_port, install, install_packages, served
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = BUILD / "zoo"
@@ -129,8 +132,13 @@ def animals(family: str, newest: bool = False) -> Iterator[Animal]:
             yield Animal(family, folder, folder / file, made_by, tuple(cases))
 
 
-def judge(animal: Animal) -> Verdict:
-    """Generate a project for a model file, ask it, and compare its answers."""
+def judge(animal: Animal, serve: bool = False) -> Verdict:
+    """Generate a project for a model file, ask it, and compare its answers.
+
+    Args:
+        animal: the model file.
+        serve: whether to ask the page over HTTP; only one at a time can be.
+    """
     first = animal.cases[0]
     project, reason = generate(animal.path, first.get("answers", {}))
     if project is None:
@@ -143,7 +151,7 @@ def judge(animal: Animal) -> Verdict:
     folder = animal.folder
     if first["expect"] == "check" and not check(project, animal.cases[:SHOWN], folder):
         return Verdict(recognised, "", "CHECK FAILS")
-    said = ask(project, [case["input"] for case in animal.cases], folder)
+    said = (ask_page if serve else ask)(project, [case["input"] for case in animal.cases], folder)
     if isinstance(said, str):
         return Verdict(recognised, said, "FAILS")
     pairs = list(zip(animal.cases, said, strict=True))
@@ -193,7 +201,7 @@ def generate(path: Path, answers: dict[str, str]) -> tuple[Path | None, str]:
 
 def ask(project: Path, inputs: list, folder: Path) -> list | str:
     """Return a project's answers to inputs, or the last line of its error."""
-    rows = [given if isinstance(given, list) else [located(given, folder)] for given in inputs]
+    rows = [row(given, folder) for given in inputs]
     asked = _asker(install(project))
     try:
         print(json.dumps([str(project), rows]), file=asked.stdin, flush=True)
@@ -216,10 +224,44 @@ def _asker(programs: Path) -> subprocess.Popen:
     return _local.asker
 
 
-def located(given: Any, folder: Path) -> Any:
-    """Return the path of a picture; anything else as it is."""
-    is_file = isinstance(given, str) and len(given) < 200 and (folder / given).is_file()
-    return str(folder / given) if is_file else given
+def ask_page(project: Path, inputs: list, folder: Path) -> list | str:
+    """Return the answers of a project's page over HTTP, or why it does not start."""
+    port, said = free_port(), []
+    environment = clean_environment(install(project), PORT=str(port))
+    try:
+        with served(project, ["python", "app.py"], environment, port) as url:
+            client = Client(url, verbose=False)
+            for given in inputs:
+                values = [
+                    handle_file(value) if is_file(value, folder) else value
+                    for value in row(given, folder)
+                ]
+                try:
+                    said.append(plain(client.predict(*values, api_name="/predict")))
+                except AppError as error:
+                    said.append({"error": str(error)})
+    except AssertionError as error:
+        return str(error).rpartition("\n")[2]
+    return said
+
+
+def plain(answer: Any) -> Any:
+    """Return what the page's function returned, from what the API says of a Label."""
+    if isinstance(answer, dict) and answer.get("confidences"):
+        return {each["label"]: each["confidence"] for each in answer["confidences"]}
+    return answer["label"] if isinstance(answer, dict) else answer
+
+
+def row(given: Any, folder: Path) -> list:
+    """Return the values of the page's components, with the path of a picture."""
+    if isinstance(given, list):
+        return given
+    return [str(folder / given) if is_file(given, folder) else given]
+
+
+def is_file(given: Any, folder: Path) -> bool:
+    """Return whether an input is the name of a picture."""
+    return isinstance(given, str) and len(given) < 200 and (folder / given).is_file()
 
 
 def is_error(answer: Any) -> bool:

@@ -1,6 +1,6 @@
 """Try every model of the zoo: is its project's answer the one of its library?
 
-    python -m scripts.zoo [NAME ...] [--every N]
+    python -m scripts.zoo [NAME ...] [--every N] [--serve]
 
 Writes docs/zoo.md. Verdicts are kept in build/zoo and taken from there while the model and
 the template are the same; interrupt it at any time. Exit status 1 if a project answers
@@ -42,16 +42,20 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="families, or parts of file names; none is all")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each Nth file")
     parser.add_argument("--again", action="store_true", help="judge all anew")
+    parser.add_argument("--serve", action="store_true", help="ask the pages over HTTP")
     options = parser.parse_args()
     found = list(chosen(options.names))[:: options.every]
     FOLDER.mkdir(parents=True, exist_ok=True)
     kept = {} if options.again or not KEPT.exists() else json.loads(KEPT.read_text("utf-8"))
     state = template()
     rows: list[tuple[Animal, Verdict]] = []
-    asked = {f"{animal.name} {state}": animal for animal in found}
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    how = " served" if options.serve else ""
+    asked = {f"{animal.name} {state}{how}": animal for animal in found}
+    with ThreadPoolExecutor(1 if options.serve else os.cpu_count()) as threads:
         new = {
-            key: threads.submit(judge, animal) for key, animal in asked.items() if key not in kept
+            key: threads.submit(judge, animal, options.serve)
+            for key, animal in asked.items()
+            if key not in kept
         }
         for number, (key, animal) in enumerate(asked.items(), 1):
             if key in new:
