@@ -137,7 +137,6 @@ def test_code_and_tokens_are_refused(tmp_path):
     own["module"] = None
     for kind, reason in (
         (layer("Lambda"), "Lambda"),
-        (layer("TFOpLambda"), "Keras 2"),
         (own, "Plain"),
         (layer("Embedding", input_dim=9), "tokenizer"),
     ):
@@ -156,7 +155,7 @@ def test_series_and_segmenters_fit_no_page(tmp_path):
     assert fitting(found(tmp_path, mask)) == ["image-to-image"]
 
 
-def test_archive_of_keras_2_is_refused_with_the_way(tmp_path):
+def test_what_keras_3_cannot_load_of_keras_2_is_refused_with_the_way(tmp_path):
     path = tmp_path / "old.keras"
     path.write_bytes(
         archive(
@@ -164,15 +163,25 @@ def test_archive_of_keras_2_is_refused_with_the_way(tmp_path):
             metadata_DOT_json={"keras_version": "2.15.0"},
         )
     )
-    with pytest.raises(Unusable, match=r"Keras 2.15.0.*tf_keras.*save\('old.h5'\)"):
+    with pytest.raises(Unusable, match=r"Keras 2.15.0.*tf_keras.*save\('old'\)"):
         inspect(path)
+    old = layer("InputLayer", batch_input_shape=[None, 8, 8, 3], name="input_1", dtype="float32")
+    inspect(hdf5(tmp_path, sequential(given(), sequential(CONV), END)))
+    for part in (sequential(CONV), layer("TFOpLambda")):
+        with pytest.raises(Unusable, match="(Sequential|TFOpLambda), which Keras 3 does not load"):
+            inspect(hdf5(tmp_path, sequential(old, part, END)))
+
+
+def hdf5(tmp_path, *texts):
+    """A file with what Keras writes into attributes."""
+    path = tmp_path / "m.h5"
+    parts = [b"model_config", *(json.dumps(text).encode() for text in texts)]
+    path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(200) + b"\0".join(parts))
+    return path
 
 
 def test_optimizer_of_a_file_is_not_its_model(tmp_path):
     """Keras 2 writes its configuration too, before that of a large model."""
     optimizer = {"module": "builtins", "class_name": "Custom>Adam", "config": {"name": "Adam"}}
-    texts = [{"model_config": 0, "optimizer": optimizer}, sequential(given(), RESCALE, CONV, END)]
-    content = b"\x89HDF\r\n\x1a\n" + bytes(200) + b"\0".join(json.dumps(t).encode() for t in texts)
-    path = tmp_path / "m.h5"
-    path.write_bytes(content)
+    path = hdf5(tmp_path, optimizer, sequential(given(), RESCALE, CONV, END))
     assert inspect(path).pixels.std == "1 / 255"

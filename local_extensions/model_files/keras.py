@@ -18,15 +18,10 @@ DTYPES = numbered(  # TensorFlow's
 
 
 def archive(members: Archive, path: Path) -> dict:
-    """Read a .keras file; Keras 2 wrote them too, and Keras 3 loads hardly any of those."""
+    """Read a .keras file."""
     version = str(json.loads(members.read("metadata.json")).get("keras_version"))
-    if version.startswith("2."):
-        name = path.with_suffix(".h5").name
-        raise Unusable(
-            f"{path.name} was saved by Keras {version}, and Keras 3 does not load that: convert it "
-            f'with pip install tf_keras and python -c "import tf_keras; tf_keras.models.load_model('
-            f"'{path.name}').save('{name}')\", and give {name}."
-        )
+    if version.startswith("2."):  # Keras 3 loads hardly any of them
+        _refuse_old(path, f"a .keras file of Keras {version}")
     return _model(json.loads(members.read("config.json")), path)
 
 
@@ -96,6 +91,22 @@ def _metadata(path: Path) -> dict:
     return {"scores": keras_layers.scores(model), "pixels": keras_layers.scaling(model).pixels}
 
 
+def _refuse_old(path: Path, what: str) -> None:
+    raise Unusable(
+        f"{path.name} is {what}, which Keras 3 does not load: convert it to a SavedModel with "
+        f'pip install tf_keras and python -c "import tf_keras; tf_keras.models.load_model('
+        f"'{path.name}').save('{path.stem}')\", and give the folder {path.stem}."
+    )
+
+
+def _refuse_parts_of_keras_2(model: dict, path: Path) -> None:
+    """Refuse models and operations as layers in a file of Keras 2, which Keras 3 does not load."""
+    for layer in keras_layers.layers(model):
+        if keras_layers.layers(layer) or "OpLambda" in layer["class_name"]:
+            kind = layer["class_name"]
+            _refuse_old(path, f"saved by Keras 2 with a layer of the class {kind}")
+
+
 def _refuse_several(path: Path, outputs: list[str]) -> None:
     if len(outputs) > 1:
         raise Unusable(
@@ -108,6 +119,8 @@ def _refuse_several(path: Path, outputs: list[str]) -> None:
 def _model(model: dict, path: Path) -> dict:
     """Read a model's configuration, of any version and from either format."""
     configs = _refuse_code(model, path)
+    if any("batch_input_shape" in config for config in configs):
+        _refuse_parts_of_keras_2(model, path)
     inputs = _inputs(model)
     _refuse_several(path, keras_layers.outputs(model))
     ahead = list(keras_layers.forward(model))
@@ -132,7 +145,7 @@ def _model(model: dict, path: Path) -> dict:
 
 def _refuse_code(model: dict, path: Path) -> list[dict]:
     """Refuse layers that are not Keras's own; return the configurations of all layers."""
-    layers, custom, code, old = [], set(), set(), set()
+    layers, custom, code = [], set(), set()
     todo = [model | {"compile_config": None}]  # not needed here
     while todo:
         item = todo.pop()
@@ -149,15 +162,8 @@ def _refuse_code(model: dict, path: Path) -> list[dict]:
             module = str(item.get("module", "keras")).partition(".")[0]
             if ">" in kind or ">" in str(item.get("registered_name")) or module != "keras":
                 custom.add(item.get("registered_name") or kind)
-            elif "OpLambda" in kind:
-                old.add(kind)
-            elif "Lambda" in kind:
+            elif "Lambda" in kind and "OpLambda" not in kind:  # operations of Keras 2
                 code.add(kind)
-    if old:
-        raise Unusable(
-            f"{path.name} has operations of Keras 2 ({', '.join(sorted(old))}), which Keras 3 does "
-            "not load: export it with model.export('saved') where it was made, and give the folder."
-        )
     if code:
         raise Unusable(
             f"{path.name} has layers that contain code ({', '.join(sorted(code))}), and Keras "

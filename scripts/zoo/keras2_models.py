@@ -57,16 +57,21 @@ def right(file: str, given, answer, probability=None, **further) -> None:
     TRUTH.append(case if probability is None else case | {"probability": float(probability)})
 
 
+def refuse(file: str, why: str) -> None:
+    """Tell what a refusal has to mention."""
+    TRUTH.append({"file": file, "input": None, "answer": None, "expect": "refused", "why": why})
+
+
 def images() -> None:
     """Classifiers of pictures: the scale inside, and the scale outside."""
     x, y = pictures(300)
     inside = trained(network(layers.Rescaling(1 / 255)), x, y, "sparse_categorical_crossentropy")
     outside = trained(network(), x / 255, y, "sparse_categorical_crossentropy")
     base = keras.applications.MobileNetV2((32, 32, 3), include_top=False, weights=None, alpha=0.35)
-    transfer = keras.Sequential([
-        keras.Input((32, 32, 3)), layers.Rescaling(1 / 127.5, offset=-1), base,
-        layers.GlobalAveragePooling2D(), layers.Dense(3, activation="softmax"),
-    ])  # fmt: skip
+    x_in = keras.Input((32, 32, 3))
+    hidden = base(keras.applications.mobilenet_v2.preprocess_input(x_in), training=False)
+    hidden = layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(hidden))
+    transfer = keras.Model(x_in, hidden)  # as in the guide to transfer learning
     larger = tf.image.resize(x, (32, 32)).numpy()
     trained(transfer, larger, y, "sparse_categorical_crossentropy", 1)
     saved = {"inside": inside, "outside": outside, "transfer": transfer}
@@ -74,12 +79,15 @@ def images() -> None:
         Image.fromarray(picture).save(f"colour-{n}.png")
         Image.fromarray(tf.cast(larger[n], tf.uint8).numpy()).save(f"larger-{n}.png")
     for name, model in saved.items():
-        for ending in (".h5", ""):
+        for ending in (".h5", ".keras", ""):
             folder = Path(f"{name}{ending.replace('.', '-') or '-saved'}")
             folder.mkdir(exist_ok=True)
             file = f"{folder}/{name}{ending}"
             model.save(file)
             named(file)
+            if ending == ".keras" or ending and name == "transfer":
+                refuse(file, "tf_keras")
+                continue
             for n in range(3):
                 scale = 255 if name == "outside" else 1
                 given = (larger[n].astype(np.uint8) if name == "transfer" else x[n]) / scale
@@ -136,21 +144,10 @@ def refused() -> None:
     """Saved in ways that no project can load."""
     own = keras.Sequential([keras.Input((4,)), layers.Lambda(lambda x: x * 2), layers.Dense(1)])
     own.save("lambda.h5")
-    TRUTH.append({
-        "file": "lambda.h5", "input": [0.0] * 4, "answer": None, "expect": "refused",
-        "why": "lambda",
-    })  # fmt: skip
-    own.save("whole.keras")
-    TRUTH.append({
-        "file": "whole.keras", "input": None, "answer": None, "expect": "refused",
-        "why": "keras 2",
-    })  # fmt: skip
+    refuse("lambda.h5", "lambda")
     weights = network()
     weights.save_weights("only.weights.h5")
-    TRUTH.append({
-        "file": "only.weights.h5", "input": None, "answer": None, "expect": "refused",
-        "why": "weights",
-    })  # fmt: skip
+    refuse("only.weights.h5", "weights")
 
 
 images()
