@@ -24,6 +24,8 @@ ID = re.compile(
     re.ASCII,
 )
 MOST = 2_000  # files of a snapshot that are looked at
+TRIED = 40  # files of a repository that may be its model
+RARELY = (".json", ".txt")  # endings of models, and more often of other files
 MENTIONED = 8  # files that a refusal lists
 
 
@@ -143,7 +145,8 @@ def explained(source: Source, text: str) -> str:
     cached = re.escape(str(source.snapshot))  # but a checkpoint_path has to be one
     text = re.sub(rf"(?<!checkpoint_path='){cached}", source.repo, text)
     text = re.sub(rf"(?<![\w/]){source.revision}\b", source.repo, text)
-    hint = f" `{source.command}` downloads it." if "download" in text else ""
+    whole = source._replace(file="").command
+    hint = f" `{whole}` downloads the whole." if re.search("download|missing", text) else ""
     return f"{text}{hint}"
 
 
@@ -213,8 +216,9 @@ def _model(source: Source) -> str:
     else:
         return ""
     files = [each for each in _files(source.path) if each.suffix in model_files.ENDINGS]
+    files.sort(key=lambda each: (each.suffix in RARELY, each))
     usable, reasons = [], {}
-    for each in files:
+    for each in files[:TRIED]:
         try:
             model_files.inspect(each)
         except Unusable as error:
@@ -230,8 +234,7 @@ def _model(source: Source) -> str:
             f"{source.repo} has {len(names)} models: give one, {', '.join(names[:MENTIONED])}"
             f"{more}."
         )
-    # .json and .txt are most often no models.
-    likely = [each for each in files if each.suffix not in (".json", ".txt")]
+    likely = [each for each in files if each.suffix not in RARELY]
     if len(likely) == 1:
         raise Unusable(explained(source, str(reasons[likely[0]])))
     names = [_relative(source, each) for each in _files(source.path)][:MENTIONED]

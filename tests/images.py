@@ -151,9 +151,9 @@ class Engine:
         self.build(context, tag)
         shutil.rmtree(context)
 
-    def build(self, context: Path, tag: str) -> str:
+    def build(self, context: Path, tag: str, *options: str) -> str:
         """Build the image and return what the build printed."""
-        done = _run(self.command, "build", *self._options, "--tag", tag, str(context))
+        done = _run(self.command, "build", *self._options, *options, "--tag", tag, str(context))
         return done.stdout + done.stderr
 
     def layers(self, tag: str) -> list[str]:

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import model_hub
 import pytest
+from conftest import ROOT
 from images import Container, Engine
 from running import check_grey, free_port
 
@@ -109,3 +111,39 @@ def test_runs_on_the_default_port(engine, project, photo, browser, options):
         check_grey(f"http://127.0.0.1:{port}", photo, browser)
         # Killed by force, it would be 137.
         assert container.stop(15) == 0
+
+
+@pytest.mark.parametrize("token", [None, "hf_right"])
+def test_weights_on_the_hub(engine, bake, tmp_path, monkeypatch, token):
+    """Public ones are in the image, and an edit fetches none; private ones come at the start."""
+    name, image = f"you/digits-{token or 'public'}", f"{IMAGE}-hub"
+    digits = (ROOT / "demos" / "image-classification" / "digits.onnx").read_bytes()
+    with model_hub.served() as (url, state):
+        state.add(name, {"digits.onnx": digits}, token=token)
+        model_hub.download(url, tmp_path / "mine", name, token=token or False)
+        monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "mine"))
+        answers = {"platform": "docker", "python_version": engine.python_version}
+        project = shutil.copytree(bake(model_path=name, **answers), tmp_path / "project")
+        hadolint = Path(sys.executable).with_name("hadolint")
+        subprocess.run([hadolint, "--no-color", project / "Dockerfile"], check=True)
+        steps = (project / "Dockerfile").read_text("utf-8")
+        steps = steps.replace("ENV HF_HOME=", f"ENV HF_ENDPOINT={url} HF_HOME=")
+        (project / "Dockerfile").write_text(steps, "utf-8")
+        output = engine.build(project, image, "--network=host")
+        assert ("left to the start of the app" in output) == bool(token)
+        with (project / "app.py").open("a") as source:
+            source.write("# edited\n")
+        state.asked.clear()
+        engine.build(project, image, "--network=host")
+        assert state.asked == []
+        if token:
+            check_ready(engine, image, f"--env=HF_TOKEN={token}")
+            assert f"GET /{name}/resolve/" in " ".join(state.asked)
+    if not token:  # the Hub is gone
+        check_ready(engine, image, "--read-only", "--tmpfs=/tmp")
+
+
+def check_ready(engine: Engine, image: str, *options: str) -> None:
+    port = free_port()
+    with engine.run(image, "--network=host", f"--env=PORT={port}", *options) as container:
+        container.wait_until_ready(f"http://127.0.0.1:{port}")

@@ -1,10 +1,8 @@
 """Push a project to a stand-in for the Hub with the real clients, without a question."""
 
 import base64
-import hashlib
 import json
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -13,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from running import MODEL_TESTS, clean_environment, install, own_tests
+from running import clean_environment, install
 
 pytestmark = pytest.mark.slow
 
@@ -118,51 +116,3 @@ def test_push(bake, hub, tmp_path, client):
     assert set(modes) == {
         str(path.relative_to(project)) for path in project.rglob("*") if path.is_file()
     }
-
-
-class Download(BaseHTTPRequestHandler):
-    """Gives the one file that it has, as the Hub does."""
-
-    def do_GET(self):
-        found = self.path == "/you/model/resolve/main/digits.onnx"
-        content = self.server.content if found else b""
-        self.send_response(200 if found else 404)
-        self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
-        self.send_header("X-Repo-Commit", "0" * 40)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if self.command == "GET":
-            self.server.downloads += found
-            self.wfile.write(content)
-
-    do_HEAD = do_GET
-
-    def log_message(self, *arguments):
-        pass
-
-
-def test_weights_stay_on_the_hub(bake, tmp_path):
-    """The README's edit of model.py: the project passes its tests without model/digits.onnx."""
-    project = shutil.copytree(bake(platform="local"), tmp_path / "project")
-    readme = " ".join((project / "README.md").read_text("utf-8").split())
-    (opened,) = re.findall(r"Model\(Path\(hf_hub_download\(.*?\)\)\)", readme)
-    source = (project / "model.py").read_text("utf-8")
-    assert source.count("    return Model(MODEL)\n") == 1
-    source = source.replace("    return Model(MODEL)\n", f"    return {opened}\n")
-    source = source.replace(
-        "import numpy", "from huggingface_hub import hf_hub_download\nimport numpy", 1
-    )
-    (project / "model.py").write_text(source, "utf-8")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Download)
-    weights = project / "model" / "digits.onnx"
-    server.content, server.downloads = weights.read_bytes(), 0
-    weights.unlink()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    hub = {
-        "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
-        "HF_HOME": str(tmp_path / "hub"),
-    }
-    run = own_tests(project, MODEL_TESTS, **hub)
-    server.shutdown()
-    assert run.returncode == 0, run.stdout[-3000:]
-    assert server.downloads == 1, "from then on it is in the cache"

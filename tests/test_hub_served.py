@@ -52,12 +52,13 @@ def test_every_framework_reads_from_the_cache(made, tmp_path, file):
     make, state, url = made
     (demo,) = ROOT.glob(f"demos/*/{file}")
     labels = (demo.with_name("labels.txt")).read_bytes()
-    project = make("you/model", {file: demo.read_bytes(), "labels.txt": labels})
+    name = f"you/{file}"  # another for each, as `bake` makes a project once
+    project = make(name, {file: demo.read_bytes(), "labels.txt": labels})
     assert not (project / "model" / file).exists()
     for endpoint in (url, NOWHERE):
         run = own_tests(project, MODEL_TESTS, **variables(endpoint, tmp_path / "theirs"))
         assert run.returncode == 0, run.stdout[-3000:]
-    assert any(each.startswith("GET /you/model/resolve/") for each in state.asked)
+    assert any(each.startswith(f"GET /{name}/resolve/") for each in state.asked)
 
 
 def test_right_answer_and_then_without_a_network(made, tmp_path):

@@ -144,6 +144,14 @@ def test_external_data_comes_along(cached, tmp_path):
     assert named(made("you/large")) == ("you/large", commit, "model.onnx", sizes)
 
 
+def test_external_data_that_was_not_downloaded(cached, tmp_path):
+    (commit,) = cached("you/large", network(tmp_path, 100), files=["model.onnx"])
+    refused(
+        "you/large/model.onnx", "keeps its weights in model.data, which is missing",
+        f"`hf download you/large --revision {commit}` downloads the whole",
+    )  # fmt: skip
+
+
 def test_commit_is_pinned(cached):
     """A revision is a branch, a tag or a commit; a later one changes nothing."""
     old, new = cached("you/digits", {"a.onnx": DIGITS}, {"b.onnx": DIGITS + b""}, revision="main")

@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 
+import model_hub
 import pytest
 from colours import save_network
 from test_update import commit, generate, git, replace, template  # noqa: F401, a fixture
 
-from ml_ui import record
+from ml_ui import hub, record
 
 
 @pytest.fixture
@@ -69,3 +70,85 @@ def test_refusal_changes_nothing(project, template, tmp_path, name, error):  # n
     done = run(project, tmp_path / name, "--template", template)
     assert done.returncode == 2 and error in done.stderr, done.stdout + done.stderr
     assert git(project, "status", "--porcelain") == ""
+
+
+@pytest.fixture
+def on_hub(tmp_path, monkeypatch):
+    """Return a function that adds commits of you/network to the Hub, and the newest to the cache."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    with model_hub.served() as (url, state):
+        monkeypatch.setenv("HF_ENDPOINT", url)
+
+        def add(*sizes: int) -> list[str]:
+            commits = []
+            for size in sizes:
+                save_network(tmp_path / "network.onnx", 0, 1, False, size=size)
+                names = ("network.onnx", "labels.txt")
+                commits.append({name: (tmp_path / name).read_bytes() for name in names})
+            hashes = state.add("you/network", *commits)
+            model_hub.download(url, tmp_path / "hub", "you/network")
+            return hashes
+
+        yield add
+
+
+@pytest.mark.slow
+def test_from_a_file_to_the_hub_and_to_a_newer_commit(project, template, on_hub):  # noqa: F811
+    done = run(project, "you/network", "--template", template)
+    assert done.returncode == 2 and "`hf download you/network`" in done.stderr
+    (first,) = on_hub(32)
+    done = run(project, "you/network", "--template", template)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(path.name for path in project.glob("model/*")) == ["hub.json", "labels.txt"]
+    source = (project / "model.py").read_text("utf-8")
+    assert "Model(hub.fetch(MODEL))" in source and "MEAN = 0.5" in source
+    assert pinned(project) == f"you/network/network.onnx@{first}"
+    commit(project, "On the Hub")
+
+    done = run(project, "you/network", "--template", template)
+    assert done.returncode == 2 and f"@{first} is the project's model" in done.stderr
+    assert git(project, "status", "--porcelain") == ""
+    _, second = on_hub(32, 48)
+    done = run(project, "you/network", "--template", template)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert pinned(project) == f"you/network/network.onnx@{second}"
+    source = (project / "model.py").read_text("utf-8")
+    assert "MEAN = 0.5" in source and "(None, 3, 48, 48)" in source
+
+
+def pinned(project) -> str:
+    """Return the id in hub.json, which is that in the record."""
+    found = hub.Weights.read(project / "model" / hub.NAME).id
+    assert json.loads((project / record.NAME).read_text("utf-8"))["answers"]["model_path"] == found
+    return found
+
+
+@pytest.mark.slow
+def test_update_of_a_project_with_weights_on_the_hub(template, tmp_path, on_hub):  # noqa: F811
+    """A commit that its owner pinned by hand stays; without the cache it is refused."""
+    old, new = on_hub(32, 32)
+    git(template, "checkout", "--quiet", "first")
+    made = generate(template, tmp_path / "made", model_path="you/network", platform="heroku")
+    git(template, "checkout", "--quiet", "-")
+    replace(made / "model" / "hub.json", new, old)
+    commit(made, "Pin another commit")
+    update = [
+        sys.executable,
+        "-B",
+        "-m",
+        "ml_ui",
+        "update",
+        "--template",
+        template,
+        "--to",
+        "third",
+    ]
+    done = subprocess.run(update, cwd=made, capture_output=True, text=True, check=False)
+    command = f"`hf download you/network network.onnx --revision {old}`"
+    assert done.returncode == 2 and command in done.stderr, done.stderr
+    model_hub.download(os.environ["HF_ENDPOINT"], tmp_path / "hub", "you/network", revision=old)
+    done = subprocess.run(update, cwd=made, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert pinned(made) == f"you/network/network.onnx@{old}"
+    changed = git(made, "diff", "--cached", "--name-only").splitlines()
+    assert "app.py" in changed and not [name for name in changed if name.startswith("model")]

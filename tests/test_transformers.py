@@ -2,10 +2,12 @@
 
 import ast
 import json
+import os
 import shutil
 import subprocess
 
 import crafted
+import model_hub
 import pytest
 from conftest import ROOT
 from crafted import (
@@ -243,6 +245,29 @@ def test_answers_are_the_pipeline_s(bake, environment, zoo, name):
     for entry, answer in zip(asked, answers, strict=True):
         assert max(answer, key=answer.get) == entry["answer"]
         assert answer[entry["answer"]] == pytest.approx(entry["probability"], abs=1e-5)
+
+
+@pytest.mark.slow
+def test_folder_on_the_hub(bake, environment, zoo, tmp_path, monkeypatch):
+    """Its files in the cache are links; the second time there is no Hub."""
+    folder, truth = zoo
+    (entry, *_) = [each for each in truth if each["file"] == "bert"]
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "mine"))
+    with model_hub.served() as (url, state):
+        state.add(
+            "you/bert", {each.name: each.read_bytes() for each in (folder / "bert").iterdir()}
+        )
+        model_hub.download(url, tmp_path / "mine", "you/bert")
+        project = bake(model_path="you/bert", platform="local")
+        for endpoint in (url, "http://127.0.0.1:9"):
+            theirs = {"HF_ENDPOINT": endpoint, "HF_HUB_CACHE": str(tmp_path / "theirs")}
+            run = subprocess.run(
+                [environment, "-W", "ignore", "-c", ASK, entry["input"]], cwd=project,
+                env=os.environ | theirs, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            assert run.returncode == 0, run.stderr[-3000:]
+            answer = ast.literal_eval(run.stdout)
+            assert answer[entry["answer"]] == pytest.approx(entry["probability"], abs=1e-5)
 
 
 @pytest.mark.slow

@@ -60,8 +60,10 @@ def swap(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     old, new = renders["old"], renders["new"]
 
     now = json.loads((new / update.RECORD).read_text("utf-8"))
-    follows = {name: now[name] for name in OF_MODEL if name in now}
     chosen = now["answers"]["model_path"]
+    if chosen == old_model:  # an id, of which the commit is known now
+        raise update.Refused(f"{chosen} is the project's model: give a newer commit.")
+    follows = {name: now[name] for name in OF_MODEL if name in now}
     follows["answers"] = answers | {"model_path": chosen}
     text = record.text(recorded | follows)
     (new / update.RECORD).write_text(text + "\n", "utf-8")
