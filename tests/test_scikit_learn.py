@@ -139,7 +139,16 @@ REFUSED = {
     "transformer": (TRANSFORMER, "ends in a StandardScaler, which transforms"),
     "own class": (made("__main__.Mine", **FITTED), "uses __main__.Mine, from the script"),
     "package": (made("imblearn.pipeline.Pipeline", **FITTED), "needs imblearn"),
-    "xgboost": (made("xgboost.sklearn.XGBClassifier", **FITTED), "save_model('model.ubj')"),
+    "xgboost": (
+        made("xgboost.sklearn.XGBRegressor", **FITTED),
+        "model.pkl'); m.get_booster().save_model('model.ubj')\", and give model.ubj.",
+    ),
+    "lightgbm": (
+        made("lightgbm.sklearn.LGBMClassifier", **FITTED),
+        "m.booster_.save_model('model.txt'); print(*m.classes_, sep='\\n', file=open('labels.txt'",
+    ),
+    "booster": (made("lightgbm.basic.Booster", **FITTED), "; m.save_model('model.txt')\", and"),
+    "catboost": (made("catboost.core.CatBoost", **FITTED), "; m.save_model('model.cbm')\", and"),
     "words": (made(LINEAR, classes_=array("O8", TEXTS, 2), n_features_in_=number(3000)),
               "takes 3000 columns without names, so the vectorizer"),
     "pixels of a regression": (

@@ -150,8 +150,8 @@ REFUSED = {
     ),
     "unknown architecture": (text(model_type="retribert"), "(model_type retribert), which this"),
     "no architecture": (text(architectures=None), "names no architecture"),
-    "several labels": (text(problem_type="multi_label_classification"), "several labels at once"),
-    "one number": (text(id2label={"0": "LABEL_0"}), "gives one number for a text"),
+    "numbers": (text(problem_type="regression"), "numbers (regression), and the page"),
+    "one number": (text(id2label={"0": "LABEL_0"}), "gives one number (one output)"),
     "language model": (text(architectures=["LlamaForCausalLM"]), "LlamaForCausalLM, a language"),
     "translator": (text(architectures=["MarianMTModel"]), "and no page here shows that yet"),
     "speech": (text(architectures=["WhisperForConditionalGeneration"]), "from text or sound"),
@@ -228,7 +228,10 @@ def zoo(environment, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["bert", "bert-of-4", "roberta", "distilbert-half", "vit", "swin"])
+@pytest.mark.parametrize(
+    "name",
+    ["bert", "bert-of-4", "several-labels", "roberta", "distilbert-half", "vit", "swin"],
+)
 def test_answers_are_the_pipeline_s(bake, environment, zoo, name):
     folder, truth = zoo
     asked = [entry for entry in truth if entry["file"] == name]
@@ -271,7 +274,7 @@ def test_folder_on_the_hub(bake, environment, zoo, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["bert", "vit"])
+@pytest.mark.parametrize("name", ["bert", "several-labels", "vit"])
 def test_project_passes_its_own_tests(bake, zoo, name):
     run = own_tests(bake(model_path=str(zoo[0] / name), platform="local"), MODEL_TESTS)
     assert run.returncode == 0, run.stdout[-3000:]

@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from . import keras, torch, xgboost
+from . import keras, torch
 from .common import FORM, LIMIT, Archive, Unusable
 from .pickles import WRAPPER, Stub, follow, parts, texts, values
 
@@ -40,6 +40,8 @@ ALLOWED = re.compile(
     r"|scipy\.interpolate\.(\w+\.)?[A-Z]\w*|scipy\.interpolate\.\w+\.interp1d"
     r"|pandas\.core\.(indexes|arrays|dtypes|internals|frame|series)\.([a-z]\w*\.)*[A-Z]\w*"
     r"|pandas\.([A-Z][a-zA-Z]*(Index|Dtype)|Index|Series|DataFrame)|pandas\.arrays\.[A-Z]\w*"
+    # What SplineTransformer of 1.3 keeps: it makes an array of numbers, and no more.
+    r"|scipy\._lib\.array_api_compat\.numpy\._aliases\.asarray"
     r"|pandas\.core\.indexes\.base\._new_Index"
     r"|pandas\._libs\.(internals\._unpickle_block|arrays\.__pyx_unpickle_\w+)"
     r"|joblib\.numpy_pickle\.(NumpyArrayWrapper|NDArrayWrapper)"
@@ -51,7 +53,7 @@ ALLOWED = re.compile(
 )
 
 TRANSFORMERS = re.compile(
-    r"sklearn\.(preprocessing|decomposition|feature_extraction|feature_selection|impute"
+    r"sklearn\.(preprocessing|decomposition|feature_extraction|feature_selection\.(?!_rfe)|impute"
     r"|random_projection|kernel_approximation|manifold|compose\._column_transformer)\."
     r"|sklearn\.(pipeline\.FeatureUnion|neighbors\._nca|neural_network\._rbm"
     r"|cluster\._feature_agglomeration|ensemble\._forest\.RandomTreesEmbedding)"
@@ -73,6 +75,12 @@ ONE_TO_ONE = re.compile(  # steps that leave the columns where they are
     r"sklearn\.(impute\.\w+\.SimpleImputer|preprocessing\._data\.(?!Poly|KernelC|Quant|Power|Norm)"
     r"|preprocessing\._function_transformer)"
 )
+BOOSTERS = {  # the booster of a package's wrapper `m`, and its own file
+    "xgboost": ("m.get_booster()", "model.ubj"),
+    "lightgbm": ("m.booster_", "model.txt"),
+    "catboost": ("m", "model.cbm"),
+}
+SAFE = re.compile(r"[\w./ -]+", re.ASCII)  # paths that a shell takes in double quotes
 SEVERAL = "gives several classes at once"
 
 
@@ -153,7 +161,7 @@ def skops(members: Archive, path: Path) -> dict:
 def _estimator(path: Path, root, imported: list[str]) -> dict:
     """Read a fitted scikit-learn model."""
     name = path.name
-    _refuse_names(name, root, imported)
+    _refuse_names(path, root, imported)
     _refuse_others(path, root)
     version = next((v for part in parts(root) if (v := _state(part).get("_sklearn_version"))), None)
     first, last = _part(root, 0, "n_features_in_"), _final(root)
@@ -226,8 +234,9 @@ def _state(stub: Stub) -> dict:
     return stub.state if isinstance(stub.state, dict) else {}
 
 
-def _refuse_names(name: str, root, imported: list[str]) -> None:
+def _refuse_names(path: Path, root, imported: list[str]) -> None:
     """Raise Unusable if the file names what no scikit-learn model needs."""
+    name = path.name
     odd = sorted({each for each in imported if not ALLOWED.fullmatch(each)})
     if not odd:
         return
@@ -235,10 +244,11 @@ def _refuse_names(name: str, root, imported: list[str]) -> None:
     known = sys.stdlib_module_names | {"__builtin__", "copy_reg", "numpy", "scipy", "pandas"}
     known |= {"joblib", "sklearn", "pip", "setuptools", "cloudpickle", "dill"}
     if harmful := [each for each in odd if each.partition(".")[0] in known - {"__main__"}]:
+        search = getattr(root, "cls", "").startswith("sklearn.model_selection.")
+        own = " If it is yours, save search.best_estimator_ alone." if search else ""
         raise Unusable(
             f"{name} runs {harmful[0]} when it is loaded, which no fitted scikit-learn model needs: "
-            "do not load it, and get the model from its maker again. If it is yours, save the "
-            "fitted part alone, such as search.best_estimator_."
+            f"do not load it, and get the model from its maker again.{own}"
         )
     if foreign := [each for each in odd if each.startswith(("torch.", "keras.", "tensorflow."))]:
         raise Unusable(
@@ -252,12 +262,27 @@ def _refuse_names(name: str, root, imported: list[str]) -> None:
             "elsewhere: use scikit-learn's own parts in its place, or move the code into a module, "
             f"save the model again, {OWN}."
         )
-    if packages == {"xgboost"} and getattr(root, "cls", "").startswith("xgboost."):
-        raise Unusable(f"{name} is a pickle of XGBoost's {root.cls}: {xgboost.SAVE}.")
+    if len(packages) == 1 and getattr(root, "cls", "").startswith((*BOOSTERS,)):
+        raise Unusable(_booster(path, root.cls, *packages))
     others = ", ".join(sorted(packages))
     raise Unusable(
         f"{name} needs {others} (for {odd[0]}), which the locked packages do not have: {OWN}, "
         f"with {others} in requirements.in."
+    )
+
+
+def _booster(path: Path, cls: str, package: str) -> str:
+    """Return how the pickle of a booster, or of its wrapper, becomes the library's own file."""
+    booster, file = BOOSTERS[package]
+    save = f"{'m' if cls.endswith('.Booster') else booster}.save_model('{file}')"
+    if cls.endswith("Classifier") and booster != "m":  # whose file has no names of classes
+        save += "; print(*m.classes_, sep='\\n', file=open('labels.txt', 'w'))"
+        file += ", beside the labels.txt that it writes"
+    source = path if SAFE.fullmatch(str(path)) else "model.pkl"
+    return (
+        f"{path.name} is a pickle of {cls}, which holds Python's objects of {package}'s version: "
+        f"run, where it was trained, python -c \"import joblib; m = joblib.load('{source}'); "
+        f'{save}", and give {file}.'
     )
 
 
@@ -372,13 +397,14 @@ def _classes(state: dict):
 def _is_certain(last: Stub) -> bool:
     """Return whether a model answers without probabilities."""
     cls, state = last.cls.rpartition(".")[2], last.state
-    inner = [*(state.get("estimators_") or []), None][0]
+    inner, chosen = [*(state.get("estimators_") or []), None][0], state.get("estimator_")
     return (
         cls in CERTAIN | OUTLIERS
         or (cls in ("SVC", "NuSVC") and state.get("probability") is not True)
         or (cls == "SGDClassifier" and state.get("loss") not in ("log_loss", "modified_huber"))
         or (cls == "VotingClassifier" and state.get("voting") != "soft")
         or (cls == "OneVsRestClassifier" and isinstance(inner, Stub) and _is_certain(inner))
+        or (cls in ("RFE", "RFECV") and isinstance(chosen, Stub) and _is_certain(chosen))
     )
 
 
@@ -398,7 +424,8 @@ def _columns(root: Stub, count: int) -> dict[int, float | str | tuple]:
                 if not (isinstance(step, Stub) and ONE_TO_ONE.match(step.cls)):
                     break
         elif inner := [state[name] for name in INNER if name in state]:
-            learn(inner[0], columns)
+            if "support_" not in state:  # else it knows only the columns that RFE selected
+                learn(inner[0], columns)
         elif "transformer_list" in state:
             for _, each in state["transformer_list"]:
                 learn(each, columns)

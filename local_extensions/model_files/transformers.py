@@ -158,7 +158,7 @@ def model(data, file: Path) -> dict:
     files, labels = parts(path), _labels(config)
     names = {each.name for each in files}
     dtypes = [_check(each) for each in files if _is_weights(each)]
-    read = _text(path, config, names, len(labels)) if kind[-4:] == "text" else _picture(path, names)
+    read = _text(path, config, names) if kind[-4:] == "text" else _picture(path, names)
     named = any(not re.fullmatch(r"LABEL_\d+", label) for label in labels)
     return {
         **read,
@@ -168,6 +168,7 @@ def model(data, file: Path) -> dict:
         "weights": [pair for found in dtypes for pair in found],
         "outputs": [("logits", "float32", (None, len(labels)))],
         "n_outputs": len(labels),
+        "scores": _scores(path, config, len(labels)),
         "labels": labels if named else (),
     }
 
@@ -251,15 +252,20 @@ def _check(file: Path) -> list[tuple[str, int]]:
         )
 
 
-def _text(path: Path, config: dict, names: set[str], classes: int) -> dict:
-    """Return the input of a text classifier; refuse one without its tokenizer."""
+def _scores(path: Path, config: dict, classes: int) -> str:
+    """Return what the scores are, by the rule of transformers' pipelines; refuse numbers."""
     problem = config.get("problem_type")
-    if classes < 2 or problem in ("regression", "multi_label_classification"):
-        what = "several labels at once" if classes > 1 and problem != "regression" else "one number"
+    if classes < 2 or problem == "regression":
+        what = "one number" if classes < 2 else f"{classes} numbers"
         raise Unusable(
-            f"{path} gives {what} for a text ({problem or 'one output'}), and the page here shows "
-            f"the likeliest of several classes: {PIPELINE.format(path=path)}."
+            f"{path} gives {what} ({problem or 'one output'}), and the page here shows the "
+            f"likeliest of several classes: {PIPELINE.format(path=path)}."
         )
+    return "independent" if problem == "multi_label_classification" else "probabilities"
+
+
+def _text(path: Path, config: dict, names: set[str]) -> dict:
+    """Return the input of a text classifier; refuse one without its tokenizer."""
     whole = "tokenizer.json" in names
     if not whole and not {"vocab.txt"} & names and not {"vocab.json", "merges.txt"} <= names:
         other = next((each.name for each in path.glob("*.model")), None)

@@ -94,6 +94,13 @@ def text_models() -> None:
     fast.save_pretrained("bert")
     classify_texts("bert", [*TEXTS, "the lazy dog " * 60])
 
+    # Several labels at once, each with a probability of its own.
+    bert.config.problem_type = "multi_label_classification"
+    bert.save_pretrained("several-labels")
+    fast.save_pretrained("several-labels")
+    bert.config.problem_type = None
+    classify_texts("several-labels")
+
     # As a Trainer leaves it: what is for training only is no part of the model.
     shutil.copytree("bert", "trained/checkpoint-20")
     shutil.copytree("bert", "trained/checkpoint-100")
@@ -172,12 +179,6 @@ def refused_texts(bert: hf.PreTrainedModel, fast: hf.PreTrainedTokenizerFast) ->
         "language-model": (
             hf.GPT2LMHeadModel(hf.GPT2Config(vocab_size=len(fast), n_embd=8, n_layer=1, n_head=2)),
             "a language model",
-        ),
-        "several-labels": (
-            hf.BertForSequenceClassification(
-                hf.BertConfig(problem_type="multi_label_classification", num_labels=3, **size)
-            ),
-            "several labels at once",
         ),
         "regression": (
             hf.BertForSequenceClassification(hf.BertConfig(num_labels=1, **size)), "one number",

@@ -35,10 +35,11 @@ class Model:
         """Run the model on a batch of RGB pictures, 0 to 255.
 
         Returns:
-            The probabilities of the classes, (n, classes).
+            The probabilities of the classes, (n, classes), or of each label by itself.
         """
         pictures = list(batch.round().astype(np.uint8))
         inputs = self._processor(pictures, return_tensors="pt")
         with torch.inference_mode():
             logits = self._model(**inputs.to(DEVICE)).logits
-        return logits.softmax(1).cpu().numpy()
+        several = self._model.config.problem_type == "multi_label_classification"
+        return (logits.sigmoid() if several else logits.softmax(1)).cpu().numpy()

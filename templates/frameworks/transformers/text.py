@@ -38,7 +38,7 @@ class Model:
         """Run the model on a batch of texts; the end of a longer text is cut off.
 
         Returns:
-            The probabilities of the classes, (n, classes).
+            The probabilities of the classes, (n, classes), or of each label by itself.
         """
         inputs = self._tokenizer(
             batch.tolist(), truncation=self._longest is not None,
@@ -46,4 +46,5 @@ class Model:
         )  # fmt: skip
         with torch.inference_mode():
             logits = self._model(**inputs.to(DEVICE)).logits
-        return logits.softmax(1).cpu().numpy()
+        several = self._model.config.problem_type == "multi_label_classification"
+        return (logits.sigmoid() if several else logits.softmax(1)).cpu().numpy()
