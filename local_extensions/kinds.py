@@ -144,17 +144,18 @@ def fitting(found: ModelFile) -> list[str]:
 def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> dict[str, Any]:
     """Return shape and scaling of the model's pictures, with a note for the owner."""
     shape, first, size = found.input_shape, not framework.channels_last, list(task.size)
-    channels, is_free = 3, False
+    channels, free = 3, False
     if shape and len(shape) == 4:
         first = shape[1] in (1, 3)
         channels = shape[1 if first else 3] or 3
         axes = shape[2:] if first else shape[1:3]
-        is_free = None in axes and None not in size
+        free = None in axes
         size = [n or m for n, m in zip(axes, size, strict=True)]
     elif found.n_features and math.isqrt(found.n_features) ** 2 == found.n_features:
         first, channels, size = False, 1, [math.isqrt(found.n_features)] * 2
     mean, std, source = found.pixels or (0.0, 1.0, "")
-    by_name = (r for r in framework.pixels if re.fullmatch(r["name"], found.name or ""))
+    rules = framework.formats[found.format].get("pixels", framework.pixels)
+    by_name = (r for r in rules if re.fullmatch(r["name"], found.name or ""))
     if own and not found.pixels and (rule := next(by_name, None)):
         mean, std, source = rule["mean"], rule["std"], rule["source"]
         size = rule.get("size", size)
@@ -168,7 +169,7 @@ def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> di
         "pixel_source": source,
     }
     if own:
-        facts["to_do"] = " ".join(_pixel_notes(found, facts, is_free))
+        facts["to_do"] = " ".join(_pixel_notes(found, facts, free and None not in size))
     return facts
 
 

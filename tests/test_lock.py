@@ -44,6 +44,11 @@ ON_ZERO = {  # the base of each set for ZeroGPU, to which the package spaces is 
     **{f"scikit-learn-{version}": "cpu" for version in OLDER},
 }  # fmt: skip
 SETS = BASES | {f"{framework}-zero": FRAMEWORKS[framework]["zero"] for framework in ON_ZERO}
+MORE = {  # with what some models need besides
+    f"{name} {extra}": [*packages, extra]
+    for name, packages in SETS.items()
+    for extra in FACTS.get(name.rpartition("-")[0], {}).get("extras", ())
+}
 
 # What uv writes: for httpx, for httpx and requests, and the difference.
 ALONE = """\
@@ -94,10 +99,11 @@ def environment(python):
 
 def parts(name):
     """The base of a set, and its extras."""
-    framework, _, hardware = name.rpartition("-")
-    return (
-        (framework, ON_ZERO[framework], ["spaces"]) if hardware == "zero" else (framework, hardware)
-    )
+    base, *extras = name.split()
+    framework, _, hardware = base.rpartition("-")
+    if hardware == "zero":
+        return framework, ON_ZERO[framework], ["spaces", *extras]
+    return framework, hardware, extras
 
 
 def locked(name):
@@ -126,7 +132,9 @@ def test_files():
     """One full set for each base; of an extra what it adds, once or for a base."""
     files = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.*")}
     own = {f"extras/spaces.{framework}-{base}" for framework, base in ON_ZERO.items()}
-    required = {f"{name}{end}" for name in (*BASES, "extras/spaces") for end in (".txt", ".json")}
+    extras = {"spaces"}.union(*(facts.get("extras", ()) for facts in FACTS.values()))
+    names = (*BASES, *(f"extras/{extra}" for extra in extras))
+    required = {f"{name}{end}" for name in names for end in (".txt", ".json")}
     optional = {f"{name}{end}" for name in own for end in (".txt", ".json")}
     assert required | {"dev.txt"} <= files <= required | {"dev.txt"} | optional
 
@@ -187,11 +195,11 @@ def test_split(framework, base):
 
 
 def test_distinct_class_has_its_own_set():
-    requirements = {"cpu": ["torch"], "zero": ["torchvision", "spaces"]}
+    requirements = {"cpu": ["torch"], "zero": ["torchaudio", "spaces"]}
     assert locks.split(requirements, "zero") == ("zero", ["spaces"])
 
 
-@pytest.mark.parametrize("name", [*SETS, "dev"])
+@pytest.mark.parametrize("name", [*SETS, *MORE, "dev"])
 def test_every_version_is_pinned(name):
     assert locked(name)
     for line in locked(name):
@@ -200,16 +208,16 @@ def test_every_version_is_pinned(name):
         assert "+" not in pin.version, "a local version is not on every platform"
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", [*SETS, *MORE])
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
 def test_contains_the_requirements(name, python):
     env, versions = environment(python), installed(name, python)
-    for required in map(Requirement, [*COMMON, *SETS[name]]):
+    for required in map(Requirement, [*COMMON, *(SETS | MORE)[name]]):
         if required.marker is None or required.marker.evaluate(env):
             assert required.specifier.contains(versions[required.name])
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", [*SETS, *MORE])
 def test_sizes(name):
     data = sizes(name)
     versions = {package: row["version"] for package, row in data["packages"].items()}
@@ -252,7 +260,7 @@ def test_cuda_is_included_for_a_gpu(name):
     assert [n for n in names if n.startswith("nvidia-cublas")]
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", [*SETS, *MORE])
 def test_dev_agrees(name):
     both = installed("dev", "3.12").items() | installed(name, "3.12").items()
     assert len(both) == len(dict(both))

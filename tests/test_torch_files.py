@@ -1,6 +1,7 @@
 """PyTorch's files: what their tensors tell, and what is said of those that run code."""
 
 import ast
+import json
 import re
 import shutil
 import subprocess
@@ -25,7 +26,7 @@ from crafted import (
 )
 from running import install
 
-from local_extensions.model_files import inspect
+from local_extensions.model_files import inspect, networks
 
 
 def tensor(*shape, old=False):
@@ -278,3 +279,91 @@ def test_labels_are_compared_with_the_classes(bake, made_by_torch):
     (folder / "labels.txt").write_text("a\nb\n")
     with pytest.raises(Exception, match="has 2 classes, the model 3"):
         bake(model_path=str(folder / "old.pth"), platform="local")
+
+
+def test_torchvision_data_is_theirs():
+    """Each digest names one network, with a head whose last layer has the classes."""
+    data = json.loads(networks.DATA.read_text("utf-8"))
+    assert len(data["networks"]) == 85
+    assert len({entry["name"] for entry in data["networks"].values()}) == 80
+    for entry in data["networks"].values():
+        shapes = [shape for key, shape in entry["head"].items() if key.endswith(".weight")]
+        assert shapes[-1][0] is None
+
+
+SQUEEZENET = {"0": (64, 3, 3), "3": (16, 64), "4": (16, 128), "6": (32, 128), "7": (32, 256),
+              "9": (48, 256), "10": (48, 384), "11": (64, 384), "12": (64, 512)}  # fmt: skip
+
+
+def squeezenet(classes=7, prefix="", **head):
+    """The shapes of squeezenet1_1, as its paper and source have them."""
+    shapes = {"features.0.weight": (64, 3, 3, 3), "features.0.bias": (64,)}
+    for place, (squeeze, given) in list(SQUEEZENET.items())[1:]:
+        wide = 4 * squeeze
+        for part, shape in {
+            "squeeze": (squeeze, given, 1, 1),
+            "expand1x1": (wide, squeeze, 1, 1),
+            "expand3x3": (wide, squeeze, 3, 3),
+        }.items():
+            shapes[f"features.{place}.{part}.weight"] = shape
+            shapes[f"features.{place}.{part}.bias"] = shape[:1]
+    head = head or {"classifier.1.weight": (classes, 512, 1, 1), "classifier.1.bias": (classes,)}
+    return {f"{prefix}{key}": shape for key, shape in (shapes | head).items()}
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "model.", "model.net.", "module.model."])
+def test_squeezenet_is_recognised(prefix, tmp_path):
+    """By names and shapes, not by the file's name; wrappers put a prefix before each name."""
+    body = {key: tensor(*shape) for key, shape in squeezenet(prefix=prefix).items()}
+    path = tmp_path / "resnet50.pt"
+    path.write_bytes(torch_file(state_dict(**body)))
+    found = inspect(path)
+    assert found.network[:4] == ("squeezenet1_1", {"num_classes": 7}, 224, 7)
+    assert found.packages == ("torchvision",)
+    assert (found.scores, found.outputs[0].shape) == ("logits", (None, 7))
+
+
+@pytest.mark.parametrize(
+    ("head", "place", "layers", "guessed"),
+    [
+        ({"classifier.weight": (3, 512), "classifier.bias": (3,)}, "classifier",
+         ["nn.Linear(512, 3)"], False),
+        ({"classifier.1.0.weight": (3, 512)}, "classifier[1]",
+         ["nn.Linear(512, 3, bias=False)"], False),
+        ({"classifier.1.weight": (64, 512), "classifier.1.bias": (64,),
+          "classifier.4.weight": (3, 64), "classifier.4.bias": (3,)}, "classifier",
+         ["nn.Dropout()", "nn.Linear(512, 64)", "nn.ReLU()", "nn.Dropout()", "nn.Linear(64, 3)"],
+         True),
+    ],
+)  # fmt: skip
+def test_head_of_the_owners(head, place, layers, guessed):
+    found = networks.recognised(squeezenet(**head))
+    assert (found.place, [*found.layers], found.guessed) == (place, layers, guessed)
+    assert found.classes == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"features.0.weight": (64, 1, 3, 3)},
+        {"extra.weight": (3, 3)},
+        {"classifier.4.conv.weight": (3, 3)},
+        {"classifier.1.weight": (7, 513, 1, 1)},
+    ],
+)
+def test_another_network_is_not_recognised(change):
+    assert networks.recognised(squeezenet() | change) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "shape", "what"),
+    [
+        ("roi_heads.box_predictor.cls_score.weight", (91, 1024), "Faster R-CNN, a detector"),
+        ("head.classification_head.cls_logits.weight", (819, 256, 3, 3), "RetinaNet, a detector"),
+        ("model.classifier.0.convs.0.0.weight", (256, 2048, 1, 1), "DeepLabV3, a segmenter"),
+        ("classifier.4.weight", (21, 512, 1, 1), "FCN, a segmenter"),
+    ],
+)
+def test_detectors_of_torchvision(key, shape, what, tmp_path):
+    (tmp_path / "x.pth").write_bytes(torch_file(state_dict(**{key: tensor(*shape)})))
+    assert what in refusal(tmp_path / "x.pth")

@@ -165,11 +165,25 @@ REFUSED = {
     ),
     "timm": (
         {
-            "config.json": {"architecture": "resnet18", "num_classes": 3, "pretrained_cfg":
-                            {"mean": [0.5], "std": [0.2], "input_size": [3, 288, 288]}},
+            "config.json": {"architecture": "resnet1", "num_classes": 3},
             "model.safetensors": WEIGHTS,
         },
-        "m = timm.create_model('resnet18', num_classes=3, checkpoint_path='",
+        "resnet1, which this version of timm does not have",
+    ),
+    "timm without classes": (
+        {
+            "config.json": {"architecture": "resnet18", "num_classes": 0},
+            "model.safetensors": WEIGHTS,
+        },
+        "resnet18 without classes, an embedding model",
+    ),
+    "timm of grey pictures": (
+        {
+            "config.json": {"architecture": "resnet18", "num_classes": 3,
+                            "pretrained_cfg": {"input_size": [1, 28, 28]}},
+            "model.safetensors": WEIGHTS,
+        },
+        "takes 1 channels and a picture here has 3",
     ),
     "GGUF": ({"model.gguf": b"GGUF"}, "is a folder without saved_model.pb"),
 }  # fmt: skip
@@ -179,6 +193,19 @@ REFUSED = {
 def test_refusal(case, tmp_path):
     files, reason = REFUSED[case]
     assert reason in refusal(write(tmp_path, files))
+
+
+def test_timm_folder(tmp_path):
+    """Labels are the words of config.json; its scaling is left to timm."""
+    config = {
+        "architecture": "resnet18", "num_classes": 2, "label_names": ["n01", "n02"],
+        "label_descriptions": {"n01": "tench", "n02": "shark"},
+    }  # fmt: skip
+    found = inspect(write(tmp_path, {"config.json": config, "model.safetensors": WEIGHTS}))
+    assert (found.format, found.name, found.packages) == ("timm", "resnet18", ("timm",))
+    assert found.labels == ("tench", "shark")
+    assert found.outputs[0].shape == (None, 2)
+    assert sorted(file.name for file in found.files) == ["config.json", "model.safetensors"]
 
 
 def test_framework_needs_a_model(ask):

@@ -83,8 +83,12 @@ FORMATS = {
     "transformers-picture": Format(
         "transformers picture classifier", [""], transformers.model, "", folder="folders"
     ),
+    "timm": Format("timm model", [""], transformers.model, "", folder="folders"),
 }
-FOLDERS = {"saved_model.pb": "savedmodel", "config.json": "transformers-text"}  # or -picture
+FOLDERS = {
+    "saved_model.pb": "savedmodel",
+    "config.json": "transformers-text",
+}  # or -picture, or timm
 ENDINGS = [end for format in FORMATS.values() for end in format.endings if end]
 # The usual ending of each format; pickles have any other, and their loader looks at none.
 CLAIMED = {f.endings[0] for f in FORMATS.values() if not f.runs_code and f.endings[0]}

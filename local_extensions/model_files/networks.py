@@ -1,4 +1,4 @@
-"""Networks of torchvision, recognised by the names and shapes of their tensors.
+"""Networks of torchvision, recognised by the names and shapes of their tensors; names of timm's.
 
 scripts/networks.py writes the data, and imports this module: it uses the standard library alone.
 """
@@ -56,6 +56,11 @@ def recognised(tensors: Shapes) -> Network | None:
             return None
         tensors = {name.partition(".")[2]: shape for name, shape in tensors.items()}
     return None
+
+
+def of_timm() -> list[str]:
+    """Return the names of timm's networks."""
+    return json.loads(DATA.read_text("utf-8"))["timm"].split()
 
 
 def _with_head(found: dict, tensors: Shapes, heads: str) -> Network | None:

@@ -242,7 +242,7 @@ def _refuse_part(path: Path) -> None:
     config = path.with_name("config.json")
     if config.is_file() and config.stat().st_size < 2**20:
         text = config.read_text("utf-8", "replace")
-        if re.search(r'"(architectures|model_type)"\s*:', text):
+        if re.search(r'"(architectures?|model_type)"\s*:', text):
             raise Unusable(
                 f"{path.name} is a part of the model in its folder, with config.json: give "
                 f"the folder {path.parent}."

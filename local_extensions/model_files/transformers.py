@@ -6,7 +6,7 @@ import re
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
-from . import torch
+from . import networks, torch
 from .common import LIMIT, Archive, Unusable
 
 # What from_pretrained reads; not an optimizer's state, checkpoints, caches or a README.
@@ -58,6 +58,7 @@ OTHERS = {  # architectures that no page here shows, by the end of the name
     "Model": "an embedding model",
 }
 PIPELINE = "answer framework=python, and call transformers.pipeline(model='{path}') in model.py"
+NO_PAGE = "no page here shows that yet: answer framework=python, and call it in model.py"
 MERGE = (
     'python -c "from peft import AutoPeftModel{task} as A; '
     "A.from_pretrained('{path}').merge_and_unload().save_pretrained('merged')\""
@@ -137,7 +138,7 @@ def model(data, file: Path) -> dict:
     """Read a folder with config.json; return the fields of ModelFile."""
     path, config = file, json.loads(data[:])
     if "model_type" not in config and "architecture" in config:
-        raise Unusable(_timm(path, config))
+        return _timm(path, config)
     architecture = next(iter(config.get("architectures") or ()), None)
     if not isinstance(architecture, str):
         raise Unusable(
@@ -300,19 +301,33 @@ def _adapter(path: Path) -> str:
     )
 
 
-def _timm(path: Path, config: dict) -> str:
-    """Return what to do with a folder of timm, whose nets need that library."""
-    cfg = config.get("pretrained_cfg") or config
-    size = cfg.get("input_size") or [3, 224, 224]
-    shape = ", ".join(map(str, [1, *size]))
-    file = next((each.name for each in path.glob("*.safetensors")), "pytorch_model.bin")
-    scaling = f"MEAN = {tuple(cfg.get('mean', ()))} and STD = {tuple(cfg.get('std', ()))}"
-    scaling = scaling.replace("()", "timm's of that name")
-    classes = config.get("num_classes", 1000)
-    return (
-        f"{path} is a model of timm ({config['architecture']}): run, where timm is installed, "
-        f"python -c \"import timm, torch; m = timm.create_model('{config['architecture']}', "
-        f"num_classes={classes}, checkpoint_path='{path / file}').eval(); torch.export.save("
-        f"torch.export.export(m, (torch.zeros({shape}),)), 'model.pt2')\", give model.pt2, and "
-        f"set {scaling} in model.py."
-    )
+def _timm(path: Path, config: dict) -> dict:
+    """Read a folder of timm, whose config.json names network, classes and scaling."""
+    name, cfg = str(config["architecture"]), config.get("pretrained_cfg") or config
+    channels = (cfg.get("input_size") or [3])[0]
+    classes = config.get("num_classes", cfg.get("num_classes", 1000))
+    if name.partition(".")[0] not in networks.of_timm():
+        raise Unusable(
+            f"{path} holds {name}, which this version of timm does not have: take a model of "
+            "another architecture."
+        )
+    if not classes:
+        raise Unusable(f"{path} holds {name} without classes, {OTHERS['Model']}, and {NO_PAGE}.")
+    if channels != 3:
+        raise Unusable(f"{path} takes {channels} channels and a picture here has 3, and {NO_PAGE}.")
+    files = parts(path)
+    labels = config.get("label_names") or cfg.get("label_names") or ()
+    words = config.get("label_descriptions") or cfg.get("label_descriptions") or {}
+    dtypes = [_check(each) for each in files if _is_weights(each)]
+    return {
+        "format": "timm",
+        "files": tuple(files),
+        "packages": ("timm",),
+        "name": name,
+        "weights": [pair for found in dtypes for pair in found],
+        "inputs": [("picture", "uint8", (None, None, None, 3))],
+        "outputs": [("logits", "float32", (None, classes))],
+        "n_outputs": classes,
+        "scores": "logits",
+        "labels": tuple(str(words.get(each, each)) for each in labels),
+    }

@@ -1,7 +1,9 @@
 """Make small PyTorch nets in the ways that people save them."""
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["torch==2.13.0", "safetensors", "pillow<13", "numpy"]
+# dependencies = [
+#     "torch==2.13.0", "torchvision==0.28.0", "timm==1.0.31", "safetensors", "pillow<13", "numpy",
+# ]
 # ///
 
 import inspect
@@ -9,10 +11,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import timm
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from timm.data import create_transform, resolve_model_data_config
 from torch import nn
+from torchvision import models, transforms
 
 IMAGENET = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
 truth = []
@@ -63,18 +68,78 @@ def source(cls: type) -> str:
     return f"from torch import nn\n\n\n{classes}\n\ndef build():\n    return {cls.__name__}()\n"
 
 
-def answers(file: str, net: nn.Module, grey: bool = False, **more) -> None:
+def answers(file: str, net: nn.Module, grey: bool = False, transform=None, **more) -> None:
     """Add an entry for each picture, prepared as the net's author would."""
     for name in ("0.png", "1.png"):
-        picture = Image.open(name).convert("L" if grey else "RGB").resize((224, 224), 2)
-        pixels = np.asarray(picture, np.float32).reshape(224, 224, -1) / 255
-        mean, std = (np.float32(0), np.float32(1)) if grey else IMAGENET
-        batch = torch.tensor(((pixels - mean) / std).transpose(2, 0, 1)[None])
+        picture = Image.open(name).convert("L" if grey else "RGB")
+        if transform:
+            batch = transform(picture)[None]
+        else:
+            pixels = np.asarray(picture.resize((224, 224), 2), np.float32).reshape(224, 224, -1)
+            mean, std = (np.float32(0), np.float32(1)) if grey else IMAGENET
+            batch = torch.tensor(((pixels / 255 - mean) / std).transpose(2, 0, 1)[None])
         with torch.inference_mode():
             scores = net(batch)[0].softmax(0)
         best = int(scores.argmax())
         entry = {"file": file, "input": name, "answer": f"class {best}", "expect": "right"}
         truth.append(entry | {"probability": float(scores[best]), **more})
+
+
+def libraries() -> None:
+    """Save weights alone of torchvision's nets with heads of one's own, and a folder of timm."""
+    resnet, mobile, second, google = (
+        models.resnet18(), models.mobilenet_v3_small(num_classes=3), models.mobilenet_v2(),
+        models.googlenet(transform_input=True, init_weights=False),
+    )  # fmt: skip
+    resnet.fc = nn.Linear(512, 2)
+    hidden = [nn.Dropout(), nn.Linear(1280, 32), nn.ReLU(), nn.Dropout(), nn.Linear(32, 5)]
+    second.classifier = nn.Sequential(*hidden)
+    google.fc = nn.Linear(1024, 3)
+    for net, name in (
+        (resnet, "resnet18.pt"),
+        (mobile, "a-misleading-resnet50.ckpt"),
+        (second, "mobilenet_v2.safetensors"),
+        (google, "googlenet.pth"),
+    ):
+        sharpened(net)
+        if net is second:
+            net.classifier.append(nn.LogSoftmax(1))
+        if name.endswith(".safetensors"):
+            save_file(net.state_dict(), name)
+        elif name.endswith(".ckpt"):  # Lightning's
+            weights = {f"net.{key}": weight for key, weight in net.state_dict().items()}
+            torch.save({"state_dict": weights, "epoch": 1}, name)
+        else:
+            torch.save(net.state_dict(), name)
+        transform = transforms.Compose([
+            transforms.Resize((224, 224)), transforms.ToTensor(),
+            transforms.Normalize(*map(np.ndarray.tolist, IMAGENET)),
+        ])  # fmt: skip
+        answers(name, net, transform=transform)
+    for net, name, why in (
+        (models.detection.ssdlite320_mobilenet_v3_large, "ssd.pth", "SSD, a detector"),
+        (models.segmentation.lraspp_mobilenet_v3_large, "lraspp.pth", "LR-ASPP, a segmenter"),
+    ):
+        torch.save(net(weights=None, weights_backbone=None).state_dict(), name)
+        refuse(name, why)
+    for name in ("test_efficientnet", "test_vit"):
+        net = timm.create_model(name, num_classes=3)
+        sharpened(net, 160)
+        timm.models.save_for_hf(net, name, safe_serialization="both" if "vit" in name else False)
+        answers(name, net, transform=create_transform(**resolve_model_data_config(net)))
+
+
+def sharpened(net: nn.Module, size: int = 224) -> None:
+    """Make a last layer by which the two pictures differ."""
+    net.eval()
+    pictures = [Image.open(name).resize((size, size), 2) for name in ("0.png", "1.png")]
+    batch = torch.tensor(np.float32([*map(np.asarray, pictures)]) / 128 - 1).permute(0, 3, 1, 2)
+    *_, last = (each for each in net.modules() if isinstance(each, nn.Linear))
+    with torch.inference_mode():
+        last.weight.data, last.bias.data = torch.randn_like(last.weight), last.bias.data * 0
+        scores = net(batch)
+        scale = 1 / (scores - scores.mean(0)).abs().max()
+        last.weight.data, last.bias.data = last.weight * scale, -scores.mean(0) * scale
 
 
 def refuse(file: str, why: str) -> None:
@@ -122,6 +187,8 @@ def main() -> None:
     half = Colours().half().eval()
     torch.jit.script(half).save("half-scripted.pt")
     answers("half-scripted.pt", half.float(), **image)
+
+    libraries()
 
     row = Row().eval()
     values = [5.1, 3.5, 1.4, 0.2]

@@ -209,9 +209,9 @@ def refused_texts(bert: hf.PreTrainedModel, fast: hf.PreTrainedTokenizerFast) ->
     refuse("drawing", "diffusers")
     Path("timm").mkdir()
     shutil.copy("bert/model.safetensors", "timm")
-    timm = {"architecture": "resnet18", "num_classes": 3, "pretrained_cfg": {"mean": [0.5] * 3}}
+    timm = {"architecture": "resnet1", "num_classes": 3}
     Path("timm/config.json").write_text(json.dumps(timm))
-    refuse("timm", "timm.create_model('resnet18', num_classes=3")
+    refuse("timm", "resnet1, which this version of timm does not have")
 
 
 def pictures() -> list[str]:
