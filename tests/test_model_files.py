@@ -327,7 +327,7 @@ REFUSED = {
         keras(keras_config()),
         "is a Keras model (.keras) by its content: rename it to model.keras, or give the right file.",
     ),
-    "endless": ("model.joblib", pickled(by_joblib("f8", NUMBERS, -40)), "damaged"),
+    "endless": ("model.joblib", pickled(by_joblib("f8", NUMBERS, -40)), "shape"),
     "control characters": ("model.pkl", pickled(made("a.\x1b[31mb")), "a.?[31mb"),
 } | {
     f"{case} as {other}": (

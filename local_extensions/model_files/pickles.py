@@ -5,6 +5,7 @@ import re
 import struct
 from collections import deque
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from math import prod
 
 SMALL = 2**20  # bytes of an array that may hold names
@@ -13,6 +14,14 @@ NUMBERS = {  # what numpy calls a number, and what the module struct does
     "b1": "?", "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I",
     "u8": "Q", "f2": "e", "f4": "f", "f8": "d",
 }  # fmt: skip
+
+
+ARRAYS = ("numpy.ndarray", "numpy.matrix")  # called with a buffer, they make objects of numbers
+ARRAY_MAKERS = re.compile(r"numpy\.(_?core\.multiarray\._reconstruct|ma\.(core\.)?_mareconstruct)")
+
+
+class Odd(ValueError):
+    """What no library writes, and loaders understand in another way than a reader might."""
 
 
 class Stub(dict):
@@ -25,15 +34,24 @@ class Stub(dict):
         self.args, self.state = args, {}
 
 
-def follow(stream) -> tuple[object, list[str], list]:
+def follow(stream, arrays: bool = True) -> tuple[object, list[str], list]:
     """Return the object of a pickle as stubs, the names it imports, and its persistent ids.
 
     `stream` is bytes or an open file, which is left after the pickle. Persistent ids refer
-    to data outside the pickle, such as PyTorch's storages.
+    to data outside the pickle, such as PyTorch's storages. A name that is called is there a
+    second time, with "()".
+
+    joblib puts the bytes of an array behind its wrapper, unless `arrays` is false: what they
+    are has to be as clear as it is to joblib, or code could hide in them.
+
+    Raises:
+        Odd: it is not as pickle, NumPy or joblib writes it.
     """
     from pickletools import genops, markobject
 
-    stack, marks, memo, imported, ids = [], [], {}, [], []
+    stream = BytesIO(stream) if isinstance(stream, bytes) else stream
+    stack, marks, memo, imported, ids = [], [], {}, {}, []
+    frame_end = 0
     for op, arg, _ in genops(stream):
         if op.name == "POP" and marks[-1:] == [len(stack)]:
             marks.pop()
@@ -46,12 +64,18 @@ def follow(stream) -> tuple[object, list[str], list]:
         taken = stack[start:]
         del stack[start:]
         value = taken[0] if taken else arg
+        if WRAPPER in taken and op.name not in ("NEWOBJ", "MEMOIZE", "POP"):
+            raise Odd(f"passes {WRAPPER} on")
         match op.name:
             case "STOP":
-                return value, imported, ids
+                return value, [*imported], ids
             case "MARK":
                 marks.append(len(stack))
                 continue
+            case "FRAME":
+                if stream.tell() < frame_end:
+                    raise Odd("has a frame in a frame")
+                frame_end = stream.tell() + arg
             case "PUT" | "BINPUT" | "LONG_BINPUT":
                 memo[arg] = stack[-1]
             case "MEMOIZE":
@@ -70,27 +94,53 @@ def follow(stream) -> tuple[object, list[str], list]:
                 value += taken[1:]
             case "SETITEM" | "SETITEMS":
                 value.update(_by_text(taken[1:]))
-            case "BINPERSID":
+            case "PERSID" | "BINPERSID":
                 if isinstance(value, tuple) and value[:1] == ("module",):
                     value = value[1]  # a class with its source, as PyTorch wrote it before 1.6
                 else:
                     ids.append(value)
+            case "EXT1" | "EXT2" | "EXT4" | "NEXT_BUFFER":
+                raise Odd(f"needs what is not in it ({op.name})")
             case "GLOBAL" | "STACK_GLOBAL" | "INST":
                 module, name = (arg or " ".join(taken)).split(" ")
                 # A dotted name is an attribute's: it could reach what a module imports.
-                value = f"{module}.{name.replace('.', ':')}"
-                imported.append(value)
+                name = f"{module}.{name.replace('.', ':')}"
+                imported[name] = True
+                value = _called(name, tuple(taken), imported) if op.name == "INST" else name
+            case "OBJ":
+                value = _called(taken[0], tuple(taken[1:]), imported)
             case "REDUCE" | "NEWOBJ" | "NEWOBJ_EX":
-                cls, args = taken[:2]
-                if cls in ("copyreg._reconstructor", "copy_reg._reconstructor"):
-                    cls = args[0]
-                value = args[0].encode("latin1") if cls == "_codecs.encode" else Stub(cls, args)
+                value = _called(*taken[:2], imported)
             case "BUILD" if isinstance(value, Stub):
-                imported += _set_state(value, taken[1], stream)
+                if value.cls == WRAPPER:
+                    if not arrays or stream.tell() < frame_end:
+                        raise Odd("has an array where joblib writes none")
+                    value, names = _array_behind(value, taken[1], stream)
+                    imported |= dict.fromkeys(names, True)
+                else:
+                    _set_state(value, taken[1])
             case _ if isinstance(value, bytes) and len(value) >= SMALL:
                 value = b""  # so large that it must be numbers
         stack += [value] * len(op.stack_after)  # none, one, or two
     raise ValueError("cut short")
+
+
+def _called(cls, args, imported: dict[str, bool]):
+    """Return what a call gives: a stub, or bytes."""
+    if not isinstance(cls, str):
+        raise Odd("calls what it has made")
+    imported[f"{cls}()"] = True
+    if cls in ("copyreg._reconstructor", "copy_reg._reconstructor"):
+        cls = args[0]
+    if cls == "_codecs.encode":
+        return args[0].encode("latin1")
+    if cls in ARRAYS or not ARRAY_MAKERS.fullmatch(cls) and any(a in ARRAYS for a in args if a):
+        raise Odd(f"makes a numpy.ndarray by {cls}")
+    if cls == "numpy.dtype" and not (args and re.fullmatch(r"[a-zA-Z]\d*", str(args[0]))):
+        raise Odd(f"has a numpy.dtype of {args}")
+    if cls == WRAPPER and args:
+        raise Odd(f"calls {WRAPPER} with arguments")
+    return Stub(cls, args)
 
 
 def _by_text(items: list) -> dict:
@@ -99,30 +149,55 @@ def _by_text(items: list) -> dict:
     return {key: value for key, value in pairs if isinstance(key, str)}
 
 
-def _set_state(stub: Stub, state, stream) -> list[str]:
-    """Set an object's state, or read the array that joblib writes after its wrapper.
-
-    Return the names that the array imports.
-    """
+def _set_state(stub: Stub, state) -> None:
+    """Set an object's state."""
     if isinstance(state, tuple) and len(state) == 2:  # the __dict__, and the slots
         state = (state[0] or {}) | (state[1] or {})
+    if stub.cls == "numpy.dtype":
+        _refuse_objects(stub, state)
     stub.state = state
-    if stub.cls != WRAPPER:
-        return []
-    stub.cls = "numpy.ndarray"
-    dtype, shape = state["dtype"].args[0], state["shape"]
-    if dtype.startswith("O"):
-        array, imported, _ = follow(stream)
-        stub.state = array.state
-        return imported
-    if state.get("numpy_array_alignment_bytes"):
+
+
+def _refuse_objects(dtype: Stub, state: tuple) -> None:
+    """Raise Odd for numbers that are objects by a dtype's state, or of another size.
+
+    An array of objects is a pickle of its own; bytes taken for objects are addresses.
+    """
+    kind, size = dtype.args[0][0], int(dtype.args[0][1:] or 0)
+    _, order, base, _, fields, itemsize, _, flags, *_ = state
+    flags_of_objects = 0b111  # as NumPy numbers them: has, pickles as a list, or points to
+    inner = [each[0] for each in (fields or {}).values()] if isinstance(fields, dict) else []
+    inner += [base[0]] if base else []
+    usual = flags & 1 if kind == "O" else not flags & flags_of_objects
+    if not usual or any(each.args[0][0] == "O" for each in inner):
+        raise Odd(f"has a numpy.dtype {dtype.args[0]} with objects inside")
+    if itemsize not in (-1, size * (4 if kind == "U" else 1)) or order not in "<>=|":
+        raise Odd(f"has a numpy.dtype {dtype.args[0]} of {itemsize} bytes")
+
+
+def _array_behind(wrapper: Stub, state, stream) -> tuple[Stub, list[str]]:
+    """Read the array that joblib writes after its wrapper; return it, and what it imports."""
+    if type(state) is not dict or not isinstance(dtype := state.get("dtype"), Stub):
+        raise Odd("has an array without a dtype")
+    shape, align = state["shape"], state.get("numpy_array_alignment_bytes")
+    plain = all(type(size) is int and size >= 0 for size in shape) and prod(shape) < 2**63
+    if dtype.cls != "numpy.dtype" or not (type(shape) is tuple and plain):
+        raise Odd("has an array of a shape that joblib does not write")
+    if align is not None and not (type(align) is int and 0 < align < 256):
+        raise Odd("has an array with an odd alignment")
+    array, kind = Stub("numpy.ndarray"), dtype.args[0]
+    if kind.startswith("O"):
+        inner, imported, ids = follow(stream, arrays=False)
+        if ids or WRAPPER in imported:
+            raise Odd("has an array in an array")
+        array.state = inner.state
+        return array, imported
+    if align:
         stream.seek(stream.read(1)[0], os.SEEK_CUR)
-    size = prod(shape) * int(dtype[1:]) * (4 if dtype[0] == "U" else 1)
-    if size < 0:
-        raise ValueError("a loop")
+    size = prod(shape) * int(kind[1:]) * (4 if kind[0] == "U" else 1)
     content = stream.read(size) if size < SMALL else stream.seek(size, os.SEEK_CUR)
-    stub.state = 1, shape, state["dtype"], False, content
-    return []
+    array.state = 1, shape, dtype, False, content
+    return array, []
 
 
 def parts(value) -> Iterator[Stub]:

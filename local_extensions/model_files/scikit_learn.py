@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import keras, torch
 from .common import FORM, LIMIT, Archive, Unusable
-from .pickles import WRAPPER, Stub, follow, parts, texts, values
+from .pickles import WRAPPER, Odd, Stub, follow, parts, texts, values
 
 PICKLE = rb"\x80[\x02-\x05]|c[\w.]+\n[\w.]+\n"  # protocols 2 to 5, and 0 or 1
 PACKED = rb"\x1f\x8b|x[\x01\x5e\x9c\xda]|BZh|\xfd7zXZ\0|]\0\0|\x04\x22M\x18"
@@ -44,7 +44,7 @@ ALLOWED = re.compile(
     r"|scipy\._lib\.array_api_compat\.numpy\._aliases\.asarray"
     r"|pandas\.core\.indexes\.base\._new_Index"
     r"|pandas\._libs\.(internals\._unpickle_block|arrays\.__pyx_unpickle_\w+)"
-    r"|joblib\.numpy_pickle\.(NumpyArrayWrapper|NDArrayWrapper)"
+    r"|joblib\.numpy_pickle\.NumpyArrayWrapper"
     r"|collections\.(OrderedDict|defaultdict|deque|Counter)|functools\.partial"
     r"|(copyreg|copy_reg)\.(_reconstructor|__newobj__)|_codecs\.encode"
     r"|datetime\.(date|datetime|time|timedelta|timezone)|decimal\.Decimal"
@@ -52,6 +52,12 @@ ALLOWED = re.compile(
     r"|list|tuple|dict|set|frozenset|slice|range|xrange|map|len|max|min|sum|abs|round)"
 )
 
+# What a pickle calls of these. The others are arguments, and would call what they are given.
+CALLED = re.compile(
+    r"(?!(builtins|__builtin__)\.(map|len|max|min|sum|abs|round)\(|numpy\.(ndarray|matrix)\()"
+    r"(?!sklearn\.(\w+\.)*(?!newObj\(|make_column_selector\()_?[a-z]\w*\()"
+    r".*\(\)"
+)
 TRANSFORMERS = re.compile(
     r"sklearn\.(preprocessing|decomposition|feature_extraction|feature_selection\.(?!_rfe)|impute"
     r"|random_projection|kernel_approximation|manifold|compose\._column_transformer)\."
@@ -86,7 +92,7 @@ SEVERAL = "gives several classes at once"
 
 def pickle(data, path: Path) -> dict:
     """Read a pickle, written by Python's own module or by joblib."""
-    root, imported, _ = follow(data)
+    root, imported = _followed(data, path)
     by_joblib = path.suffix == ".joblib" or WRAPPER in imported
     return _estimator(path, root, imported) | ({"format": "joblib"} if by_joblib else {})
 
@@ -122,8 +128,26 @@ def joblib(data, path: Path) -> dict:
         )
     if not unpacker.eof:
         raise ValueError("cut short")
-    root, imported, _ = follow(io.BytesIO(content))
+    root, imported = _followed(io.BytesIO(content), path)
     return _estimator(path, root, imported)
+
+
+def _followed(stream, path: Path) -> tuple[object, list[str]]:
+    """Return the object of a pickle and the names that it imports."""
+    try:
+        root, imported, ids = follow(stream)
+    except Odd as odd:
+        raise Unusable(
+            f"{path.name} {odd}, which no library writes and which can hide code: do not load it, "
+            "and get the model from its maker again."
+        ) from None
+    if ids or stream.read(1):
+        what = "refers to objects outside of it" if ids else "has more behind its first object"
+        raise Unusable(
+            f"{path.name} {what}, so it is not one model: save one pipeline that does it all, with "
+            'joblib.dump(model, "model.joblib").'
+        )
+    return root, imported
 
 
 def skops(members: Archive, path: Path) -> dict:
@@ -134,11 +158,12 @@ def skops(members: Archive, path: Path) -> dict:
         kind, content = node["__loader__"], node.get("content")
         if kind == "JsonNode":
             return json.loads(content)
+        method = f":{content['func']}" if kind == "MethodNode" else ""
+        imported.append(f"{node['__module__']}.{node['__class__']}{method}")
         if kind == "DictNode":
             return {key: build(item, key) for key, item in content.items()}
         if kind in ("ListNode", "TupleNode") or isinstance(content, list):
             return [build(item, key) for item in content]
-        imported.append(f"{node['__module__']}.{node['__class__']}")
         stub = Stub(imported[-1])
         if kind == "ObjectNode" and content:
             stub.state = build(content)
@@ -237,7 +262,10 @@ def _state(stub: Stub) -> dict:
 def _refuse_names(path: Path, root, imported: list[str]) -> None:
     """Raise Unusable if the file names what no scikit-learn model needs."""
     name = path.name
-    odd = sorted({each for each in imported if not ALLOWED.fullmatch(each)})
+    names = {each for each in imported if not each.endswith("()")}
+    odd = sorted(each for each in names if not ALLOWED.fullmatch(each))
+    # What was not allowed is named already, and what it is made to call need not be.
+    odd = odd or sorted(each for each in {*imported} - names if not CALLED.fullmatch(each))
     if not odd:
         return
     packages = {each.partition(".")[0] for each in odd}
@@ -344,6 +372,11 @@ def _refuse_useless(path: Path, root: Stub, last: Stub) -> None:
         )
     for part in parts(root):
         state = _state(part)
+        if ".text." in part.cls and state.get("input") in ("filename", "file"):
+            raise Unusable(
+                f"{path.name} reads its texts from files (input={state['input']!r}), and a page "
+                "sends the text itself: set input='content', and fit and save it again."
+            )
         by_dtype = state.get("categorical_features") == "from_dtype"
         if by_dtype and state.get("is_categorical_") is not None:
             raise Unusable(

@@ -183,7 +183,7 @@ def state_dict(content: Archive | bytes, path: Path) -> dict:
 
 def _other(imported: Iterable[str]) -> list[str]:
     """Return the imported names that torch.load refuses with weights_only=True."""
-    return sorted({name for name in imported if not PLAIN.fullmatch(name)})
+    return sorted({name for name in imported if name[-2:] != "()" and not PLAIN.fullmatch(name)})
 
 
 def storages(content: Archive, path: Path) -> list[tuple[str, int]]:
