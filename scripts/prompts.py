@@ -92,7 +92,7 @@ def pythons() -> dict[str, str]:
 def prompts() -> dict:
     """Return the prompts; each choice is labelled with the fact that decides it."""
     return {
-        "model_path": "Your model: a file, a folder, OWNER/NAME on the Hub (empty: a demo model)",
+        "model_path": "Your model: file, folder or Hub id (empty: a demo model)",
         "task": {"__prompt__": "What does it do?", **tasks()},
         "framework": {"__prompt__": "Which framework?", **frameworks()},
         "project_name": "What is the app called?",
