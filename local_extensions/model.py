@@ -239,5 +239,12 @@ def _to_do(
     if found.scores == "class":
         yield "It gives no probabilities, so the page shows its answer alone."
     has_labels = found.labels or "labels.txt" in weights["files"].values()
-    if task.output.classes and not has_labels:
+    if has_labels:
+        return
+    if task.output.classes or found.scores == "probabilities":
         yield "The file does not name its classes: write model/labels.txt, one name a line."
+    elif found.scores == "independent" and found.n_outputs == 1:
+        yield (
+            "Its one output, 0 to 1, is shown as a number: if it is the probability of the second "
+            "of two classes, write their names into model/labels.txt, one a line."
+        )

@@ -200,3 +200,10 @@ def test_output_may_be_the_class_itself(bake, ask, tmp_path):
     project = bake(model_path=str(path), platform="local")
     assert "def predict(image: np.ndarray) -> str:" in (project / "model.py").read_text("utf-8")
     assert '    "2",\n]' in (project / "runtime.py").read_text("utf-8")
+
+
+def test_one_sigmoid_of_columns_may_be_two_classes(bake, capfd, tmp_path):
+    graph = "(float[n, 2] x) => (float[n, 1] y) { s = ReduceMean <axes = [1]>(x)  y = Sigmoid(s) }"
+    path = save(tmp_path, graph)
+    bake(model_path=str(path), platform="local")
+    assert "write their names into model/labels.txt" in capfd.readouterr().out

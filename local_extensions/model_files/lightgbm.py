@@ -60,6 +60,7 @@ def text(data, path: Path) -> dict:
             for n, info in enumerate(infos)
         ),
         "n_outputs": int(facts["num_class"]) if objective in CLASSES else None,
+        "scores": "probabilities" if objective in CLASSES else None,
         "name": objective,
         "notes": notes,
     }

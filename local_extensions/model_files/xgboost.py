@@ -173,10 +173,14 @@ def _booster(model: dict, path: Path) -> dict:
         "values": tuple(names[0] if names else 0.0 for names in stored),
         "labels": tuple(map(str, wrapper.get("_le", {}).get("classes_", ()))) if classes else (),
         "n_outputs": scores if classes else None,
-        "scores": "class" if objective == "binary:hinge" and classes else None,
+        "scores": _scores(objective) if classes else None,
         "name": objective,
         "notes": notes,
     }
+
+
+def _scores(objective: str) -> str:
+    return "class" if objective == "binary:hinge" else "probabilities"
 
 
 def _refuse(path: Path, objective: str, wrapper: dict) -> None:
