@@ -47,6 +47,7 @@ def footprint_of(project: "Project") -> footprint.Footprint:
         unpacked=loaded / weights if weights else 1.0,
         format=project.model.format,
         dtype=project.model.dtype,
+        layers=project.model.layers,
         lock=project.host.lock,
         python=project.answers.python_version,
         on_github=project.answers.ci,

@@ -105,6 +105,7 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
         unpacked=loaded / weights if weights else 1.0,
         format=own.get("format"),
         dtype=own.get("dtype"),
+        layers=own.get("layers") or 0,
         lock=recorded.get("lock"),
         python=python,
         fetched=fetched,
