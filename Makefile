@@ -5,7 +5,7 @@ DEMO := build/demo
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test test-fast typecheck wheel lock runtimes demos prompts bench boot faults \
-	canary packages verify-footprint zoo
+	canary packages verify-footprint zoo architectures networks
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-17s %s\n", $$1, $$2}' Makefile
@@ -62,6 +62,12 @@ zoo: $(VENV)/installed  ## ask projects of many real model files, and compare wi
 
 verify-footprint: $(VENV)/installed  ## build and boot projects, and compare with preflight
 	$(BIN)/python -m scripts.verify_footprint
+
+architectures: $(VENV)/installed  ## memory and slug of real architectures, predicted and measured
+	$(BIN)/python -m scripts.architectures $(ONLY)
+
+networks: $(VENV)/installed  ## refresh the digests by which torchvision's weights are recognised
+	$(BIN)/uv run scripts/networks.py
 
 $(VENV)/installed: pyproject.toml
 	@test ! -L $(VENV) || { echo "$(VENV) is a link: it is not mine to replace"; exit 1; }

@@ -55,6 +55,7 @@ def footprint_of(project: "Project") -> footprint.Footprint:
         unpacked=loaded / total if total else 1.0,
         format=project.model.format,
         dtype=project.model.dtype,
+        layers=project.model.layers,
         lock=project.host.lock,
         python=project.answers.python_version,
         on_github=project.answers.ci,

@@ -33,6 +33,7 @@ class Model(NamedTuple):
     description: str
     format: str  # a key of model_files.FORMATS; the framework's name for a function
     dtype: str | None = None  # of most of the weights
+    layers: int = 0  # of a Keras network
     file: str | None = None  # its name in model/; None for a function
     files: Mapping[Path, str] = {}  # all of them, with their names in model/
     size: int = 0  # bytes
@@ -147,6 +148,7 @@ def _weights(
         "hub": hub.weights(on_hub, found) if on_hub else None,
         "format": found.format,
         "dtype": found.dtype,
+        "layers": found.layers,
         "version": found.version and ".".join(found.version.split(".")[:2]),
         "labels": () if has_labels else found.labels,
         "output": found.outputs[0].name if len(found.outputs) > 1 else None,

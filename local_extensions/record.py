@@ -33,6 +33,7 @@ def answers_json(project: "Project") -> str:
                 "framework": answers.framework,
                 "format": model.format,
                 "dtype": model.dtype,
+                **({"layers": model.layers} if model.layers else {}),
             },
             "sizes": dict(project.host.sizes) | _of_weights(project),
         }

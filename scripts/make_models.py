@@ -1,7 +1,8 @@
-"""Scripts that make models of a given size with their frameworks, from random weights.
+"""Scripts that make models with their frameworks, from random weights.
 
-runtimes.py fits a line to the memory of residual networks. verify_footprint.py compares it
-with plain networks, which the line has not seen. gzip compresses initial weights like
+runtimes.py fits a line to the memory of residual networks of a given size, and of some real
+architectures. verify_footprint.py and architectures.py compare it with plain networks and
+with other architectures, which the line has not seen. gzip compresses initial weights like
 trained ones.
 """
 
@@ -9,6 +10,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.running import install_packages
 
 ONNX = """
 import numpy as np
@@ -263,6 +266,89 @@ PLAIN = {
     "pytorch": PYTORCH,
     "keras": KERAS + KERAS_PLAIN + KERAS_SAVE,
 }
+# Real architectures, by their names in the library that has them.
+TORCHVISION = """
+import torch
+import torchvision
+from safetensors.torch import save_file
+
+torch.manual_seed(0)
+stem, _, end = name.rpartition(".")
+network = getattr(torchvision.models, stem)(weights=None).eval()
+picture = torch.zeros(1, 3, 224, 224)
+if end == "pt2":
+    torch.export.save(torch.export.export(network, (picture,)), name)
+elif end == "pt":
+    torch.jit.trace(network, picture, check_trace=False).save(name)
+elif end == "onnx":
+    torch.onnx.export(network, (picture,), name, external_data=False)
+elif end == "safetensors":
+    save_file(network.state_dict(), name)
+else:
+    torch.save(network.state_dict(), name)
+"""
+TIMM = """
+import timm
+import torch
+
+torch.manual_seed(0)
+timm.models.save_for_hf(timm.create_model(name), name, safe_serialization=True)
+"""
+APPLICATIONS = """
+import keras
+
+keras.utils.set_random_seed(0)
+network = getattr(keras.applications, name.partition(".")[0])(weights=None)
+network.save(name) if "." in name else network.export(name)
+"""
+TRANSFORMERS = """
+import os
+
+import torch
+import transformers
+
+torch.manual_seed(0)
+sizes = {
+    "tiny-text": {"dim": 128, "hidden_dim": 256, "n_layers": 2, "n_heads": 2}, "distilbert": {},
+    "vit-small": {"hidden_size": 384, "num_attention_heads": 6, "intermediate_size": 1536},
+    "vit-base": {},
+}
+if name.startswith("vit"):
+    config = transformers.ViTConfig(num_labels=1000, **sizes[name])
+    transformers.ViTForImageClassification(config).save_pretrained(name)
+    transformers.ViTImageProcessor().save_pretrained(name)
+else:
+    marks = [chr(n) for n in range(33, 127)]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *marks, *(f"##{each}" for each in marks)]
+    words += [f"word{n}" for n in range(30522 - len(words))]
+    vocabulary = {word: n for n, word in enumerate(words)}
+    transformers.BertTokenizerFast(vocab=vocabulary).save_pretrained(name)
+    names = {0: "bad", 1: "good"}
+    config = transformers.DistilBertConfig(id2label=names, **sizes[name])
+    transformers.DistilBertForSequenceClassification(config).save_pretrained(name)
+"""
+DIGITS = """
+import joblib
+from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
+
+joblib.dump(RandomForestClassifier(500, random_state=0).fit(*load_digits(return_X_y=True)), name)
+"""
+TORCH = ("torch==2.13.0", "torchvision==0.28.0", "safetensors")
+LIBRARIES = {  # the script, and what it needs
+    "torchvision": (TORCHVISION, (*TORCH, "onnx", "onnxscript")),
+    "timm": (TIMM, (*TORCH, "timm==1.0.31")),
+    "keras.applications": (APPLICATIONS, ("tensorflow-cpu", "keras")),
+    "transformers": (TRANSFORMERS, ("torch==2.13.0", "transformers==5.24.0")),
+    "scikit-learn": (DIGITS, ("scikit-learn==1.9.1",)),
+}
+
+
+def real(library: str, folder: Path, name: str) -> Path:
+    """Make a real architecture with the library that has it."""
+    script, needed = LIBRARIES[library]
+    python = install_packages(f"real-{library}", *needed) / "python"
+    return make(python, script, folder, name)
 
 
 def make(python: Path | str, script: str, folder: Path, name: str, **given: object) -> Path:

@@ -1,6 +1,15 @@
 # /// script
 # requires-python = ">=3.11"
 # dependencies = ["torch==2.13.0", "torchvision==0.28.0", "timm==1.0.31"]
+#
+# [tool.uv.sources]
+# torch = { index = "pytorch-cpu" }
+# torchvision = { index = "pytorch-cpu" }
+#
+# [[tool.uv.index]]
+# name = "pytorch-cpu"
+# url = "https://download.pytorch.org/whl/cpu"
+# explicit = true
 # ///
 """Write the digests of torchvision's classifiers, by which their weights are recognised.
 

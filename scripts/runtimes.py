@@ -4,8 +4,12 @@
 
 Projects are generated for networks of about 0, 100 and 300 MB in each format, served, and
 called once. A linear fit of their memory gives `base` bytes and, for each byte of the
-file, `held` bytes once it is loaded, `loading` while it loads, and `serving` during a
+file, `held` bytes after the request, `loading` while it loads, and `serving` during a
 request, which takes `request` bytes besides.
+
+Real architectures have more layers, and people send photographs of 4 megapixels: where REAL
+names some, `base`, `held`, `request` and, for Keras, `layer` bytes for each layer are theirs.
+With --real, only these are measured again.
 """
 
 import datetime
@@ -21,13 +25,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
-from local_extensions.catalog import ROOT
+from local_extensions.catalog import FRAMEWORKS, ROOT
 from ml_ui.sizing.measure import measure
 from scripts import make_models
-from tests.running import install
+from tests.running import install, photograph
 
 TARGET = ROOT / "src" / "ml_ui" / "sizing" / "runtimes.json"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -61,7 +66,26 @@ FORMATS = {
     "xgboost-json": Format("xgboost", "trees.json"),
     "lightgbm": Format("lightgbm", "trees.txt"),
     "cbm": Format("catboost", "trees.cbm"),
+    "transformers-text": Format("transformers"),
+    "transformers-picture": Format("transformers"),
+    "timm": Format("pytorch"),
 }
+IN_TORCHVISION = ("mobilenet_v3_large", "resnet50")
+IN_KERAS = ("MobileNetV2", "ResNet50", "DenseNet121")
+REAL = {  # library and names: those with fewer and with more weights
+    "onnx": ("torchvision", [f"{name}.onnx" for name in IN_TORCHVISION]),
+    "torch-export": ("torchvision", [f"{name}.pt2" for name in IN_TORCHVISION]),
+    "torchscript": ("torchvision", [f"{name}.pt" for name in (*IN_TORCHVISION, "densenet121")]),
+    "state-dict": ("torchvision", [f"{name}.pth" for name in IN_TORCHVISION]),
+    "safetensors": ("torchvision", [f"{name}.safetensors" for name in IN_TORCHVISION]),
+    "keras": ("keras.applications", [f"{name}.keras" for name in IN_KERAS]),
+    "hdf5": ("keras.applications", [f"{name}.h5" for name in IN_KERAS]),
+    "savedmodel": ("keras.applications", [*IN_KERAS]),
+    "transformers-text": ("transformers", ["tiny-text", "distilbert"]),
+    "transformers-picture": ("transformers", ["vit-small", "vit-base"]),
+    "timm": ("timm", ["mobilenetv3_large_100", "resnet50"]),
+}
+PHOTO = 1728, 2304  # 4 megapixels
 
 
 def progress(line: str) -> None:
@@ -112,10 +136,35 @@ def sample(kind: Format, blocks: int, dtype: str) -> dict[str, float]:
         project = generate(Path(folder, "made"), **answers)
         if (project / "architecture.py").exists():
             shutil.copy(Path(folder, "architecture.py"), project)
-        names = ("boot", "memory", "loading", "serving")
-        measured = measure(project, names, lambda line: None, environment(kind.framework))
-        files = (path for path in project.glob("model/**/*") if path.is_file())
-        return measured | {"weights": sum(path.stat().st_size for path in files)}
+        return measured(project, environment(kind.framework))
+
+
+def measured(project: Path, environment: Path) -> dict[str, float]:
+    """Return the measured quantities of a project, the bytes of its model, and its layers.
+
+    Where it asks for pictures, it gets a photograph.
+    """
+    if pictures := [*project.glob("examples/*")]:
+        for picture in pictures:
+            picture.unlink()
+        (project / "examples" / "photograph.jpg").write_bytes(photograph(*PHOTO))
+    names = ("boot", "memory", "loading", "serving")
+    found = measure(project, names, lambda line: None, environment)
+    files = (path for path in project.glob("model/**/*") if path.is_file())
+    recorded = json.loads((project / ".ml-ui.json").read_text("utf-8"))["model"]
+    weights = sum(path.stat().st_size for path in files)
+    return found | {"weights": weights, "layers": recorded.get("layers", 0)}
+
+
+def real(library: str, name: str) -> dict[str, float]:
+    """Return the measured quantities of a real architecture."""
+    with TemporaryDirectory() as folder:
+        path = make_models.real(library, Path(folder), name)
+        project = generate(Path(folder, "made"), model_path=str(path))
+        found = measured(project, install(project).parent)
+    figures = (f"{key} {found[key] / 1e6:.0f}" for key in ("weights", "memory", "serving"))
+    progress(f"  {name}: {', '.join(figures)} MB")
+    return found
 
 
 def samples(kind: Format, dtype: str = "float32") -> Iterator[dict[str, float]]:
@@ -164,6 +213,31 @@ def facts(found: list[dict[str, float]], others: dict[str, list[dict[str, float]
     return entry
 
 
+def anchored(name: str, kind: Format, loading: float) -> dict[str, Any]:
+    """Return what the real architectures of a format tell: base, held, request and so on."""
+    library, names = REAL[name]
+    found = [real(library, each) for each in names]
+    memory, serving, weights, layers = (
+        np.array([each[key] for each in found])
+        for key in ("memory", "serving", "weights", "layers")
+    )
+    columns = [np.ones(len(found)), weights] + ([layers] if layers.any() else [])
+    (base, held, *layer), *_ = np.linalg.lstsq(np.stack(columns, 1), memory)
+    held = max(round(float(held), 2), 0.0)
+    entry = {
+        "base": megabytes(base), "held": held, "loading": max(loading, held), "serving": held,
+        "request": megabytes((serving - memory).mean()),
+    }  # fmt: skip
+    if layer:
+        entry["layer"] = round(layer[0] / 1e4) * 10**4
+    if "architecture" in FRAMEWORKS[kind.framework].formats[name]:
+        # Without torchvision: for a network of the owner's.
+        bare = sample(kind, 0, "float32")
+        alone = megabytes(bare["memory"] - held * bare["weights"])
+        entry |= {"base": alone, "imports": {library: entry["base"] - alone}}
+    return entry | {"boot": round(statistics.median(each["boot"] for each in found), 1)}
+
+
 @cache
 def versions() -> str:
     """Return the machine and the versions in one line."""
@@ -182,12 +256,18 @@ def versions() -> str:
 def main() -> None:
     """Measure the given formats, or all, and write their entries."""
     old = json.loads(TARGET.read_text("utf-8"))["formats"] if TARGET.exists() else {}
-    for name in sys.argv[1:] or FORMATS:
+    only_real = "--real" in sys.argv
+    for name in [each for each in sys.argv[1:] if each in FORMATS] or FORMATS:
         progress(name)
-        kind = FORMATS[name]
-        others = {dtype: list(samples(kind, dtype)) for dtype in kind.dtypes}
-        kept = {key: old[name][key] for key in CAPABILITIES if key in (old.get(name) or {})}
-        old[name] = facts(list(samples(kind)), others) | kept
+        kind, entry = FORMATS[name], old.get(name) or {}
+        if not only_real and (kind.name or name not in REAL):
+            others = {dtype: list(samples(kind, dtype)) for dtype in kind.dtypes}
+            kept = {key: entry[key] for key in CAPABILITIES if key in entry}
+            entry = facts(list(samples(kind)), others) | kept
+        if name in REAL:
+            boot = {"boot": entry["boot"]} if "boot" in entry else {}
+            entry |= anchored(name, kind, entry.get("loading", 0.0)) | boot
+        old[name] = entry
         entries = {
             "as_of": datetime.date.today().isoformat(),
             "measured": versions(),

@@ -16,7 +16,6 @@ import sys
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,6 +29,7 @@ from tests.images import Engine
 BUILD = ROOT / "build" / "footprint"
 HEROKU, SPACE, DOCKER = ("slug", "checkout"), ("repository",), ("image", "pull")
 RUN = ("memory", "peak", "boot")
+REAL = "## Real architectures\n"  # the part of the page that architectures.py writes
 SHOWN = ("checkout", "repository", "slug", "image", "pull", "memory", "peak", "boot")
 
 
@@ -117,14 +117,16 @@ def cases() -> list[Case]:
     return heroku + space + docker
 
 
-@cache
-def environment(lock: str) -> Path:
+def locked(framework: str) -> Path:
+    """Return the locked set of a framework for a CPU."""
+    return ROOT / "templates" / "requirements" / f"{framework}-cpu.txt"
+
+
+def environment(requirements: Path) -> Path:
     """Install a locked set, once for all projects with it."""
-    requirements = ROOT / "templates" / "requirements" / f"{lock}.txt"
-    version = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
-    folder = BUILD / f"{lock}-{version}"
+    folder = BUILD / hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
     if not (folder / "installed").exists():
-        progress(f"  installing {lock} ...")
+        progress(f"  installing {requirements.name} ...")
         bare = [sys.executable, "-m", "venv", "--clear", "--without-pip", folder]
         subprocess.run(bare, check=True)
         pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python"]
@@ -140,7 +142,7 @@ def make_model(case: Case, size: float, folder: Path) -> Path:
     (folder / "architecture.py").write_text(make_models.PLAIN_ARCHITECTURE.format(deep - 1))
     python = sys.executable  # it has onnx installed
     if case.framework != "onnx":
-        python = environment(f"{case.framework}-cpu") / "bin" / "python"
+        python = environment(locked(case.framework)) / "bin" / "python"
     given = {"size": size, "deep": deep, "channels": 512, "dtype": "float32"}
     script = make_models.PLAIN[case.framework]
     return make_models.make(python, script, folder, case.model, **given)
@@ -162,11 +164,9 @@ def made(case: Case, folder: Path) -> Path:
     return project
 
 
-def predict(case: Case, project: Path) -> dict[str, dict]:
+def preflight(project: Path, *options: str) -> dict[str, dict]:
     """Run the project's preflight; return its checks by name."""
-    command = [sys.executable, "-B", "-m", "ml_ui", "preflight", "--json"]
-    command += [f"--platform={case.platform}", f"--hardware={case.hardware}"]
-    command += [f"--limit={limit}" for limit in case.limits]
+    command = [sys.executable, "-B", "-m", "ml_ui", "preflight", "--json", *options]
     run = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     if run.returncode not in (0, 1):
         raise SystemExit(run.stderr)
@@ -225,9 +225,12 @@ def verify(case: Case, engine: Engine | None) -> Iterator[Row]:
     """Build and boot the project of a case; yield each quantity with its prediction."""
     with TemporaryDirectory(dir=BUILD) as folder:
         project = made(case, Path(folder))
-        checks = predict(case, project)
+        checks = preflight(
+            project, f"--platform={case.platform}", f"--hardware={case.hardware}",
+            *(f"--limit={limit}" for limit in case.limits),
+        )  # fmt: skip
         names = [name for name in case.quantities if name not in DOCKER]
-        home = environment(f"{case.framework}-cpu")
+        home = environment(locked(case.framework))
         measured = measure(project, names, lambda line: progress(f"  {line}"), home)
         if case.platform == "docker":
             progress("  building the image ...")
@@ -284,9 +287,8 @@ run on {date}, on Linux x86-64 with two cores and Python {python}.
 - **repository**: git's objects, packed, and the files in Git LFS.
 - **image**, **pull**: the layers that the Dockerfile adds to the base image, as files and
   compressed layer by layer.
-- **memory**: anonymous memory once the model is loaded, as platforms count it: with swap,
-  without pages mapped from files. **peak**: the most from the start to the end of a first
-  request.
+- **memory**: anonymous memory after a first request, as platforms count it: with swap,
+  without pages mapped from files. **peak**: the most from the start to the end of that.
 - **boot**: until the port answers. Times are of this machine; shared machines differ.
 
 Weights are random float32. `below` and `above` are just below and just above a limit.
@@ -326,7 +328,9 @@ def main() -> None:
         sys.exit(130)
     print("\n".join(summary(rows)))
     if not only:
-        (ROOT / "docs" / "footprint.md").write_text(page(rows), "utf-8")
+        target = ROOT / "docs" / "footprint.md"
+        _, heading, real = target.read_text("utf-8").partition(REAL)
+        target.write_text("\n".join([page(rows), heading + real]), "utf-8")
 
 
 if __name__ == "__main__":

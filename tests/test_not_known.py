@@ -98,7 +98,7 @@ def test_package_without_a_size():
     assert (answer.fits, find(answer, "slug").predicted) == (None, None)
     assert answer.not_known[0].startswith("The size of left-pad is not known")
     # It does not hide a refusal, nor the notes of what is known.
-    answer = report.check("heroku", "eco", of(420_000_000, packages=packages))
+    answer = report.check("heroku", "eco", of(410_000_000, packages=packages))
     assert answer.fits is False
     assert any("peak is over 512 MB" in note for note in answer.notes)
     # A Space installs packages outside its repository: no known limit depends on them.

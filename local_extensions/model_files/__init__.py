@@ -150,6 +150,7 @@ class ModelFile:
     inputs: tuple[Tensor, ...] = ()  # as declared
     outputs: tuple[Tensor, ...] = ()  # as declared; the app uses the first
     dtype: str | None = None  # of most of the weights
+    layers: int = 0  # of a Keras network: each takes memory of its own
     labels: tuple[str, ...] = ()  # class names
     features: tuple[str, ...] = ()  # column names
     values: tuple[float | str | tuple, ...] = ()  # an example per column, or its categories

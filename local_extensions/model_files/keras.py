@@ -138,6 +138,7 @@ def _model(model: dict, path: Path) -> dict:
         "scores": keras_layers.scores(model),
         "pixels": keras_layers.scaling(model).pixels if len(inputs) == 1 else None,
         "weights": [(_dtype(config), 1) for config in configs if "trainable" in config],
+        "layers": sum("trainable" in config for config in configs),
         "name": next((each for each in names if each and not made_up.fullmatch(each)), None),
         **_columns(inputs, _categories(model)),
     }

@@ -311,9 +311,9 @@ def _of_torchvision(network: Network) -> Iterator[str]:
     """Yield notes on what the weights of a network of torchvision do not tell."""
     yield (
         f"By its tensors' names and shapes it is torchvision's {network.name}, which "
-        "architecture.py builds. If yours was trained on pictures of another size than "
-        f"{network.size}x{network.size}, or scaled otherwise, edit INPUT_SHAPE, MEAN and STD in "
-        "model.py."
+        "architecture.py builds: if yours is a variant with the same tensors, put that there. If it "
+        f"was trained on pictures of another size than {network.size}x{network.size}, or scaled "
+        "otherwise, edit INPUT_SHAPE, MEAN and STD in model.py."
     )
     if network.guessed:
         yield (

@@ -88,6 +88,7 @@ class Footprint(NamedTuple):
     unpacked: float = 1.0  # weights in memory, as a multiple of their files
     format: str | None = None  # of the model, a key of FORMATS
     dtype: str | None = None  # of most weights
+    layers: int = 0  # of a Keras network
     lock: str | None = None  # set of packages at generation, a key of PACKAGES["sets"]
     python: str = "3.12"
     fetched: int = 0  # weights that the app downloads at start
@@ -198,10 +199,10 @@ def disk(project: Footprint) -> Parts:
 
 
 def memory(project: Footprint) -> Parts:
-    """Return the anonymous memory that the app holds once its model is loaded."""
+    """Return the anonymous memory that the app holds after a first request."""
     facts = _runtime(project)
     held = round(facts["held"] * project.loaded)
-    return {"Python and packages": facts["base"], "weights": held}
+    return _base(facts, project) | {"weights": held}
 
 
 def peak(project: Footprint) -> Parts:
@@ -209,10 +210,20 @@ def peak(project: Footprint) -> Parts:
     facts = _runtime(project)
     loading = round(facts["loading"] * project.loaded)
     serving = round(facts["serving"] * project.loaded) + facts["request"]
-    base = {"Python and packages": facts["base"]}
+    base = _base(facts, project)
     if loading >= serving:
         return base | {"weights while loading": loading}
     return base | {"weights and a request": serving}
+
+
+def _base(facts: Mapping[str, Any], project: Footprint) -> dict[str, float]:
+    """Return the memory that does not depend on the weights' size."""
+    imported = facts.get("imports", {})
+    more = sum(count for name, count in imported.items() if name in project.packages)
+    base: dict[str, float] = {"Python and packages": facts["base"] + more}
+    if layers := facts.get("layer", 0) * project.layers:
+        base["layers"] = layers
+    return base
 
 
 def precision(project: Footprint) -> str:

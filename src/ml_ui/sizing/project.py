@@ -111,6 +111,7 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
         unpacked=loaded / total if total else 1.0,
         format=own.get("format"),
         dtype=own.get("dtype"),
+        layers=own.get("layers") or 0,
         lock=recorded.get("lock"),
         python=python,
         fetched=fetched,
