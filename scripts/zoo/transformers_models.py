@@ -128,12 +128,15 @@ def text_models() -> None:
     (words / "tokenizer_config.json").write_text(json.dumps(config))
     classify_texts(str(words))
 
+    # Models without types of tokens have tokenizers that give none.
+    inputs = {"model_input_names": ["input_ids", "attention_mask"]}
+    untyped = hf.PreTrainedTokenizerFast.from_pretrained("bert", **inputs)
     half = hf.DistilBertForSequenceClassification(
         hf.DistilBertConfig(vocab_size=len(fast), dim=32, n_layers=1, n_heads=2, hidden_dim=48,
                             **HEAD)
     )  # fmt: skip
     spread(half).half().save_pretrained("distilbert-half")
-    fast.save_pretrained("distilbert-half")
+    untyped.save_pretrained("distilbert-half")
     classify_texts("distilbert-half")
 
     sharded = spread(hf.ElectraForSequenceClassification(hf.ElectraConfig(**size)))
@@ -143,12 +146,12 @@ def text_models() -> None:
 
     unnamed = hf.MPNetConfig(vocab_size=len(fast), num_labels=2, **SMALL)
     spread(hf.MPNetForSequenceClassification(unnamed)).save_pretrained("mpnet-unnamed")
-    fast.save_pretrained("mpnet-unnamed")
+    untyped.save_pretrained("mpnet-unnamed")
     classify_texts("mpnet-unnamed")
 
     wide = hf.PreTrainedTokenizerFast(
         tokenizer_object=bytes_(), unk_token="<unk>", pad_token="<pad>", bos_token="<s>",
-        cls_token="<s>", sep_token="</s>", eos_token="</s>", mask_token="<mask>",
+        cls_token="<s>", sep_token="</s>", eos_token="</s>", mask_token="<mask>", **inputs,
     )  # fmt: skip
     size = {"vocab_size": len(wide), "pad_token_id": 1, **SMALL, **HEAD}
     roberta = hf.RobertaConfig(max_position_embeddings=66, **size)
