@@ -57,6 +57,30 @@ def test_labels_constants_and_sizes_follow_and_edits_stay(project, template, tmp
 
 
 @pytest.mark.slow
+def test_examples_stay_unless_the_new_model_has_some(template, tmp_path):  # noqa: F811
+    table = "a,b,c,d,answer\n5.0,3.6,1.4,0.2,0\n"
+    demo = template / "demos" / "tabular" / "iris.skops"
+    for name in ("first", "second", "third"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.skops").write_bytes(demo.read_bytes())
+    for name in ("first", "third"):
+        (tmp_path / name / "examples.csv").write_text(table.replace("5.0", f"{len(name)}.0"))
+    made = generate(
+        template, tmp_path / "made", model_path=str(tmp_path / "first" / "first.skops"),
+        platform="local",
+    )  # fmt: skip
+    mine = table.replace("5.0", "4.5")
+    (made / "examples.csv").write_text(mine)
+    commit(made, "My examples")
+    for name, wanted in {"second": mine, "third": table}.items():
+        done = run(made, tmp_path / name / f"{name}.skops", "--template", template)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (made / "examples.csv").read_text() == wanted
+        assert '"a": 5.0,' in (made / "model.py").read_text("utf-8")
+        commit(made, name)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "error"),
     [
