@@ -30,6 +30,7 @@ WRONG = {
     "answers.description": [[]],
     "model": [None, []],
     "model.format": [[]],
+    "model.layers": ["9"],
     "lock": [{}],
     "sizes": [[], None],
     "sizes.packages": [[], "x"],

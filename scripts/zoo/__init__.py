@@ -49,6 +49,7 @@ VERSIONS: dict[str, list[tuple[str, ...]]] = {
             "onnx==1.17.0",
             "scikit-learn==1.5.2",
             "onnxruntime==1.20.1",
+            "protobuf<6",
             "pandas<3",
         ),
     ],

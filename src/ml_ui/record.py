@@ -22,7 +22,7 @@ SHAPE = {
         **dict.fromkeys(("platform", "hardware", "python_version", "model_path"), TEXT),
         "*": str | bool | None,
     },
-    "model": {"*": TEXT},
+    "model": {"layers": int | None, "*": TEXT},
     "sizes": {
         "packages": {"*": Sizes.__annotations__},
         "weights": {"*": int | float | None},
