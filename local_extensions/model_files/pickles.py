@@ -211,8 +211,8 @@ def parts(value) -> Iterator[Stub]:
         if isinstance(value, Stub):
             yield value
             rest += (value.state, value.args)
-        inside = value.values() if isinstance(value, dict) else value
-        rest += (each for each in inside if isinstance(each, (dict, list, tuple)))
+        if isinstance(value, dict | list | tuple):
+            rest += value.values() if isinstance(value, dict) else value
 
 
 def values(value) -> list | None:
