@@ -80,7 +80,7 @@ REAL = {  # library and names: those with fewer and with more weights
     "safetensors": ("torchvision", [f"{name}.safetensors" for name in IN_TORCHVISION]),
     "keras": ("keras.applications", [f"{name}.keras" for name in IN_KERAS]),
     "hdf5": ("keras.applications", [f"{name}.h5" for name in IN_KERAS]),
-    "savedmodel": ("keras.applications", [*IN_KERAS]),
+    "savedmodel": ("keras.applications", [*IN_KERAS[:2]]),
     "transformers-text": ("transformers", ["tiny-text", "distilbert"]),
     "transformers-picture": ("transformers", ["vit-small", "vit-base"]),
     "timm": ("timm", ["mobilenetv3_large_100", "resnet50"]),

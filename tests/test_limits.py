@@ -531,3 +531,18 @@ def test_recently_changed_figures():
     assert slug["disputed"]["bytes"] == 500_000_000
     assert next(iter(PLATFORMS["huggingface"]["hardware"])) == "zero-a10g"
     assert next(iter(PLATFORMS["heroku"]["hardware"])) == "eco"
+
+
+def test_memory_of_layers_and_of_imports():
+    """Each layer of a Keras network takes some, and importing torchvision."""
+    keras = footprint.FORMATS["keras"]
+    parts = footprint.memory(of(10**7, format="keras", layers=200))
+    assert parts["layers"] == 200 * keras["layer"]
+    assert "layers" not in footprint.memory(of(10**7, format="onnx", layers=200))
+    facts = footprint.FORMATS["state-dict"]
+    with_it = PACKAGES | {"torchvision": PACKAGES["numpy"]}
+    alone, more = (
+        footprint.memory(of(10**7, format="state-dict", packages=packages))["Python and packages"]
+        for packages in (PACKAGES, with_it)
+    )
+    assert (alone, more - alone) == (facts["base"], facts["imports"]["torchvision"])
