@@ -133,13 +133,18 @@ def animals(family: str, newest: bool = False) -> Iterator[Animal]:
             yield Animal(family, folder, folder / file, made_by, tuple(cases))
 
 
-def judge(animal: Animal, serve: bool = False) -> Verdict:
+def judge(
+    animal: Animal, serve: bool = False, kept: dict[str, list | str] | None = None
+) -> Verdict:
     """Generate a project for a model file, ask it, and compare its answers.
 
     Args:
         animal: the model file.
         serve: whether to ask the page over HTTP; only one at a time can be.
+        kept: answers of earlier runs, by the name of the file and the state of its project;
+            new ones are added.
     """
+    kept = {} if kept is None else kept
     first = animal.cases[0]
     project, reason = generate(animal.path, first.get("answers", {}))
     if project is None:
@@ -152,7 +157,11 @@ def judge(animal: Animal, serve: bool = False) -> Verdict:
     folder = animal.folder
     if first["expect"] == "check" and not check(project, animal.cases[:SHOWN], folder):
         return Verdict(recognised, "", "CHECK FAILS")
-    said = (ask_page if serve else ask)(project, [case["input"] for case in animal.cases], folder)
+    inputs = [case["input"] for case in animal.cases]
+    key = f"{animal.name} {state(project, inputs)}{' served' if serve else ''}"
+    if key not in kept:
+        kept[key] = (ask_page if serve else ask)(project, inputs, folder)
+    said = kept[key]
     if isinstance(said, str):
         return Verdict(recognised, said, "FAILS")
     pairs = list(zip(animal.cases, said, strict=True))
@@ -166,6 +175,15 @@ def judge(animal: Animal, serve: bool = False) -> Verdict:
         return Verdict(recognised, json.dumps(wrong[0], ensure_ascii=False), "WRONG")
     how = {"right": "right", "check": "right after check"}
     return Verdict(recognised, shown, how[first["expect"]])
+
+
+def state(project: Path, inputs: list) -> str:
+    """Return the digest of a project but its record, which names the template's commit."""
+    digest = hashlib.sha256(json.dumps(inputs).encode())
+    for path in sorted(project.rglob("*")):
+        if path.is_file() and path.name != ".ml-ui.json":
+            digest.update(str(path.relative_to(project)).encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def check(project: Path, cases: Sequence[dict[str, Any]], folder: Path) -> bool:

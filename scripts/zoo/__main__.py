@@ -2,20 +2,19 @@
 
     python -m scripts.zoo [NAME ...] [--every N] [--serve]
 
-Writes docs/zoo.md. Verdicts are kept in build/zoo and taken from there while the model and
-the template are the same; interrupt it at any time. Exit status 1 if a project answers
+Writes docs/zoo.md. Each project is generated; answers are kept in build/zoo and taken from there
+while the project is the same. Interrupt it at any time. Exit status 1 if a project answers
 wrong or fails, or a file is refused or accepted wrongly.
 """
 
 import argparse
-import hashlib
 import json
 import os
-import subprocess
 import sys
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import partial
 
 from . import FOLDER, ROOT, Animal, Verdict, animals, families, judge
 
@@ -33,7 +32,7 @@ itself answers. `make zoo` makes this page; last run on {date}.
 | file | made by | recognised as, or refused because | answer | verdict |
 |---|---|---|---|---|
 """
-KEPT = FOLDER / "verdicts.json"
+KEPT = FOLDER / "answers.json"
 
 
 def main() -> int:
@@ -47,21 +46,11 @@ def main() -> int:
     found = list(chosen(options.names))[:: options.every]
     FOLDER.mkdir(parents=True, exist_ok=True)
     kept = {} if options.again or not KEPT.exists() else json.loads(KEPT.read_text("utf-8"))
-    state = template()
     rows: list[tuple[Animal, Verdict]] = []
-    how = " served" if options.serve else ""
-    asked = {f"{animal.name} {state}{how}": animal for animal in found}
     with ThreadPoolExecutor(1 if options.serve else os.cpu_count()) as threads:
-        new = {
-            key: threads.submit(judge, animal, options.serve)
-            for key, animal in asked.items()
-            if key not in kept
-        }
-        for number, (key, animal) in enumerate(asked.items(), 1):
-            if key in new:
-                kept[key] = new[key].result()
-                KEPT.write_text(json.dumps(kept), "utf-8")
-            verdict = Verdict(*kept[key])
+        verdicts = threads.map(partial(judge, serve=options.serve, kept=kept), found)
+        for number, (animal, verdict) in enumerate(zip(found, verdicts, strict=True), 1):
+            KEPT.write_text(json.dumps(kept.copy()), "utf-8")
             rows.append((animal, verdict))
             print(f"{number}/{len(found)} {animal.name}: {verdict.verdict}", flush=True)
             if verdict.verdict[0].isupper():
@@ -81,15 +70,6 @@ def chosen(names: list[str]):
                 parts = [name for name in names if name not in families()]
                 if not parts or any(part in animal.name for part in parts):
                     yield animal
-
-
-def template() -> str:
-    """Return the state of the template's files that decide: their tree in git, and changes."""
-    folders = ["local_extensions", "templates", "hooks", "{{cookiecutter.project_slug}}", "src"]
-    command = ["git", "-C", str(ROOT), "ls-files", "-s", *folders]
-    tree = subprocess.check_output(command)
-    changes = subprocess.check_output(["git", "-C", str(ROOT), "diff", "HEAD", "--", *folders])
-    return hashlib.sha256(tree + changes).hexdigest()[:12]
 
 
 def summary(counts: Counter) -> str:
