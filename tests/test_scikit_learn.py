@@ -127,6 +127,18 @@ def test_python_that_does_not_run_the_version_is_refused(ask, tmp_path):
     assert "Answer 3.11, on another hardware than zero-a10g." in run.output
 
 
+def test_fitted_range_tells_a_default(tmp_path):
+    """The middle of the range that a MinMaxScaler has seen."""
+    low, high = (b"](" + number(a) + number(b) + b"e" for a, b in ((1, 20), (4, 30)))
+    scaler = made(
+        "sklearn.preprocessing._data.MinMaxScaler", data_min_=low, data_max_=high, **FITTED
+    )
+    steps = b"](" + group(text("s"), scaler) + group(text("m"), made(LINEAR, **FITTED)) + b"e"
+    pipeline = made("sklearn.pipeline.Pipeline", steps=steps, memory=b"N")
+    found = inspect(write(tmp_path, "m.pkl", pickled(pipeline)))
+    assert found.values == (2.5, 25.0)
+
+
 TRANSFORMER = made("sklearn.preprocessing._data.StandardScaler", **FITTED)
 MODEL = made(LINEAR, **FITTED)
 REFUSED = {

@@ -14,7 +14,7 @@ from .pickles import WRAPPER, Odd, Stub, follow, parts, texts, values
 PICKLE = rb"\x80[\x02-\x05]|c[\w.]+\n[\w.]+\n"  # protocols 2 to 5, and 0 or 1
 PACKED = rb"\x1f\x8b|x[\x01\x5e\x9c\xda]|BZh|\xfd7zXZ\0|]\0\0|\x04\x22M\x18"
 CHOICES = 1000  # categories of a column; more are typed
-DEFAULTS = ("statistics_", "mean_", "center_", "data_min_")  # of columns, the likeliest first
+DEFAULTS = ("statistics_", "mean_", "center_")  # of columns, the likeliest first
 ARRAYS = {"classes_", "categories_", "feature_names_in_", *DEFAULTS}  # that are looked at
 
 # What the pickle of a fitted model names: classes, and functions that take no code, no command
@@ -472,6 +472,9 @@ def _columns(root: Stub, count: int) -> dict[int, float | str | tuple]:
                     known[n] = tuple(some) if len(some) <= CHOICES else some[0]
         else:
             numbers = next((v for name in DEFAULTS if (v := values(state.get(name)))), ())
+            ends = [values(state.get(name)) or [] for name in ("data_min_", "data_max_")]
+            if all(isinstance(end, int | float) for end in ends[0] + ends[1]):  # of the range
+                numbers = numbers or [(low + high) / 2 for low, high in zip(*ends, strict=False)]
             for n, value in zip(columns, numbers, strict=False):
                 if n is not None and _is_value(value):
                     known.setdefault(n, value if isinstance(value, str) else float(f"{value:.4g}"))
