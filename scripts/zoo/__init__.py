@@ -50,6 +50,7 @@ VERSIONS: dict[str, list[tuple[str, ...]]] = {
             "scikit-learn==1.5.2",
             "onnxruntime==1.20.1",
             "protobuf<6",
+            "setuptools<80",
             "pandas<3",
         ),
     ],
