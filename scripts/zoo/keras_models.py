@@ -159,7 +159,7 @@ def nets() -> None:
     Path("short/labels.txt").write_text("red\ngreen\n", "utf-8")
     named.save("short/colours.keras")
     refused("short/colours.keras", "labels.txt")
-    cases["plain.keras"][0].export("exported", verbose=False)
+    cases["plain.keras"][0].export("exported")
     answers("exported", cases["plain.keras"][0], unit)
 
 
@@ -216,7 +216,7 @@ def columns(rng) -> None:
         model.fit(tensors({n: data[n] for n in kinds}), target, epochs=3, verbose=0)
         model.save(file)
         if file == "columns.keras":
-            model.export("columns_saved", verbose=False)
+            model.export("columns_saved")
         for n in range(4):
             row = {name: data[name][n : n + 1] for name in kinds}
             said = [float(np.ravel(keras.ops.convert_to_numpy(model(tensors(row))))[0])]
