@@ -5,7 +5,7 @@ DEMO := build/demo
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test test-fast typecheck wheel lock runtimes demos prompts bench boot faults \
-	canary packages verify-footprint zoo architectures networks
+	canary packages recognise verify-footprint zoo architectures networks
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-17s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,9 @@ canary: $(VENV)/installed  ## the guards against the newest Gradio; which fixes 
 
 packages: $(VENV)/installed  ## serve the models that packages on the index carry, and ask them
 	$(BIN)/python -m scripts.zoo packages --serve
+
+recognise: $(VENV)/installed  ## time and memory of recognising huge, damaged and hostile files
+	$(BIN)/python -m scripts.recognise $(ONLY)
 
 zoo: $(VENV)/installed  ## ask projects of many real model files, and compare with their libraries
 	$(BIN)/python -m scripts.zoo $(ONLY)

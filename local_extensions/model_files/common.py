@@ -59,6 +59,8 @@ def human(size: float) -> str:
 
 def refuse_pointer(path: Path) -> None:
     """Refuse a file that Git LFS has not downloaded."""
+    if not 0 < path.stat().st_size < 1000:
+        return
     with path.open("rb") as file:
         head = file.read(200)
     if head.startswith(b"version https://git-lfs"):
@@ -75,9 +77,12 @@ def refuse_special(path: Path, folder: Path) -> None:
     The target of a link would be published with the project. The Hub's cache is the
     exception: it keeps a repository's files in `blobs`, and links to them in `snapshots`.
     """
+    mode = path.lstat().st_mode
+    if stat.S_ISREG(mode):
+        return
     real, home = (Path(os.path.realpath(each)) for each in (path, folder))
     blobs = [each.parent / "blobs" for each in home.parents if each.name == "snapshots"]
-    if not (real.is_relative_to(home) or real.parent in blobs):
+    if stat.S_ISLNK(mode) and not (real.is_relative_to(home) or real.parent in blobs):
         raise Unusable(
             f"{path} is a link to {real}, outside the model's folder: put the file itself there, "
             "or remove the link."

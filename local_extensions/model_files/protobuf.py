@@ -18,7 +18,7 @@ class Message:
                 size, at = self._varint(at) if key & 7 == 2 else ({1: 8, 5: 4}[key & 7], at)
                 value = Message(self.data, at, at + size)
                 at += size
-            if at > self.end:
+            if at > self.end or key < 8:  # no field has the number 0: those of a sparse file
                 raise ValueError("cut short")
             yield key >> 3, value
 

@@ -4,7 +4,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from io import BytesIO
 from math import prod
 from pathlib import Path
 
@@ -161,9 +160,9 @@ def state_dict(content: Archive | bytes, path: Path) -> dict:
     if isinstance(content, Archive):
         root, imported, storages = follow(content.read("data.pkl"))
     else:  # five pickles: a number, a version, the machine, the objects, the storages' keys
-        stream = BytesIO(content[:])
+        content.seek(0)
         for _ in range(4):
-            root, imported, storages = follow(stream)
+            root, imported, storages = follow(content)
     _refuse_part(path)
     if other := _other(imported):
         raise Unusable(f"{path.name} {_runs_code(root, other, path)}.")
