@@ -85,6 +85,7 @@ FORMATS = {
     ),
     "timm": Format("timm model", [""], transformers.model, "", folder="folders"),
 }
+MOST = 10_000  # files of a folder
 FOLDERS = {
     "saved_model.pb": "savedmodel",
     "config.json": "transformers-text",
@@ -225,6 +226,11 @@ def _folder(path: Path) -> ModelFile:
         )
     files = []
     for at, folders, names in os.walk(path):
+        if len(files) > MOST:
+            raise Unusable(
+                f"{path} has more than {MOST:,} files, and a model a few: give a folder with the "
+                "model alone."
+            )
         # Linked folders are refused too: their files would be neither weighed nor the model's.
         links = [name for name in folders if Path(at, name).is_symlink()]
         files += [Path(at, name) for name in (*names, *links)]
@@ -267,6 +273,12 @@ def _read(path: Path, file: Path, files: list[Path], kind: str | None = None) ->
                 weights[dtype] += count
     except Unusable:
         raise
+    except OverflowError as error:
+        raise Unusable(
+            f"{path.name} ({human(size)}) has more in it than is looked into before a project is "
+            f"made ({error}): give a smaller model, or leave model_path empty, answer "
+            "framework=python, and call it in model.py."
+        ) from None
     except Exception as error:  # the content is untrusted
         if getattr(error, "errno", None):
             raise

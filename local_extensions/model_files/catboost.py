@@ -89,7 +89,7 @@ class Table:
         at = _target(self._data, at)
         (count,) = SIZE.unpack_from(self._data, at)
         if count > MOST:
-            raise OverflowError("too large")
+            raise OverflowError("a part that is too large")
         return range(at + 4, at + 4 + 4 * count, 4)
 
 
@@ -198,7 +198,7 @@ def _check_end(data, at: int, parts: list[str]) -> None:
     if parts:  # the statistics of categories: a count, and tables with their sizes
         (count,) = SIZE.unpack_from(data, at)
         if count > MOST:
-            raise OverflowError("too large")
+            raise OverflowError("a part that is too large")
         at += 4
         for _ in range(count):
             at = at + 4 + SIZE.unpack_from(data, at)[0]

@@ -33,7 +33,7 @@ class Archive:
         with self._zip.open(self.names[name]) as file:
             content = file.read(LIMIT + 1)
         if len(content) > LIMIT:
-            raise OverflowError("too large")
+            raise OverflowError(f"a part of more than {LIMIT // 2**20} MiB")
         return content
 
 

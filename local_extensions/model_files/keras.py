@@ -10,6 +10,7 @@ from .protobuf import Message, axes
 from .unserved import TOKENS, is_column, refuse_unserved
 
 LIMIT = 16 * 2**20  # bytes of an architecture
+HEAD = 64 * 2**20  # bytes of a .h5 file in which it stands: Keras writes it before the weights
 SAVE = "save the whole model with model.save('model.keras')"
 DTYPES = numbered(  # TensorFlow's
     "float32 float64 int32 uint8 int16 int8 string complex64 int64 bool qint8 quint8 "
@@ -30,10 +31,10 @@ def hdf5(data, path: Path) -> dict:
     end = {0: 40, 1: 44}.get(data[8], 28)  # the file's own length, by the format's version
     if len(data) < int.from_bytes(data[end : end + 8], "little"):
         raise ValueError("cut short")
-    if data.find(b"model_config") < 0:
+    if data.find(b"model_config", 0, HEAD) < 0:
         raise Unusable(f"{path.name} contains weights or other data but no architecture: {SAVE}.")
     found = None
-    for start in re.finditer(rb'\{"(module|class_name|config)": ', data):
+    for start in re.compile(rb'\{"(module|class_name|config)": ').finditer(data, 0, HEAD):
         text = data[start.start() : start.start() + LIMIT].decode(errors="replace")
         try:
             config, _ = json.JSONDecoder().raw_decode(text)

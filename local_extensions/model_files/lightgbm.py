@@ -8,9 +8,10 @@ import re
 from math import isfinite
 from pathlib import Path
 
-from .common import LIMIT, Unusable
+from .common import Unusable
 
 SAVE = "booster.save_model('model.txt'), with model.booster_ of a scikit-learn wrapper"
+PART = 16 * 2**20  # bytes before and after the trees that are looked at
 TESTED = ("v3", "v4")  # versions of the format: LightGBM 2.3 to 3.3, and 4
 CLASSES = {"binary", "multiclass", "multiclassova"}  # objectives
 NUMBERS = {
@@ -73,7 +74,7 @@ def _parts(data, path: Path) -> tuple[dict[str, str], str]:
             f"{path.name} has the line ends of Windows (CRLF), with which LightGBM crashes: run "
             f"dos2unix {path.name}, or copy the original as a binary file."
         )
-    first, last = data.find(b"\n\n", 0, LIMIT), data.rfind(b"\nend of trees", len(data) - LIMIT)
+    first, last = data.find(b"\n\n", 0, PART), data.rfind(b"\nend of trees", len(data) - PART)
     header = dict(line.partition("=")[::2] for line in data[: max(first, 0)].decode().splitlines())
     end = data[last:].decode()
     # Python's LightGBM writes the categories last, others write the parameters last.

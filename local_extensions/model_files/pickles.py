@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from math import prod
 
+MOST = 2_000_000  # opcodes, which take two seconds
 SMALL = 2**20  # bytes of an array that may hold names
 WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 NUMBERS = {  # what numpy calls a number, and what the module struct does
@@ -52,7 +53,9 @@ def follow(stream, arrays: bool = True) -> tuple[object, list[str], list]:
     stream = BytesIO(stream) if isinstance(stream, bytes) else stream
     stack, marks, memo, imported, ids = [], [], {}, {}, []
     frame_end = 0
-    for op, arg, _ in genops(stream):
+    for count, (op, arg, _) in enumerate(genops(stream)):
+        if count > MOST:
+            raise OverflowError(f"a pickle of more than {MOST:,} opcodes")
         if op.name == "POP" and marks[-1:] == [len(stack)]:
             marks.pop()
             continue

@@ -1,5 +1,7 @@
 """Protobuf reader without a schema: a field is a number and a value."""
 
+MOST = 200_000  # fields of a message; the graphs of language models have some 10,000 nodes
+
 
 class Message:
     """A message or text, parsed lazily."""
@@ -9,8 +11,10 @@ class Message:
 
     def __iter__(self):
         """Yield the number and the value of each field; integers are values."""
-        at = self.start
+        at, left = self.start, MOST
         while at < self.end:
+            if not (left := left - 1):
+                raise OverflowError(f"a message of more than {MOST:,} fields")
             key, at = self._varint(at)
             if key & 7 == 0:
                 value, at = self._varint(at)

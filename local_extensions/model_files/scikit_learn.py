@@ -1,7 +1,9 @@
 """scikit-learn: fitted models in pickle, joblib and skops files."""
 
+import io
 import json
 import math
+import os
 import re
 import sys
 from functools import partial
@@ -11,6 +13,7 @@ from . import keras, torch
 from .common import FORM, LIMIT, Archive, Unusable
 from .pickles import WRAPPER, Odd, Stub, follow, parts, texts, values
 
+STEP = 2**16  # compressed bytes that are unpacked at once
 PICKLE = rb"\x80[\x02-\x05]|c[\w.]+\n[\w.]+\n"  # protocols 2 to 5, and 0 or 1
 PACKED = rb"\x1f\x8b|x[\x01\x5e\x9c\xda]|BZh|\xfd7zXZ\0|]\0\0|\x04\x22M\x18"
 CHOICES = 1000  # categories of a column; more are typed
@@ -106,7 +109,6 @@ def joblib(data, path: Path) -> dict:
             f"where lz4 is installed, {again}."
         )
     import bz2
-    import io
     import lzma
     import zlib
 
@@ -115,21 +117,36 @@ def joblib(data, path: Path) -> dict:
         b"\xfd7": lzma.LZMADecompressor,
         b"]\0": lzma.LZMADecompressor,
     }.get(data[:2], lambda: zlib.decompressobj(47))()  # 47: zlib or gzip
-    content = unpacker.decompress(data[:LIMIT], LIMIT)
-    if not re.match(PICKLE, content):
+    content = _unpacked(unpacker, data)
+    size = content.seek(0, os.SEEK_END)
+    if not re.match(PICKLE, content.getbuffer()[:100]):
         raise Unusable(
             f"{path.name} is a compressed file, not in a known model format: unpack it "
             "and give the model in it."
         )
-    if LIMIT in (len(content), len(data[:LIMIT])):
+    if size == LIMIT:
         raise Unusable(
             f"{path.name} unpacks to more than {LIMIT // 2**20} MiB, too much to look into: save it "
             f"uncompressed, {again.replace(', compress=3', '')}."
         )
     if not unpacker.eof:
         raise ValueError("cut short")
-    root, imported = _followed(io.BytesIO(content), path)
+    content.seek(0)
+    root, imported = _followed(content, path)
     return _estimator(path, root, imported)
+
+
+def _unpacked(unpacker, data) -> io.BytesIO:
+    """Return the first LIMIT bytes of compressed data."""
+    content, rest, at = io.BytesIO(), b"", 0
+    while not unpacker.eof and (left := LIMIT - content.tell()):
+        if not rest and getattr(unpacker, "needs_input", True):
+            rest, at = data[at : at + STEP], at + STEP
+            if not rest:
+                break
+        content.write(unpacker.decompress(rest, left))
+        rest = getattr(unpacker, "unconsumed_tail", b"")  # of zlib alone
+    return content
 
 
 def _followed(stream, path: Path) -> tuple[object, list[str]]:

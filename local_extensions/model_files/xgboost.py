@@ -59,13 +59,14 @@ def _key(name: str) -> bytes:
 
 def _without_trees(data, start: bytes, end: bytes, empty: bytes = b"") -> bytes:
     """Return the content without its trees, between two patterns."""
-    first = re.search(start, data)
-    last = first and re.compile(end).search(data, first.end())
+    first = re.compile(start).search(data, 0, LIMIT)
+    # In the last part alone: a search through gigabytes of trees takes seconds.
+    last = first and re.compile(end).search(data, max(first.end(), len(data) - LIMIT // 4))
     if first and not last:
         raise ValueError("cut short")
     cut = (first.end(), last.start()) if first else (len(data), len(data))
     if len(data) - cut[1] + cut[0] > LIMIT:
-        raise OverflowError("too large")
+        raise OverflowError("more than trees in most of it")
     return data[: cut[0]] + empty * bool(first) + data[cut[1] :]
 
 
