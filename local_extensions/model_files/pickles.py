@@ -30,6 +30,8 @@ class Stub(dict):
 
     read: Callable[[], bytes] | None = None  # of an array in a file of its own, as .npy
 
+    built = False  # whether its state is set
+
     def __init__(self, cls: str, args=()):
         self.cls = cls if isinstance(cls, str) else "object"
         self.args, self.state = args, {}
@@ -114,7 +116,10 @@ def follow(stream, arrays: bool = True) -> tuple[object, list[str], list]:
                 value = _called(taken[0], tuple(taken[1:]), imported)
             case "REDUCE" | "NEWOBJ" | "NEWOBJ_EX":
                 value = _called(*taken[:2], imported)
-            case "BUILD" if isinstance(value, Stub):
+            case "BUILD":
+                if not isinstance(value, Stub) or value.built:
+                    raise Odd("sets the state of what it has not just made")
+                value.built = True
                 if value.cls == WRAPPER:
                     if not arrays or stream.tell() < frame_end:
                         raise Odd("has an array where joblib writes none")
@@ -133,8 +138,14 @@ def _called(cls, args, imported: dict[str, bool]):
     if not isinstance(cls, str):
         raise Odd("calls what it has made")
     imported[f"{cls}()"] = True
-    if cls in ("copyreg._reconstructor", "copy_reg._reconstructor"):
-        cls = args[0]
+    if re.fullmatch(r"copy_?reg\.(_reconstructor|__newobj__)", cls):
+        made, *rest = args
+        if cls.endswith("newobj__"):
+            return _called(made, tuple(rest), imported)
+        if not isinstance(made, str):
+            raise Odd("makes an object of what it has made")
+        imported[f"{made}()"] = True
+        cls = made
     if cls == "_codecs.encode":
         return args[0].encode("latin1")
     if cls in ARRAYS or not ARRAY_MAKERS.fullmatch(cls) and any(a in ARRAYS for a in args if a):

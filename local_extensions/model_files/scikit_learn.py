@@ -6,6 +6,7 @@ import math
 import os
 import re
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +28,8 @@ ALLOWED = re.compile(
     r"|utils\.(?!Bunch|_bunch|_metadata_requests|_tags|_weight_vector))"
     r"((?!tests?\.)\w+\.)*(_?[A-Z]\w*|newObj|__pyx_unpickle_\w+)"
     r"|sklearn\.(feature_selection\._(univariate_selection|mutual_info)"
-    r"|metrics\.(_classification|_regression|_ranking|pairwise))\.[a-z]\w*"
+    r"|metrics\.(_classification|_regression|_ranking|pairwise))"
+    r"\.(auc|chi2|[a-z]+\d*_\w+)"  # not the modules that these import, such as np
     r"|sklearn\.metrics\._scorer\._passthrough_scorer|sklearn\.utils\.validation\.check_array"
     r"|sklearn\.compose\._column_transformer\.make_column_selector"
     r"|sklearn\.preprocessing\._function_transformer\._identity"
@@ -61,6 +63,7 @@ CALLED = re.compile(
     r"(?!sklearn\.(\w+\.)*(?!newObj\(|make_column_selector\()_?[a-z]\w*\()"
     r".*\(\)"
 )
+NOT_CALLED = {"FunctionNode", "MethodNode", "NdArrayNode", "TypeNode"}  # of skops
 TRANSFORMERS = re.compile(
     r"sklearn\.(preprocessing|decomposition|feature_extraction|feature_selection\.(?!_rfe)|impute"
     r"|random_projection|kernel_approximation|manifold|compose\._column_transformer)\."
@@ -169,19 +172,16 @@ def _followed(stream, path: Path) -> tuple[object, list[str]]:
 
 def skops(members: Archive, path: Path) -> dict:
     """Read a skops schema: a pickle's tree as JSON, with the arrays in separate files."""
-    imported = []
 
     def build(node: dict, key: str = ""):
         kind, content = node["__loader__"], node.get("content")
         if kind == "JsonNode":
             return json.loads(content)
-        method = f":{content['func']}" if kind == "MethodNode" else ""
-        imported.append(f"{node['__module__']}.{node['__class__']}{method}")
         if kind == "DictNode":
             return {key: build(item, key) for key, item in content.items()}
         if kind in ("ListNode", "TupleNode") or isinstance(content, list):
             return [build(item, key) for item in content]
-        stub = Stub(imported[-1])
+        stub = Stub(_named(node))
         if kind == "ObjectNode" and content:
             stub.state = build(content)
         elif kind == "SliceNode" and content:
@@ -191,13 +191,36 @@ def skops(members: Archive, path: Path) -> dict:
         return stub
 
     try:
-        root = build(json.loads(members.read("schema.json")))
+        schema = json.loads(members.read("schema.json"))
+        root = build(schema)
     except OverflowError:  # probably a vocabulary
         raise Unusable(
             f"{path.name} has a schema.json of more than {LIMIT // 2**20} MiB, too much to look "
             'into: save the model with joblib.dump(model, "model.joblib").'
         ) from None
-    return _estimator(path, root, imported)
+    return _estimator(path, root, [*_names(schema)])
+
+
+def _names(schema: dict) -> Iterator[str]:
+    """Yield what a skops schema names in any part of a node; with "()", what is called."""
+    todo: list = [schema]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, list):
+            todo += node
+        elif isinstance(node, dict):
+            todo += node.values()
+            if "__loader__" in node and node["__loader__"] != "JsonNode":
+                yield _named(node)
+                if node["__loader__"] not in NOT_CALLED:
+                    yield f"{_named(node)}()"
+
+
+def _named(node: dict) -> str:
+    """Return the name of a skops node's class, with ":" before the name of a method."""
+    is_method = node["__loader__"] == "MethodNode"
+    method = f":{node['content']['func']}" if is_method else ""
+    return f"{node['__module__']}.{node['__class__']}{method}"
 
 
 def _estimator(path: Path, root, imported: list[str]) -> dict:
