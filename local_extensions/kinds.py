@@ -153,7 +153,7 @@ def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> di
         size = [n or m for n, m in zip(axes, size, strict=True)]
     elif found.n_features and math.isqrt(found.n_features) ** 2 == found.n_features:
         first, channels, size = False, 1, [math.isqrt(found.n_features)] * 2
-    mean, std, source = found.pixels or (0.0, 1.0, "")
+    mean, std, source, crop = found.pixels or (0.0, 1.0, "", None)
     rules = framework.formats[found.format].get("pixels", framework.pixels)
     by_name = (r for r in rules if re.fullmatch(r["name"], found.name or ""))
     if own and not found.pixels and (rule := next(by_name, None)):
@@ -167,6 +167,7 @@ def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> di
         "mean": tuple(mean) if isinstance(mean, list) else mean,
         "std": tuple(std) if isinstance(std, list) else std,
         "pixel_source": source,
+        "crop": crop,
     }
     if own:
         facts["to_do"] = " ".join(_pixel_notes(found, facts, free and None not in size))

@@ -55,6 +55,7 @@ class Model(NamedTuple):
     mean: float | tuple[float, ...] = 0.0
     std: float | str | tuple[float, ...] = 1.0
     pixel_source: str = ""
+    crop: str | None = None  # as Pixels has it
     # Of rows and texts.
     features: Mapping[str, float | str] = {}  # with the fields' default values
     rows: Sequence[Sequence[Any]] = ()  # examples

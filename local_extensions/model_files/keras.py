@@ -126,7 +126,8 @@ def _model(model: dict, path: Path) -> dict:
     _refuse_several(path, keras_layers.outputs(model))
     ahead = list(keras_layers.forward(model))
     past = [each for each in ahead if not keras_layers.KEEPS.fullmatch(each["class_name"])]
-    if any(each["class_name"] == "Embedding" for each in past[:2]):
+    is_text = bool(inputs) and inputs[0][1] == "string"  # with its tokenizer inside
+    if not is_text and any(each["class_name"] == "Embedding" for each in past[:2]):
         raise Unusable(f"{path.name} takes {TOKENS}.")
     shape = keras_layers.shape(model)
     names = [keras_layers.name(each) for each in [model, *ahead] if keras_layers.layers(each)]

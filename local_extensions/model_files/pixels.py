@@ -9,6 +9,7 @@ class Pixels(NamedTuple):
     mean: float | tuple[float, ...]
     std: float | str | tuple[float, ...]
     source: str  # who says so
+    crop: str | None = None  # the middle that is left, as a part of the shorter side
 
 
 def ranged(most: int, source: str) -> Pixels:

@@ -37,6 +37,7 @@ OLD = rb"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # begins a file of torch.sa
 # Keys of a checkpoint's weights; state_dict.py has them in the same order.
 WEIGHTS = ("state_dict", "model_state_dict", "model", "net", "weights", "params")
 WRAPPED = re.compile(r"(module\.|_orig_mod\.)+")  # DataParallel's and torch.compile's
+CROP = "224 / 256"  # Resize(256) and CenterCrop(224), as torchvision's tutorials have it
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of its pixels
 # Networks of torchvision that classify no pictures, by a pattern of a tensor's name and rank.
 SHOWS_NO_CLASS = {
@@ -297,7 +298,9 @@ def _alone(
         "network": network,
         "packages": ("torchvision",),
         "name": network.name,
-        "pixels": Pixels(*IMAGENET, f"torchvision's convention for {network.name} (ImageNet's)"),
+        "pixels": Pixels(
+            *IMAGENET, f"torchvision's convention for {network.name} (ImageNet's)", CROP
+        ),
         "inputs": [("input", None, (None, 3, network.size, network.size))],
         "outputs": [("output", None, (None, network.classes))],
         "n_outputs": network.classes,
@@ -311,8 +314,8 @@ def _of_torchvision(network: Network) -> Iterator[str]:
     yield (
         f"By its tensors' names and shapes it is torchvision's {network.name}, which "
         "architecture.py builds: if yours is a variant with the same tensors, put that there. If it "
-        f"was trained on pictures of another size than {network.size}x{network.size}, or scaled "
-        "otherwise, edit INPUT_SHAPE, MEAN and STD in model.py."
+        f"was trained on pictures of another size than {network.size}x{network.size}, not on their "
+        "middle, or scaled otherwise, edit INPUT_SHAPE, CROP, MEAN and STD in model.py."
     )
     if network.guessed:
         yield (

@@ -112,7 +112,7 @@ def libraries() -> None:
         else:
             torch.save(net.state_dict(), name)
         transform = transforms.Compose([
-            transforms.Resize((224, 224)), transforms.ToTensor(),
+            transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor(),
             transforms.Normalize(*map(np.ndarray.tolist, IMAGENET)),
         ])  # fmt: skip
         answers(name, net, transform=transform)

@@ -1,6 +1,6 @@
 {% extends "parts/_model.py" %}
 {% block imports %}
-from PIL import Image
+from PIL import Image{{ ", ImageOps" if model.crop }}
 {% endblock %}
 {% block constants %}
 INPUT_SHAPE = {{ model.input_shape | py }}  # used where the model declares none
@@ -15,6 +15,11 @@ INPUT_SHAPE = {{ model.input_shape | py }}  # used where the model declares none
 {% endif %}
 MEAN = {{ model.mean | py }}
 STD = {{ model.std if model.std is string else model.std | py }}
+{% if model.crop %}
+# The middle of a picture goes in: this part of its shorter side, as Resize(256) and
+# CenterCrop(224) leave it. 1 is all of the shorter side.
+CROP = {{ model.crop }}
+{% endif %}
 
 {% endblock %}
 {% block functions %}
@@ -42,7 +47,12 @@ def prepare(image: np.ndarray, declared: tuple[int | None, ...] | None) -> np.nd
         raise ValueError(f"MEAN and STD need one value, or {channels}: one a channel")
     height, width = (n or m for n, m in zip(axes, image.shape, strict=False))
     picture = Image.fromarray(image).convert("L" if channels == 1 else "RGB")
+{% if model.crop %}
+    smooth, bleed = Image.Resampling.BILINEAR, (1 - CROP) / 2
+    picture = ImageOps.fit(picture, (width, height), smooth, bleed)
+{% else %}
     picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+{% endif %}
     pixels = np.asarray(picture, np.float32).reshape(height, width, channels) / 255
     pixels = (pixels - np.float32(MEAN)) / np.float32(STD)
     batch = (pixels.transpose(2, 0, 1) if channels_first else pixels)[None]
