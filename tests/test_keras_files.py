@@ -139,6 +139,7 @@ def test_code_and_tokens_are_refused(tmp_path):
         (layer("Lambda"), "Lambda"),
         (own, "Plain"),
         (layer("Embedding", input_dim=9), "tokenizer"),
+        (layer("RandomRotation", value_range=[0, 255]), "export('saved')"),
     ):
         assert reason in refusal(tmp_path, sequential(given((None, 9)), kind, END))
 

@@ -162,6 +162,11 @@ def _refuse_code(model: dict, path: Path) -> list[dict]:
             custom.add(str(config))
         elif isinstance(config, dict) and ("module" in item or "name" in config):
             layers.append(config)
+            if kind == "RandomRotation" and "value_range" in config:
+                raise Unusable(
+                    f"{path.name} has a RandomRotation of an older Keras 3, which the current one "
+                    "does not load: give the folder that model.export('saved') writes there."
+                )
             module = str(item.get("module", "keras")).partition(".")[0]
             if ">" in kind or ">" in str(item.get("registered_name")) or module != "keras":
                 custom.add(item.get("registered_name") or kind)

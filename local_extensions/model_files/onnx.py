@@ -94,7 +94,9 @@ def _refuse_versions(path: Path, whole: Message, graph: Graph) -> None:
                 f"ONNX Runtime has up to {NEWEST[domain]}: export it with "
                 f"opset_version={NEWEST['']} or lower (target_opset in skl2onnx)."
             )
-        if domain in ("", "ai.onnx") and version < OLDEST:
+        # skl2onnx writes the oldest version that has its operators: of Identity, the first.
+        plain = {node.op for node in graph.nodes if not node.domain} == {"Identity"}
+        if domain in ("", "ai.onnx") and version < OLDEST and not plain:
             raise Unusable(
                 f"{path.name} uses version {version} of ONNX's operators, and ONNX Runtime "
                 f"supports {OLDEST} and later: convert it with "

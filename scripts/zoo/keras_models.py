@@ -246,6 +246,18 @@ def texts() -> None:
     for text in ("good night", "bad day"):
         chances = np.ravel(keras.ops.convert_to_numpy(model(tf.constant([[text]]))))
         right("text.keras", text, f"class {chances.argmax()}", chances.max())
+    numbers = layers.TextVectorization(50, output_sequence_length=4)
+    numbers.adapt(words)
+    model = keras.Sequential([
+        keras.Input((1,), dtype="string"), numbers, layers.Embedding(50, 8),
+        layers.GlobalAveragePooling1D(), layers.Dense(2, "softmax"),
+    ])  # fmt: skip
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(tf.constant(words[:, None].tolist()), target, epochs=20, verbose=0)
+    model.save("words.keras")
+    for text in ("good night", "bad day"):
+        chances = np.ravel(keras.ops.convert_to_numpy(model(tf.constant([[text]]))))
+        right("words.keras", text, f"class {chances.argmax()}", chances.max())
     for file, given in (
         ("tokens.keras", keras.Input((200,))),
         ("tokens_int.h5", keras.Input((200,), dtype="int32")),
