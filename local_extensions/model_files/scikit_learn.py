@@ -251,6 +251,9 @@ def _estimator(path: Path, root, imported: list[str]) -> dict:
         kind, labels = "scores", ("outlier", "inlier")
     elif last.cls.startswith(("sklearn.cluster.", "sklearn.mixture.")):
         kind = "clusters"
+        size = _state(last).get("n_clusters") or _state(last).get("n_components")
+        if takes_text and type(size) is int and 0 < size <= FORM:
+            labels = tuple(f"cluster {n}" for n in range(size))
     elif takes_text or (count and count > FORM and not features):
         given = "a text" if takes_text else f"{count} columns without names"
         raise Unusable(
