@@ -55,6 +55,7 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[Any]] = ()
     answers: Sequence[str | None] = ()  # one for each row
     notes: tuple[str, ...] = ()
+    columns: Sequence[str] = ()  # those of the answers
 
 
 def table(model: Path, features: Mapping[str, Any], named: bool, free: bool = False) -> Table:
@@ -102,7 +103,8 @@ def table(model: Path, features: Mapping[str, Any], named: bool, free: bool = Fa
             "The file does not name its columns: FEATURES in model.py has those of examples.csv, "
             "in their order."
         )
-    return Table(features, [each.values for each in taken], answers, tuple(notes))
+    others = [name for name in header if name not in features]
+    return Table(features, [each.values for each in taken], answers, tuple(notes), others)
 
 
 def _renamed(features: Mapping[str, Any], header: Sequence[str], free: bool) -> dict[str, Any]:
