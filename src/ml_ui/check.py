@@ -130,12 +130,15 @@ def chosen(
     A picture of the project whose name is a label expects it.
 
     Raises:
-        BadExample: one is no file, no number, or has too few or too many values.
+        BadExample: one is no file, no number, or has too few or too many values, or
+            the page answers with a picture, and one is expected to have a label.
     """
     if len(expected) > len(given):
         raise BadExample("--expect needs an --example before it")
+    if expected and _are_files(app.demo.output_components):
+        raise BadExample("the page answers with a picture: leave out --expect")
     components = app.demo.input_components
-    of_files = bool({type(each).__name__ for each in components} & FILES)
+    of_files = _are_files(components)
     fields = getattr(model, "FEATURES", TEXT)
     if given:
         answers = [*expected, *[None] * (len(given) - len(expected))]
@@ -151,6 +154,10 @@ def chosen(
         row = [component.value for component in components]
         for each in getattr(app.demo, "examples", None) or [row]:
             yield Example(_shown(each), tuple(each), None)
+
+
+def _are_files(components: Sequence[Any]) -> bool:
+    return bool({type(each).__name__ for each in components} & FILES)
 
 
 def _file(text: str, expected: str | None) -> Iterator[Example]:
@@ -324,7 +331,9 @@ def find_scaling(
         with scaling.applied(model, each):
             answers = [(example, ask(app, model, example)) for example in chosen]
         right = sum(is_right(seen.answer, one.expected) for one, seen in answers)
-        sure = float(np.mean([seen.answer[one.expected] for one, seen in answers]))
+        sure = float(
+            np.mean([_share(seen.answer, one.expected) for one, seen in answers])
+        )
         print(f"  {right} of {len(chosen)} right, {sure:6.1%} sure: {each.title}")
         if right == len(chosen):
             found[each] = sure / (1.000001 - sure)  # odds
@@ -338,6 +347,13 @@ def find_scaling(
         print("Several do, and the usual one is taken: more examples tell them apart.")
     # They are in the order of their use; a little surer proves nothing.
     return next(each for each in found if CLEAR * found[each] >= max(found.values()))
+
+
+def _share(answer: Any, expected: str | None) -> float:
+    """Return the probability of a label; 0 or 1 where the answer is a label alone."""
+    if isinstance(answer, Mapping):
+        return float(answer[expected])
+    return float(is_right(answer, expected))
 
 
 def apply(model: Any, found: scaling.Scaling, write: bool) -> bool:
