@@ -6,7 +6,7 @@ import commands
 import pytest
 from colours import save_network, save_picture
 
-from ml_ui.scaling import IMAGENET
+from ml_ui.scaling import IMAGENET, SCALINGS, rewritten
 
 TRAINED = {  # with pixels as their authors scaled them: a mean, a deviation, the order
     "0..255": (0, 1 / 255, False),
@@ -96,3 +96,11 @@ def test_pictures_have_no_label(bake, picture):
     run = commands.run("check", "--example", picture, "--expect", "lawn", folder=folder)
     assert run.returncode == 2 and "answers with a picture: leave out --expect" in run.stderr
     assert commands.run("check", "--example", picture, folder=folder).returncode == 0
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\f", "\x85", "\x1c"])
+def test_only_the_scaling_is_rewritten(odd):
+    """Whatever else str.splitlines takes for the end of a line."""
+    source = f"# a{odd}b\n\nMEAN = (\n    0.0\n)\nSTD = 1.0\nLAST = 1"
+    edited = rewritten(source, SCALINGS[1])
+    assert edited == f"# a{odd}b\n\nMEAN = 0.0\nSTD = 1 / 255\nLAST = 1"

@@ -12,7 +12,9 @@ import argparse
 import csv
 import importlib
 import inspect
+import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -362,10 +364,13 @@ def apply(model: Any, found: scaling.Scaling, write: bool) -> bool:
     source = path.read_text("utf-8")
     edited = scaling.rewritten(source, found)
     if write:
-        path.write_text(edited, "utf-8")
+        beside = path.with_name(f"{path.name}.new")
+        beside.write_text(edited, "utf-8")
+        shutil.copymode(path, beside)
+        os.replace(beside, path)
     print(f"{'Written to' if write else 'Edit'} {path.name}, for {found.title}:")
-    old = source.splitlines()
-    for number, line in enumerate(edited.splitlines(), 1):
+    old = source.split("\n")
+    for number, line in enumerate(edited.split("\n"), 1):
         if line not in old:
             print(f"  line {number}: {line.strip()}")
     if not write:
