@@ -1,5 +1,6 @@
 """Examples of the owner's, beside the model: pictures, or a table of rows or texts."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,11 +23,16 @@ def pictures(model: Path) -> tuple[list[Path], list[str]]:
     """Return the pictures in `examples/` beside a model, and notes on what comes along.
 
     Raises:
-        Unusable: one is a link out of the folder, or a Git LFS pointer.
+        Unusable: it is a link, or one is a link out of the folder or a Git LFS pointer.
     """
     folder = model.with_name("examples")
     if not folder.is_dir():
         return [], []
+    if folder.is_symlink():
+        raise Unusable(
+            f"{folder} is a link to {os.path.realpath(folder)}: put the folder itself there, or "
+            "remove the link."
+        )
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
     for path in found[:MOST]:
         refuse_special(path, folder)
