@@ -23,10 +23,7 @@ VENDORED = "{{ vendored }}"
 IS_NEW = ANSWERS.get("_is_new", False)  # cookiecutter made the folder in this run
 KEEP = ANSWERS.get("_skip_if_file_exists", False)  # cookiecutter's option
 APP = "python app.py\n"
-# For a model of the owner's, who alone knows a right answer.
-CHECK = (
-    "python -m ml_ui check --example INPUT --expect LABEL\n" if ANSWERS.get("model_path") else ""
-)
+CHECK = json.loads(r""" {{ (cookiecutter | project).check | tojson }} """)
 SUMMARY = json.loads(r""" {{ (cookiecutter | project).summary | tojson }} """)
 
 
@@ -88,7 +85,7 @@ def next_steps(readme: str) -> str:
     found = re.findall(block, readme, re.DOTALL | re.MULTILINE)
     if len(found) < 2:
         return ""
-    here = f"cd {ANSWERS['project_slug']}\n" + found[0].replace(APP, CHECK + APP)
+    here = f"cd {ANSWERS['project_slug']}\n" + found[0].replace(APP, f"{CHECK}\n{APP}" if CHECK else APP)
     return f"\n\nRun it here:\n\n{here}\nPut it online:\n\n{found[-1]}"
 
 

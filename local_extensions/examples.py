@@ -1,5 +1,6 @@
 """Examples of the owner's, beside the model: pictures, or a table of rows or texts."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,11 +23,16 @@ def pictures(model: Path) -> tuple[list[Path], list[str]]:
     """Return the pictures in `examples/` beside a model, and notes on what comes along.
 
     Raises:
-        Unusable: one is a link out of the folder, or a Git LFS pointer.
+        Unusable: it is a link, or one is a link out of the folder or a Git LFS pointer.
     """
     folder = model.with_name("examples")
     if not folder.is_dir():
         return [], []
+    if folder.is_symlink():
+        raise Unusable(
+            f"{folder} is a link to {os.path.realpath(folder)}: put the folder itself there, or "
+            "remove the link."
+        )
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
     for path in found[:MOST]:
         refuse_special(path, folder)
@@ -55,6 +61,7 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[Any]] = ()
     answers: Sequence[str | None] = ()  # one for each row
     notes: tuple[str, ...] = ()
+    columns: Sequence[str] = ()  # those of the answers
 
 
 def table(model: Path, features: Mapping[str, Any], named: bool, free: bool = False) -> Table:
@@ -102,7 +109,8 @@ def table(model: Path, features: Mapping[str, Any], named: bool, free: bool = Fa
             "The file does not name its columns: FEATURES in model.py has those of examples.csv, "
             "in their order."
         )
-    return Table(features, [each.values for each in taken], answers, tuple(notes))
+    others = [name for name in header if name not in features]
+    return Table(features, [each.values for each in taken], answers, tuple(notes), others)
 
 
 def _renamed(features: Mapping[str, Any], header: Sequence[str], free: bool) -> dict[str, Any]:

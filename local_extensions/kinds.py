@@ -208,6 +208,7 @@ def _fields(found: ModelFile, own: bool, task: Task, framework: Framework) -> di
         "answers": table.answers,
         "table": bool(table.rows),
         "left": table.notes,
+        "columns": table.columns,
     }
     if not (found.features or table.rows):
         facts["to_do"] = "The file does not name its columns: check FEATURES in model.py."
@@ -223,7 +224,7 @@ def _sentence(found: ModelFile, own: bool, task: Task, framework: Framework) -> 
     """Return example texts; a demo's are in its card."""
     if not own:
         return {"features": TEXT}
-    _, rows, answers, notes = examples.table(found.path, TEXT, named=False)
+    _, rows, answers, notes, _ = examples.table(found.path, TEXT, named=False)
     for text, *_ in rows:
         if len(text) > LONGEST:
             raise Unusable(

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ml_ui.examples import label
+from ml_ui.examples import is_number, label
 from ml_ui.hub import NAME as HUB
 from ml_ui.hub import Weights
 
@@ -118,7 +118,7 @@ def model(
     if further := kinds.FACTS.get(task.input.name):
         facts |= further(found, own, task, framework)
     to_do, left = facts.pop("to_do", None), [*left, *facts.pop("left", ())]
-    _check_answers(facts.get("answers", ()), found, task)
+    _check_answers(facts.get("answers", ()), facts.pop("columns", ()), found, task)
     if own:
         name = Path(source_on_hub.repo).name if source_on_hub else source.stem
         described = {"title": _title(name), "description": f"{task.does.capitalize()}."}
@@ -168,16 +168,26 @@ def _classes(found: model_files.ModelFile) -> tuple[str, ...]:
     return found.labels or tuple(map(str, range(len(read_labels(found.path) or ()))))
 
 
-def _check_answers(answers: Sequence[str | None], found: model_files.ModelFile, task: Task) -> None:
-    """Raise Unusable if the answers of examples.csv are none that the model gives."""
+def _check_answers(
+    answers: Sequence[str | None],
+    columns: Sequence[str],
+    found: model_files.ModelFile,
+    task: Task,
+) -> None:
+    """Raise Unusable if the answers of examples.csv, in some columns, are none of the model's."""
     names = [*(read_labels(found.path) or found.labels)]
     known = {*names, *(f"{name} ({n})" for n, name in enumerate(names))}
     shape = found.outputs[0].shape if found.outputs else None
     numbers = shape[1] if shape and len(shape) == 2 else None
+    # One may be a class that the file does not name.
+    counts = {numbers} if found.scores == "numbers" or not numbers else {1, numbers}
+    unnamed = {f"class {n}" for n in range(numbers or 0)}  # as the page calls them
+    several = found.outputs and found.outputs[0].name == "classes"  # texts, of several targets
+    among = f", in the columns {', '.join(columns)}," if len(columns) > 1 else ""
     for number, answer in enumerate(answers, 1):
         if answer is None:
             continue
-        row = f"examples.csv, row {number}: the answer {answer[:60]!r}"
+        row = f"examples.csv, row {number}: the answer {answer[:60]!r}{among}"
         if names and answer not in known:
             raise Unusable(
                 f"{row} is none of the model's classes ({', '.join(names[:20])}): correct it, or "
@@ -188,8 +198,15 @@ def _check_answers(answers: Sequence[str | None], found: model_files.ModelFile, 
                 f"{row} cannot be compared, for the model does not name its classes: write a "
                 "labels.txt beside it, one name a line, in the order of its outputs."
             )
-        if not names and numbers and len(answer.split(", ")) not in (1, numbers):
-            raise Unusable(f"{row} is not the {numbers} numbers that the model gives.")
+        parts = answer.split(", ")
+        if names or answer in unnamed or several:
+            continue
+        if not all(map(is_number, parts)) or numbers and len(parts) not in counts:
+            gives = "number" if numbers == 1 else f"{numbers or ''} numbers".lstrip()
+            raise Unusable(
+                f"{row} is not the {gives} that the model gives: keep the columns that it takes, "
+                "and those of its answers."
+            )
 
 
 def _card(task: Task, framework: Framework) -> dict[str, Any]:

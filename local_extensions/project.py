@@ -10,7 +10,7 @@ from ml_ui.sizing.report import Report
 from . import estimate, manifest, record
 from .answers import Answers
 from .catalog import FRAMEWORKS, PLATFORMS, TASKS, Framework, Task
-from .host import Host, host
+from .host import Host, host, useful_tiers
 from .model import Model, model
 
 
@@ -51,6 +51,11 @@ class Project:
         place = answers.platform, answers.hardware, answers.python_version
         return host(answers.framework, *place, self.model.version, self.model.packages)
 
+    @property
+    def hardware(self) -> str:
+        """The platform's default hardware, of what the framework has packages for."""
+        return next(iter(useful_tiers(self.answers.platform, self.answers.framework)))
+
     @cached_property
     def files(self) -> dict[str, str]:
         """Files rendered for these answers, with their templates."""
@@ -80,6 +85,16 @@ class Project:
     def summary(self) -> str:
         """Text for the terminal: whether it fits, and notes on the model."""
         return estimate.summary(self)
+
+    @property
+    def check(self) -> str:
+        """Command that compares an own model's answers with known ones; "" for a demo's."""
+        if not self.model.own:
+            return ""
+        known = self.model.labelled or any(self.model.answers)
+        # The owner alone knows a right answer; no picture has one that is typed.
+        asks = not known and self.task.output.name != "picture"
+        return "python -m ml_ui check" + (" --example INPUT --expect LABEL" if asks else "")
 
     @property
     def cost_section(self) -> str:

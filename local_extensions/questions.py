@@ -119,7 +119,7 @@ def _own_model(own: str) -> Iterator[str]:
     if reason := host.unsupported(framework_of(found).name, found.version):
         yield f"model_path: {name} {reason}"
     if not fitting(found):
-        yield f"{part}: {name} {unfit(found)}"
+        yield f"model_path: {name} {unfit(found)}"
         return
     if found.scores == "class" and not (labels or found.labels or "row" in takes(found)):
         yield (

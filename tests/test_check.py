@@ -6,7 +6,7 @@ import commands
 import pytest
 from colours import save_network, save_picture
 
-from ml_ui.scaling import IMAGENET
+from ml_ui.scaling import IMAGENET, SCALINGS, rewritten
 
 TRAINED = {  # with pixels as their authors scaled them: a mean, a deviation, the order
     "0..255": (0, 1 / 255, False),
@@ -17,23 +17,31 @@ TRAINED = {  # with pixels as their authors scaled them: a mean, a deviation, th
 }
 
 
+MODULES = ("app", "model", "runtime")
+
+
+@pytest.fixture(autouse=True)
+def own_modules(monkeypatch):
+    """A project's modules are imported into this process, and forgotten after the test."""
+    for name in MODULES:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    # Bytecode would outlive an edit of the same second and size.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    yield
+    for name in MODULES:
+        sys.modules.pop(name, None)
+
+
 @pytest.fixture
-def project(bake, tmp_path, monkeypatch):
-    """Return a function that generates a project for a network, whose modules are its own."""
+def project(bake, tmp_path):
+    """Return a function that generates a project for a network."""
 
     def generate(*trained):
         save_network(tmp_path / "network.onnx", *trained)
-        # Its modules are imported into this process, and forgotten after the test.
-        for name in ("app", "model", "runtime"):
-            monkeypatch.delitem(sys.modules, name, raising=False)
-        monkeypatch.setattr(sys, "path", [*sys.path])
-        # Bytecode would outlive an edit of the same second and size.
-        monkeypatch.setattr(sys, "dont_write_bytecode", True)
         return bake(model_path=str(tmp_path / "network.onnx"), platform="local", ci=False)
 
-    yield generate
-    for name in ("app", "model", "runtime"):
-        sys.modules.pop(name, None)
+    return generate
 
 
 @pytest.fixture
@@ -53,7 +61,7 @@ def test_one_labelled_picture_tells_the_scaling(project, picture, title):
     assert f"Edit model.py, for {title}:" in run.stdout
     run = commands.run("check", *asked, "--write", folder=folder)
     assert run.returncode == 0 and "Written to model.py" in run.stdout
-    for name in ("app", "model", "runtime"):
+    for name in MODULES:
         sys.modules.pop(name)
     run = commands.run("check", *asked, folder=folder)
     assert run.returncode == 0 and "Right: 1 of 1." in run.stdout, run.stdout
@@ -81,3 +89,18 @@ def test_bad_example(project, picture, arguments, error):
         "check", *(each.format(picture=picture) for each in arguments), folder=folder
     )
     assert run.returncode == 2 and error in run.stderr
+
+
+def test_pictures_have_no_label(bake, picture):
+    folder = bake(task="image-to-image", framework="onnx", platform="local")
+    run = commands.run("check", "--example", picture, "--expect", "lawn", folder=folder)
+    assert run.returncode == 2 and "answers with a picture: leave out --expect" in run.stderr
+    assert commands.run("check", "--example", picture, folder=folder).returncode == 0
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\f", "\x85", "\x1c"])
+def test_only_the_scaling_is_rewritten(odd):
+    """Whatever else str.splitlines takes for the end of a line."""
+    source = f"# a{odd}b\n\nMEAN = (\n    0.0\n)\nSTD = 1.0\nLAST = 1"
+    edited = rewritten(source, SCALINGS[1])
+    assert edited == f"# a{odd}b\n\nMEAN = 0.0\nSTD = 1 / 255\nLAST = 1"

@@ -56,6 +56,14 @@ def test_link_out_of_the_folder_is_refused(ask, network):
     assert run.exit_code == 1 and "examples: " in run.output and "is a link to" in run.output
 
 
+def test_linked_folder_is_refused(ask, network, tmp_path):
+    """Its pictures would be published with the project."""
+    save_picture(tmp_path / "private" / "me.png", "grass")
+    (network.parent / "examples").symlink_to(tmp_path / "private")
+    run = ask(f"model_path={network}", "platform=local", "project_slug=made")
+    assert run.exit_code == 1 and "examples: " in run.output and "is a link to" in run.output
+
+
 @pytest.mark.slow
 def test_own_tests_detect_a_wrong_scaling(bake, network, tmp_path):
     """The guess, 0..1, gives wrong answers; `check --write` makes them right."""

@@ -137,6 +137,20 @@ def test_next_steps_match_the_readme(bake, hook, platform, last, description):
     assert not {"`", "rm", "##"} & set(steps.split())
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_next_steps_check_what_is_known(bake, hook, tmp_path, known):
+    """Without an answer in the examples, the command has a place for one."""
+    model = shutil.copy(IRIS, tmp_path)
+    shutil.copy(IRIS.with_name("labels.txt"), tmp_path)
+    rows = f"a,b,c,d{',answer' if known else ''}\n5,3.6,1.4,0.2{',setosa' if known else ''}\n"
+    write(tmp_path, **{"examples.csv": rows})
+    readme = (bake(platform="local") / "README.md").read_text("utf-8")
+    steps = hook(model_path=str(model), platform="local").next_steps(readme)
+    asks = "" if known else " --example INPUT --expect LABEL"
+    assert f"\npython -m ml_ui check{asks}\npython app.py\n" in steps
+    assert "ml_ui check" not in hook(platform="local").next_steps(readme)
+
+
 def test_no_next_steps_in_an_edited_readme(hook):
     assert hook().next_steps("# Mine\n\n## Run\n\n```sh\npython app.py\n```\n") == ""
 

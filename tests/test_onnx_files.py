@@ -178,7 +178,7 @@ def test_what_no_page_shows_is_refused(graph, tmp_path):
     assert REFUSED[graph] in refusal(save(tmp_path, graph))
 
 
-def test_detector_and_series_are_named(tmp_path):
+def test_detector_and_series_are_named(ask, tmp_path):
     graph = f"({PICTURE}) => (float[1, 84, 8400] y) {{ y = Identity(x) }}"
     metadata = {"task": "detect", "names": "{0: 'cat'}"}
     assert "task=detect" in refusal(save(tmp_path, graph, metadata=metadata))
@@ -188,6 +188,7 @@ def test_detector_and_series_are_named(tmp_path):
     found = inspect(save(tmp_path, "(float[n, 30, 5] x) => (float[n, 2] y) { y = Identity(x) }"))
     assert not fitting(found)
     assert "nx30x5" in unfit(found)
+    assert "model_path: m.onnx takes float32 of nx30x5" in ask(f"model_path={found.path}").output
 
 
 def test_output_may_be_the_class_itself(bake, ask, tmp_path):

@@ -27,7 +27,9 @@ from conftest import QUESTIONS, ROOT
 from cookiecutter.main import cookiecutter
 from test_quoting import LINES, LONG, ODD
 
+from local_extensions.answers import Answers
 from local_extensions.catalog import FRAMEWORKS, TASKS
+from local_extensions.project import Project
 
 DIGITS = ROOT / "demos" / "image-classification" / "digits.onnx"
 
@@ -365,3 +367,11 @@ def test_no_question_asks_for_a_secret():
     assert not [
         q for q in ASKED if any(word in q for word in ("token", "key", "password", "secret"))
     ]
+
+
+def test_default_hardware_has_packages_of_the_framework(monkeypatch):
+    """Not the platform's first, if the framework has none for it."""
+    onnx = FRAMEWORKS["onnx"]
+    monkeypatch.setitem(FRAMEWORKS, "onnx", onnx._replace(requirements={"cpu": ["onnxruntime"]}))
+    answers = Answers.of({"platform": "huggingface", "__framework": "onnx"})
+    assert Project(answers).hardware == "cpu-basic"

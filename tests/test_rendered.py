@@ -274,13 +274,28 @@ def test_push_is_tested_once(bake, platform):
 # README -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("answers", PAIRS, ids=name)
+OWN = [  # of columns, which come without an examples.csv, and of pictures
+    {
+        "model_path": str(ROOT / "demos" / task / file),
+        "task": task,
+        "framework": framework,
+        "platform": "local",
+    }
+    for task, framework, file in [
+        ("tabular", "scikit-learn", "iris.skops"),
+        ("image-classification", "onnx", "digits.onnx"),
+    ]
+]
+
+
+@pytest.mark.parametrize("answers", [*PAIRS, *OWN], ids=name)
 def test_readme_names_existing_files(bake, answers):
     project = bake(**answers)
     readme = (project / "README.md").read_text("utf-8")
-    for name in re.findall(r"`([\w./-]+(?:\.(?:py|txt|in|yml)|/))`", readme):
+    for name in re.findall(r"`([\w./-]+(?:\.(?:py|txt|in|yml|csv)|/))`", readme):
         assert (project / name).exists(), name
-    for name in ("runtime.py", "model/labels.txt", "examples/", ".github/workflows/deploy.yml"):
+    mine = ("runtime.py", "model/labels.txt", "examples/", "examples.csv")
+    for name in (*mine, ".github/workflows/deploy.yml"):
         assert (f"`{name}`" in readme) == (project / name).exists(), name
 
 

@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import struct
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -137,6 +139,15 @@ def test_fitted_range_tells_a_default(tmp_path):
     pipeline = made("sklearn.pipeline.Pipeline", steps=steps, memory=b"N")
     found = inspect(write(tmp_path, "m.pkl", pickled(pipeline)))
     assert found.values == (2.5, 25.0)
+
+
+def test_default_is_finite(tmp_path):
+    """The largest of numbers, rounded to four digits, is infinite."""
+    content = b"](G" + struct.pack(">d", sys.float_info.max) + number(2) + b"e"
+    imputer = made("sklearn.impute._base.SimpleImputer", statistics_=content, **FITTED)
+    steps = b"](" + group(text("s"), imputer) + group(text("m"), made(LINEAR, **FITTED)) + b"e"
+    pipeline = made("sklearn.pipeline.Pipeline", steps=steps, memory=b"N")
+    assert inspect(write(tmp_path, "m.pkl", pickled(pipeline))).values == (0.0, 2.0)
 
 
 TRANSFORMER = made("sklearn.preprocessing._data.StandardScaler", **FITTED)

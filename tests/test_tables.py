@@ -10,6 +10,7 @@ from asking import assert_refused
 from conftest import ROOT
 from crafted import plain_pipeline, write
 from running import MODEL_TESTS, install, own_tests
+from test_onnx_files import save
 
 from local_extensions.examples import LARGEST_TABLE, MOST_ROWS
 from ml_ui.examples import BadExample, is_right, read
@@ -178,6 +179,29 @@ def test_answers_need_the_names_of_classes(ask, tmp_path):
     file(tmp_path, "text,language\nGuten Tag,German\n")
     run = ask(f"model_path={tmp_path / 'languages.keras'}", "platform=local")
     assert_refused(run.output, run.exit_code, "examples: ", "write a labels.txt beside it")
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ("a,b,target\n1,2,high\n", "row 1: the answer 'high' is not the number"),
+        (
+            "a,b,target,id\n1,2,182.7,7\n",
+            "'182.7, 7', in the columns target, id, is not the number",
+        ),
+        ("a,b,target\n1,2,182.7\n", None),
+    ],
+)
+@pytest.mark.parametrize("outputs", [1, "m"])
+def test_answers_of_a_model_of_numbers_are_numbers(ask, tmp_path, outputs, content, error):
+    graph = f"(float[n, 2] x) => (float[n, {outputs}] y) {{ y = Identity(x) }}"
+    file(tmp_path, content)
+    run = ask(f"model_path={save(tmp_path, graph)}", "platform=local", "project_slug=made")
+    if error is None or (outputs == "m" and "182.7" in content):  # it may give two numbers
+        assert run.exit_code == 0, run.output
+    else:
+        error = error if outputs == 1 else error.replace("number", "numbers")
+        assert_refused(run.output, run.exit_code, "examples: ", error)
 
 
 def test_link_out_of_the_folder_is_refused(ask, iris, tmp_path):

@@ -519,8 +519,10 @@ def _columns(root: Stub, count: int) -> dict[int, float | str | tuple]:
             if all(isinstance(end, int | float) for end in ends[0] + ends[1]):  # of the range
                 numbers = numbers or [(low + high) / 2 for low, high in zip(*ends, strict=False)]
             for n, value in zip(columns, numbers, strict=False):
+                if isinstance(value, int | float):
+                    value = float(f"{value:.4g}")  # the largest are rounded to infinity
                 if n is not None and _is_value(value):
-                    known.setdefault(n, value if isinstance(value, str) else float(f"{value:.4g}"))
+                    known.setdefault(n, value)
 
     learn(root, list(range(count)))
     return known

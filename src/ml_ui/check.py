@@ -12,7 +12,9 @@ import argparse
 import csv
 import importlib
 import inspect
+import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -130,12 +132,15 @@ def chosen(
     A picture of the project whose name is a label expects it.
 
     Raises:
-        BadExample: one is no file, no number, or has too few or too many values.
+        BadExample: one is no file, no number, or has too few or too many values, or
+            the page answers with a picture, and one is expected to have a label.
     """
     if len(expected) > len(given):
         raise BadExample("--expect needs an --example before it")
+    if expected and _are_files(app.demo.output_components):
+        raise BadExample("the page answers with a picture: leave out --expect")
     components = app.demo.input_components
-    of_files = bool({type(each).__name__ for each in components} & FILES)
+    of_files = _are_files(components)
     fields = getattr(model, "FEATURES", TEXT)
     if given:
         answers = [*expected, *[None] * (len(given) - len(expected))]
@@ -151,6 +156,10 @@ def chosen(
         row = [component.value for component in components]
         for each in getattr(app.demo, "examples", None) or [row]:
             yield Example(_shown(each), tuple(each), None)
+
+
+def _are_files(components: Sequence[Any]) -> bool:
+    return bool({type(each).__name__ for each in components} & FILES)
 
 
 def _file(text: str, expected: str | None) -> Iterator[Example]:
@@ -324,7 +333,9 @@ def find_scaling(
         with scaling.applied(model, each):
             answers = [(example, ask(app, model, example)) for example in chosen]
         right = sum(is_right(seen.answer, one.expected) for one, seen in answers)
-        sure = float(np.mean([seen.answer[one.expected] for one, seen in answers]))
+        sure = float(
+            np.mean([_share(seen.answer, one.expected) for one, seen in answers])
+        )
         print(f"  {right} of {len(chosen)} right, {sure:6.1%} sure: {each.title}")
         if right == len(chosen):
             found[each] = sure / (1.000001 - sure)  # odds
@@ -340,16 +351,26 @@ def find_scaling(
     return next(each for each in found if CLEAR * found[each] >= max(found.values()))
 
 
+def _share(answer: Any, expected: str | None) -> float:
+    """Return the probability of a label; 0 or 1 where the answer is a label alone."""
+    if isinstance(answer, Mapping):
+        return float(answer[expected])
+    return float(is_right(answer, expected))
+
+
 def apply(model: Any, found: scaling.Scaling, write: bool) -> bool:
     """Print the edit of model.py for a scaling, and make it if asked; return whether."""
     path = Path(model.__file__)
     source = path.read_text("utf-8")
     edited = scaling.rewritten(source, found)
     if write:
-        path.write_text(edited, "utf-8")
+        beside = path.with_name(f"{path.name}.new")
+        beside.write_text(edited, "utf-8")
+        shutil.copymode(path, beside)
+        os.replace(beside, path)
     print(f"{'Written to' if write else 'Edit'} {path.name}, for {found.title}:")
-    old = source.splitlines()
-    for number, line in enumerate(edited.splitlines(), 1):
+    old = source.split("\n")
+    for number, line in enumerate(edited.split("\n"), 1):
         if line not in old:
             print(f"  line {number}: {line.strip()}")
     if not write:

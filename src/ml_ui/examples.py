@@ -100,7 +100,7 @@ def table(path: Path) -> list[tuple[int, list[str]]]:
     if not rows:
         raise BadExample(f"{path.name} is empty: name the columns in its first line")
     header = rows[0][1]
-    if all(map(_is_number, header)):
+    if all(map(is_number, header)):
         raise BadExample(
             f"{path.name} begins with numbers: name the columns in its first line"
         )
@@ -127,18 +127,19 @@ def value(text: str, name: str, default: Any) -> Any:
         raise BadExample(f"{name} is empty, and the page asks for it")
     if isinstance(default, Sequence) and not isinstance(default, str):
         for choice in default:
-            if str(choice) == text or _is_number(text) and choice == float(text):
+            if str(choice) == text or is_number(text) and choice == float(text):
                 return choice
         listed = ", ".join(map(str, default[:20]))
         raise BadExample(f"{name}: {text[:60]!r} is not one of {listed}")
     if isinstance(default, str):
         return text
-    if not _is_number(text):
+    if not is_number(text):
         raise BadExample(f"{name}: {text[:60]!r} is not a number")
     return float(text)
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Return whether a text is a finite number."""
     try:
         return math.isfinite(float(text))
     except ValueError:
@@ -163,7 +164,7 @@ def is_right(answer: Any, expected: str | None) -> bool:
 
 
 def _is_near(given: str, wanted: str) -> bool:
-    if not (_is_number(given) and _is_number(wanted)):
+    if not (is_number(given) and is_number(wanted)):
         return given == wanted
     _, _, exponent = Decimal(wanted).as_tuple()
     rounding = 0.5 * 10.0 ** min(int(exponent), 0)

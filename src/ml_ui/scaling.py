@@ -31,7 +31,7 @@ SCALINGS = [
     # keras.applications, mode "caffe", with blue first.
     Scaling("0..255 minus ImageNet's mean", IMAGENET[0], 1 / 255, "1 / 255"),
 ]
-BLUE_FIRST = "    image = image[:, :, ::-1]  # blue first, as in training\n"
+BLUE_FIRST = "    image = image[:, :, ::-1]  # blue first, as in training"
 
 
 def is_grey(model: Any) -> bool:
@@ -70,17 +70,17 @@ def applied(model: Any, scaling: Scaling) -> Iterator[None]:
 
 def rewritten(source: str, scaling: Scaling) -> str:
     """Return the source of model.py with another scaling; the rest is left as it is."""
-    lines = source.splitlines(keepends=True)
+    lines = source.split("\n")  # as ast counts them; str.splitlines knows more breaks
     texts = {"MEAN": str(scaling.mean), "STD": scaling.std_source or str(scaling.std)}
     edits = []  # first and last line, and the new one
     for node in ast.parse(source).body:
         match node:
             case ast.Assign(targets=[ast.Name(id="MEAN" | "STD" as name)]):
                 last = node.end_lineno or node.lineno
-                edits.append((node.lineno - 1, last, f"{name} = {texts[name]}\n"))
+                edits.append((node.lineno - 1, last, f"{name} = {texts[name]}"))
             case ast.FunctionDef(name="prepare", body=body) if scaling.reverse:
                 first = body[1 if ast.get_docstring(node) else 0].lineno - 1
                 edits.append((first, first, BLUE_FIRST))
     for start, end, text in sorted(edits, reverse=True):
         lines[start:end] = [text]
-    return "".join(lines)
+    return "\n".join(lines)
