@@ -55,13 +55,9 @@ VERSIONS: dict[str, list[tuple[str, ...]]] = {
         ),
     ],
     "scikit_learn": [
-        ("scikit-learn==1.8.0",),
         ("scikit-learn==1.7.2", "pandas<3"),
-        ("scikit-learn==1.6.1", "pandas<3"),
         ("scikit-learn==1.5.2", "pandas<3"),
-        ("scikit-learn==1.4.2", "numpy<2", "pandas<3"),
         ("scikit-learn==1.3.2", "numpy<2", "pandas<3"),
-        ("scikit-learn==1.2.2", "numpy<2", "pandas<3", "scipy<1.12"),
     ],
     "transformers_models": [("transformers==4.57.1",)],
     "lightgbm_models": [
@@ -179,10 +175,14 @@ def judge(
 
 
 def state(project: Path, inputs: list) -> str:
-    """Return the digest of a project but its record, which names the template's commit."""
+    """Return the digest of what answers in a project: its modules, model and requirements.
+
+    `ml_ui`, the same in all, is left out: after a change there that answers differ by, judge again.
+    """
     digest = hashlib.sha256(json.dumps(inputs).encode())
-    for path in sorted(project.rglob("*")):
-        if path.is_file() and path.name != ".ml-ui.json":
+    files = [*project.glob("*.py"), project / "requirements.txt", *project.glob("model/**/*")]
+    for path in sorted(files):
+        if path.is_file():
             digest.update(str(path.relative_to(project)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
