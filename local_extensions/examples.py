@@ -109,7 +109,7 @@ def table(model: Path, features: Mapping[str, Any], named: bool, free: bool = Fa
             "The file does not name its columns: FEATURES in model.py has those of examples.csv, "
             "in their order."
         )
-    others = [name for name in header if name not in features]
+    others = [name for name in header if name not in {each.strip() for each in features}]
     return Table(features, [each.values for each in taken], answers, tuple(notes), others)
 
 

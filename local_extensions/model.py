@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from ml_ui.examples import is_number, label
+from ml_ui.examples import TABLE, BadExample, is_number, label, read
 from ml_ui.hub import NAME as HUB
 from ml_ui.hub import Weights
 
@@ -75,12 +76,18 @@ class Model(NamedTuple):
         """Text of examples.csv: names of the columns, rows, and their answers, if any are known."""
         if not (self.table and self.rows):
             return ""
-        header, rows = [*self.features], [[*row] for row in self.rows]
-        if any(self.answers):
-            header.append("answer" if "answer" not in header else "expected answer")
+        header = [name.strip() for name in self.features]
+        rows = [[*row] for row in self.rows]
+        if any(self.answers) or all(map(is_number, header)):  # which alone would look like values
+            column = "answer"
+            while column in header:
+                column = f"expected {column}"
+            header.append(column)
             rows = [[*row, answer] for row, answer in zip(rows, self.answers, strict=True)]
+        # Semicolons and tabs in a name would be taken for the delimiter.
+        quoting = csv.QUOTE_ALL if re.search(r"[;\t]", "".join(header)) else csv.QUOTE_MINIMAL
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([header, *rows])
+        csv.writer(text, quoting=quoting, lineterminator="\n").writerows([header, *rows])
         return text.getvalue().rstrip()
 
     @property
@@ -126,7 +133,28 @@ def model(
         facts["notes"] = (*found.notes, *_to_do(found, weights, task, to_do), *left, *stays)
     else:
         described = _card(task, framework)
-    return Model(**facts, **described)
+    made = Model(**facts, **described)
+    if own:
+        _check_table(made)
+    return made
+
+
+def _check_table(made: Model) -> None:
+    """Raise Unusable if the project would read its examples.csv otherwise than it is meant."""
+    if not (text := made.examples_csv):
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder, TABLE.name)
+        path.write_text(text, "utf-8", newline="")
+        try:
+            found = [(each.values, each.expected) for each in read(path, made.features)]
+        except BadExample:
+            found = []
+    if found != [([*row], answer) for row, answer in zip(made.rows, made.answers, strict=True)]:
+        raise Unusable(
+            f"the columns of the model, {', '.join(map(repr, made.features))}, and their values "
+            "cannot be written as a table that reads back: rename them, or remove examples.csv."
+        )
 
 
 def _weights(

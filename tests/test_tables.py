@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from asking import assert_refused
 from conftest import ROOT
-from crafted import plain_pipeline, write
+from crafted import array, pipeline, plain_pipeline, text, write
 from running import MODEL_TESTS, install, own_tests
 from test_onnx_files import save
 
@@ -144,6 +144,39 @@ def test_file_that_names_its_columns_decides_their_order(bake, tmp_path):
     file(tmp_path, "animal,height,width\nbird,30,1.5\n")
     project = bake(model_path=str(model), platform="local")
     assert (project / "examples.csv").read_text() == "width,height,answer\n1.5,30.0,bird\n"
+
+
+NAMES = {  # of two columns, and what is written of the first line
+    ("a;b;c", "d\te"): '"a;b;c","d\te","answer"',
+    ("0", "1"): "0,1,answer",
+    ("answer", "expected answer"): "answer,expected answer,expected expected answer",
+    (" width", "height, in cm"): 'width,"height, in cm",answer',
+    ('"a\nb', "x"): '"""a\nb",x,answer',
+}
+
+
+@pytest.mark.parametrize("answer", ["cat", ""])
+@pytest.mark.parametrize("names", NAMES)
+def test_odd_names_of_columns_read_back(bake, tmp_path, names, answer):
+    columns = array("O8", b"](" + text(names[0]) + text(names[1]) + b"e", 2)
+    classes = array("O8", b"](" + text("cat") + text("bird") + b"e", 2)
+    model = write(tmp_path, "model.pkl", pipeline(columns, classes))
+    with (tmp_path / "examples.csv").open("w", encoding="utf-8", newline="") as out:
+        csv.writer(out, quoting=csv.QUOTE_ALL).writerows([[*names, "is"], [1, 2.5, answer]])
+    project = bake(model_path=str(model), platform="local")
+    (found,) = read(project / "examples.csv", dict.fromkeys(names, 0.0))
+    assert found.values == [1, 2.5] and found.expected == (answer or None)
+    if answer:
+        assert (project / "examples.csv").read_text("utf-8").startswith(NAMES[names] + "\n")
+
+
+def test_names_that_differ_in_spaces_are_refused(ask, tmp_path):
+    columns = array("O8", b"](" + text("a") + text(" a") + b"e", 2)
+    classes = array("O8", b"](" + text("cat") + text("bird") + b"e", 2)
+    model = write(tmp_path, "model.pkl", pipeline(columns, classes))
+    file(tmp_path, "a,is\n1,cat\n")
+    run = ask(f"model_path={model}", "platform=local")
+    assert_refused(run.output, run.exit_code, "examples: the columns of the model, 'a', ' a',")
 
 
 def test_without_answers_they_are_examples(ask, iris, capfd):

@@ -51,12 +51,13 @@ def read(path: Path, fields: Mapping[str, Any] = TEXT) -> list[Example]:
     if not path.is_file():
         return []
     (_, header), *rows = table(path)
-    if missing := [name for name in fields if name not in header]:
+    if missing := [name for name in fields if name.strip() not in header]:
         raise BadExample(
             f"{path.name} has no column {missing[0]!r}: its first line names "
             f"{', '.join(header)}, and the model takes {', '.join(fields)}"
         )
-    answers = [n for n, name in enumerate(header) if name not in fields]
+    known = {name.strip() for name in fields}  # as the header has them
+    answers = [n for n, name in enumerate(header) if name not in known]
     examples = []
     for line, row in rows:
         if len(row) != len(header):
@@ -64,7 +65,7 @@ def read(path: Path, fields: Mapping[str, Any] = TEXT) -> list[Example]:
             raise BadExample(f"{path.name}, line {line}: {reason}")
         given = dict(zip(header, row, strict=True))
         try:
-            values = [value(given[name], name, fields[name]) for name in fields]
+            values = [value(given[name.strip()], name, fields[name]) for name in fields]
         except BadExample as error:
             raise BadExample(f"{path.name}, line {line}: {error}") from None
         expected = [row[n] for n in answers]
