@@ -6,6 +6,7 @@ here as what they are, JSON, protobuf fields and pickle opcodes.
 A format is an entry in FORMATS, and a function in the module of its family.
 """
 
+import contextlib
 import os
 import re
 import stat
@@ -213,6 +214,7 @@ def inspect(path: Path) -> ModelFile:
 
 def _folder(path: Path) -> ModelFile:
     """Read a folder with a model: of transformers, a SavedModel, or one that holds another."""
+    files = _files(path)
     if inner := transformers.inside(path):
         return inspect(inner)
     mark = next((name for name in FOLDERS if (path / name).is_file()), None)
@@ -224,21 +226,29 @@ def _folder(path: Path) -> ModelFile:
             "config.json that names an architecture, so not of transformers: give "
             f"{path / inside[0] if inside else 'the model file itself'}."
         )
-    files = []
-    for at, folders, names in os.walk(path):
-        if len(files) > MOST:
-            raise Unusable(
-                f"{path} has more than {MOST:,} files, and a model a few: give a folder with the "
-                "model alone."
-            )
-        # Linked folders are refused too: their files would be neither weighed nor the model's.
-        links = [name for name in folders if Path(at, name).is_symlink()]
-        files += [Path(at, name) for name in (*names, *links)]
     if mark == "config.json":
         files = transformers.parts(path)
     for each in files:
         refuse_special(each, path)
     return _read(path, path / mark, files, FOLDERS[mark])
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files in a folder and its folders, and links; refuse too many before a walk."""
+    files, todo = [], [folder]
+    while todo:
+        with contextlib.suppress(OSError), os.scandir(todo.pop()) as entries:
+            for entry in entries:
+                # Linked folders are refused later: their files would be neither weighed nor
+                # the model's.
+                inner = entry.is_dir(follow_symlinks=False)
+                (todo if inner else files).append(Path(entry.path))
+                if len(files) + len(todo) > MOST:
+                    raise Unusable(
+                        f"{folder} has more than {MOST:,} files, and a model a few: give a folder "
+                        "with the model alone."
+                    )
+    return files
 
 
 def _file(path: Path) -> ModelFile:

@@ -1,13 +1,22 @@
 """Helpers shared by the readers of all formats."""
 
 import errno
+import io
+import json
 import os
 import re
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from .networks import CLASSES
 
 FORM = 200  # columns of a form; more without names are a vectorizer's words, or pixels
 LIMIT = 64 * 2**20  # bytes of a part that is read whole, or unpacked
+STEP = 2**20  # bytes that are unpacked at a time
+MARKS = 500_000  # quotes and brackets of JSON: each takes up to 100 bytes of memory
+SAFE = re.compile(r"[\w./ -]+", re.ASCII)  # names that a shell takes in double quotes
 
 
 class Unusable(Exception):
@@ -28,13 +37,39 @@ class Archive:
         # PyTorch writes all members into a folder named after the file.
         self.names = {name.partition("/")[2]: name for name in full} | dict(zip(full, full))
 
-    def read(self, name: str) -> bytes:
-        """Return a member's content; raise OverflowError if it is larger than LIMIT."""
-        with self._zip.open(self.names[name]) as file:
-            content = file.read(LIMIT + 1)
-        if len(content) > LIMIT:
-            raise OverflowError(f"a part of more than {LIMIT // 2**20} MiB")
-        return content
+    def read(self, name: str, limit: int = LIMIT) -> bytes:
+        """Return a member's content; raise OverflowError if it is larger than `limit`."""
+        member = self._zip.getinfo(self.names[name])
+        if member.file_size > limit:  # no more is unpacked than it says
+            raise OverflowError(f"a part of more than {limit // 2**20} MiB")
+        content = io.BytesIO()  # read() of zipfile would hold it twice
+        with self._zip.open(member) as file:
+            while part := file.read(STEP):
+                content.write(part)
+        return content.getvalue()
+
+
+def parsed(text: bytes | str, load: Callable[[Any], Any] = json.loads) -> Any:
+    """Return what JSON says; raise OverflowError if it says too much to hold."""
+    marks = ("[", "{", '"') if isinstance(text, str) else (b"[", b"{", b'"')
+    if sum(map(text.count, marks)) > MARKS:
+        raise OverflowError(f"JSON with more than {MARKS:,} quotes and brackets")
+    return load(text)
+
+
+def in_command(name: object, other: str = "FILE") -> str:
+    """Return a name for a command that is shown: `other` if a shell could run a part of it."""
+    return str(name) if SAFE.fullmatch(str(name)) else other
+
+
+def classes(count: object, path: Path) -> int:
+    """Return a number of classes that a file tells; refuse one that no model has."""
+    if type(count) is not int or not 0 < count <= CLASSES:
+        raise Unusable(
+            f"{path} says that it has {str(count)[:40]} classes, and a model here has 1 to "
+            f"{CLASSES:,}: correct its config.json."
+        )
+    return count
 
 
 def numbered(names: str) -> dict[int, str]:

@@ -5,11 +5,11 @@ import re
 from pathlib import Path
 
 from . import keras_layers
-from .common import Archive, Unusable, numbered
+from .common import Archive, Unusable, in_command, numbered, parsed
 from .protobuf import Message, axes
 from .unserved import TOKENS, is_column, refuse_unserved
 
-LIMIT = 16 * 2**20  # bytes of an architecture
+LIMIT = 8 * 2**20  # bytes of an architecture; NASNetLarge has 1.0 MB
 HEAD = 64 * 2**20  # bytes of a .h5 file in which it stands: Keras writes it before the weights
 SAVE = "save the whole model with model.save('model.keras')"
 DTYPES = numbered(  # TensorFlow's
@@ -20,10 +20,10 @@ DTYPES = numbered(  # TensorFlow's
 
 def archive(members: Archive, path: Path) -> dict:
     """Read a .keras file."""
-    version = str(json.loads(members.read("metadata.json")).get("keras_version"))
+    version = str(parsed(members.read("metadata.json", LIMIT)).get("keras_version"))
     if version.startswith("2."):  # Keras 3 loads hardly any of them
         _refuse_old(path, f"a .keras file of Keras {version}")
-    return _model(json.loads(members.read("config.json")), path)
+    return _model(parsed(members.read("config.json", LIMIT)), path)
 
 
 def hdf5(data, path: Path) -> dict:
@@ -33,11 +33,14 @@ def hdf5(data, path: Path) -> dict:
         raise ValueError("cut short")
     if data.find(b"model_config", 0, HEAD) < 0:
         raise Unusable(f"{path.name} contains weights or other data but no architecture: {SAVE}.")
-    found = None
+    found, left = None, 2 * LIMIT
     for start in re.compile(rb'\{"(module|class_name|config)": ').finditer(data, 0, HEAD):
-        text = data[start.start() : start.start() + LIMIT].decode(errors="replace")
+        end = data.find(b"\0", start.start(), start.start() + LIMIT)
+        text = data[start.start() : end if end > 0 else start.start() + LIMIT]
+        if (left := left - len(text) - 2**16) < 0:
+            raise OverflowError("much that looks like an architecture")
         try:
-            config, _ = json.JSONDecoder().raw_decode(text)
+            config, _ = parsed(text.decode(errors="replace"), json.JSONDecoder().raw_decode)
         except json.JSONDecodeError:
             continue
         if config.keys() >= {"class_name", "config"}:
@@ -55,10 +58,11 @@ def saved_model(data, path: Path) -> dict:
     signatures = {signature.text(1): signature.get(2) for signature in signatures}
     served = signatures.get("serving_default")
     if not served:
+        name = in_command(path.name, "FOLDER")
         raise Unusable(
             f"{path.name} has no signature serving_default, which says how it is called: save it "
-            f"with model.export('{path.name}') in Keras, or with tf.saved_model.save(model, "
-            f"'{path.name}', signatures=function) and a tf.function that has an input_signature."
+            f"with model.export('{name}') in Keras, or with tf.saved_model.save(model, "
+            f"'{name}', signatures=function) and a tf.function that has an input_signature."
         )
     inputs, outputs = (
         sorted(
@@ -86,17 +90,18 @@ def _metadata(path: Path) -> dict:
     data = path.read_bytes()
     nodes = Message(data, 0, len(data)).all(1)
     root = next((node.text(5) for node in nodes if node.text(3) == "root"), "{}")
-    model = json.loads(root)
+    model = parsed(root)
     if model.get("class_name") not in ("Functional", "Model", "Sequential"):
         return {}
     return {"scores": keras_layers.scores(model), "pixels": keras_layers.scaling(model).pixels}
 
 
 def _refuse_old(path: Path, what: str) -> None:
+    file, folder = in_command(path.name), in_command(path.stem, "FOLDER")
     raise Unusable(
         f"{path.name} is {what}, which Keras 3 does not load: convert it to a SavedModel with "
         f'pip install tf_keras and python -c "import tf_keras; tf_keras.models.load_model('
-        f"'{path.name}').save('{path.stem}')\", and give the folder {path.stem}."
+        f"'{file}').save('{folder}')\", and give the folder {folder}."
     )
 
 

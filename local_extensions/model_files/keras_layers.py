@@ -45,16 +45,17 @@ def sources(layer: Layer) -> list[str]:
     """Return the names of the layers whose output goes in."""
     found, todo = [], [layer.get("inbound_nodes")]
     while todo:
-        item = todo.pop(0)
+        item = todo.pop()
         if isinstance(item, dict):
             history = item.get("keras_history")
             found += history[:1] if history else []
-            todo = [*item.values(), *todo]
+            todo += reversed(item.values())
         elif isinstance(item, list) and item:
             is_tensor = isinstance(item[0], str) and [*map(type, item[1:3])] == [int, int]
             if is_tensor:  # Keras 2: [name, node, tensor, arguments]
                 found.append(item[0])
-            todo = [*([] if is_tensor else item), *todo]
+            else:
+                todo += reversed(item)
     return found
 
 
@@ -81,6 +82,10 @@ def forward(model: Layer) -> Generator[Layer, None, bool]:
     """
     inside = layers(model)
     is_graph = any(layer.get("inbound_nodes") for layer in inside)
+    users: dict[str, list[int]] = {}  # of each layer's output
+    for n, each in enumerate(inside):
+        for source in {*sources(each)}:
+            users.setdefault(source, []).append(n)
     at = 0
     while 0 <= at < len(inside):
         layer = inside[at]
@@ -91,12 +96,12 @@ def forward(model: Layer) -> Generator[Layer, None, bool]:
         else:
             yield layer
         if is_graph:
-            users = [n for n, each in enumerate(inside) if name(layer) in sources(each)]
-            if not users:
+            (*others, after) = users.get(name(layer), [-1])
+            if after < 0:
                 return True
-            if len(users) > 1 or users[0] <= at:
+            if others or after <= at:
                 return False
-            (at,) = users
+            at = after
         else:
             at += 1
     return True
@@ -106,6 +111,8 @@ def backward(model: Layer) -> Iterator[Layer]:
     """Yield the layers from the output back, into nested models, by the first of their inputs."""
     inside = {name(layer): layer for layer in layers(model)}
     order = list(inside)
+    place = {each: n for n, each in enumerate(order)}
+    is_graph = any(each.get("inbound_nodes") for each in inside.values())
     at = (outputs(model) or [""])[0]
     for _ in order:
         layer = inside.get(at)
@@ -115,8 +122,8 @@ def backward(model: Layer) -> Iterator[Layer]:
         before = sources(layer)
         if before:
             at = before[0]
-        elif order.index(at) and not any(each.get("inbound_nodes") for each in inside.values()):
-            at = order[order.index(at) - 1]
+        elif place[at] and not is_graph:
+            at = order[place[at] - 1]
         else:
             return
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+CLASSES = 100_000  # more than any classifier has
 DATA = Path(__file__).parents[2] / "templates" / "frameworks" / "pytorch" / "networks.json"
 
 Shapes = Mapping[str, tuple[int, ...]]  # of tensors, by name
@@ -77,6 +78,8 @@ def _with_head(found: dict, tensors: Shapes, heads: str) -> Network | None:
     arguments = found.get("arguments", {})
     last = next(name for name in reversed(found["head"]) if name.endswith(".weight"))
     for classes in given.get(last, [])[:1]:
+        if not 0 < classes <= CLASSES:
+            return None
         usual = {n: [axis or classes for axis in shape] for n, shape in found["head"].items()}
         if given == usual:
             return Network(arguments=arguments | {"num_classes": classes}, classes=classes, **facts)

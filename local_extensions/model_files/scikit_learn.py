@@ -11,10 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from . import keras, torch
-from .common import FORM, LIMIT, Archive, Unusable
+from .common import FORM, LIMIT, STEP, Archive, Unusable, in_command
 from .pickles import WRAPPER, Odd, Stub, follow, parts, texts, values
 
-STEP = 2**16  # compressed bytes that are unpacked at once
 PICKLE = rb"\x80[\x02-\x05]|c[\w.]+\n[\w.]+\n"  # protocols 2 to 5, and 0 or 1
 PACKED = rb"\x1f\x8b|x[\x01\x5e\x9c\xda]|BZh|\xfd7zXZ\0|]\0\0|\x04\x22M\x18"
 CHOICES = 1000  # categories of a column; more are typed
@@ -92,7 +91,6 @@ BOOSTERS = {  # the booster of a package's wrapper `m`, and its own file
     "lightgbm": ("m.booster_", "model.txt"),
     "catboost": ("m", "model.cbm"),
 }
-SAFE = re.compile(r"[\w./ -]+", re.ASCII)  # paths that a shell takes in double quotes
 SEVERAL = "gives several classes at once"
 
 
@@ -105,7 +103,7 @@ def pickle(data, path: Path) -> dict:
 
 def joblib(data, path: Path) -> dict:
     """Read a file compressed by joblib, up to LIMIT."""
-    again = f'joblib.dump(joblib.load("{path.name}"), "model.joblib", compress=3)'
+    again = f'joblib.dump(joblib.load("{in_command(path.name)}"), "model.joblib", compress=3)'
     if data[:2] == b"\x04\x22":  # which Python cannot unpack
         raise Unusable(
             f"{path.name} is compressed with lz4, so it is not looked into: save it again "
@@ -147,7 +145,7 @@ def _unpacked(unpacker, data) -> io.BytesIO:
             rest, at = data[at : at + STEP], at + STEP
             if not rest:
                 break
-        content.write(unpacker.decompress(rest, left))
+        content.write(unpacker.decompress(rest, min(left, STEP)))
         rest = getattr(unpacker, "unconsumed_tail", b"")  # of zlib alone
     return content
 
@@ -349,7 +347,7 @@ def _booster(path: Path, cls: str, package: str) -> str:
     if cls.endswith("Classifier") and booster != "m":  # whose file has no names of classes
         save += "; print(*m.classes_, sep='\\n', file=open('labels.txt', 'w'))"
         file += ", beside the labels.txt that it writes"
-    source = path if SAFE.fullmatch(str(path)) else "model.pkl"
+    source = in_command(path, "model.pkl")
     return (
         f"{path.name} is a pickle of {cls}, which holds Python's objects of {package}'s version: "
         f"run, where it was trained, python -c \"import joblib; m = joblib.load('{source}'); "
@@ -365,7 +363,7 @@ def _refuse_others(path: Path, root) -> None:
         inside = dict(enumerate(root))
     models = {key: each for key, each in inside.items() if _is_model(each)}
     if models:
-        load = f'found = joblib.load("{path.name}"); joblib.dump('
+        load = f'found = joblib.load("{in_command(path.name)}"); joblib.dump('
         steps = [key for key, each in models.items() if TRANSFORMERS.match(each.cls)]
         others = [key for key in models if key not in steps]
         wanted = f"found[{others[0]!r}]" if others else "model"
@@ -487,10 +485,12 @@ def _is_certain(last: Stub) -> bool:
 def _columns(root: Stub, count: int) -> dict[int, float | str | tuple]:
     """Return what the fitted steps know of the columns, by index: a value, or categories."""
     known: dict[int, float | str | tuple] = {}
+    seen: set[int] = set()
 
     def learn(part, columns: list[int | None]) -> None:
-        if not isinstance(part, Stub) or not _state(part):
+        if not isinstance(part, Stub) or not _state(part) or id(part) in seen:
             return
+        seen.add(id(part))  # once, or a small file could take for ever
         state = part.state
         if ".text." in part.cls:
             known.update({n: "some words" for n in columns if n is not None})

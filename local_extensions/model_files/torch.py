@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from math import prod
 from pathlib import Path
 
-from .common import Archive, Unusable, numbered
+from .common import Archive, Unusable, in_command, numbered, parsed
 from .networks import Network, recognised
 from .pickles import Stub, follow
 from .pixels import Pixels
@@ -25,6 +25,8 @@ STORAGES = numbered(  # of the same
     "BFloat16"
 )
 STORED = {f"{name}Storage": DTYPES[number] for number, name in STORAGES.items()}
+HEADER = 16 * 2**20  # bytes; 10,000 tensors take 1 MB
+MOST = 2**40  # elements along an axis, bytes of a file
 PLAIN = re.compile(  # what torch.load allows with weights_only=True
     r"collections\.(OrderedDict|Counter)|_codecs\.encode"
     r"|(builtins|__builtin__)\.(set|bytearray|complex)"
@@ -206,8 +208,8 @@ def _runs_code(root: object, other: list[str], path: Path) -> str:
     shape = f"1, {channels}, 224, 224"
     for pattern, text in LIBRARIES.items():
         if any(re.fullmatch(pattern, name) for name in other):
-            return text.format(file=path.name, shape=shape)
-    load = LOAD.format(file=path.name)
+            return text.format(file=in_command(path.name), shape=shape)
+    load = LOAD.format(file=in_command(path.name))
     key = ""
     if not isinstance(root, Stub) or root.cls not in other:
         inner = [k for k in WEIGHTS if isinstance(root, dict) and k in root]
@@ -261,7 +263,7 @@ def _tensors(value: object) -> Iterator[tuple[str, tuple[int, ...]]]:
         name, each = parts.pop()
         cls = getattr(each, "cls", "")
         if cls.startswith("torch._utils._rebuild_tensor"):
-            if all(isinstance(size, int) for size in each.args[2]):
+            if all(_is_size(size) for size in each.args[2]):
                 yield name, each.args[2]
         elif cls.startswith("torch._utils._rebuild_parameter"):
             parts.append((name, each.args[0]))
@@ -273,6 +275,10 @@ def _tensors(value: object) -> Iterator[tuple[str, tuple[int, ...]]]:
             for key, part in reversed(inner):
                 own = key in ("_parameters", "_buffers", "_modules")
                 parts.append((name if own else f"{name}.{key}".lstrip("."), part))
+
+
+def _is_size(value: object) -> bool:
+    return type(value) is int and 0 <= value < MOST
 
 
 def _alone(
@@ -422,8 +428,13 @@ def header(data) -> dict[str, dict]:
     end = 8 + int.from_bytes(data[:8], "little")
     if not end <= len(data) or end > 8 + 100_000_000:  # the format's own limit
         raise ValueError("cut short")
-    tensors = json.loads(data[8:end])
+    if end > HEADER:
+        raise OverflowError(f"a header of more than {HEADER // 2**20} MiB")
+    tensors = parsed(data[8:end])
     tensors.pop("__metadata__", None)
+    for tensor in tensors.values():
+        if not all(map(_is_size, [*tensor["shape"], *tensor["data_offsets"]])):
+            raise ValueError("no size")
     last = max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
     if tensors and end + last != len(data):
         raise ValueError("cut short")

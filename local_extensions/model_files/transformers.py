@@ -1,13 +1,23 @@
 """Hugging Face transformers: folders of save_pretrained, and folders of its relatives."""
 
-import contextlib
 import json
 import re
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from typing import Any
 
 from . import networks, torch
-from .common import LIMIT, Archive, Unusable
+from .common import Archive, Unusable, classes, human, in_command, parsed
+
+JSON = 2 * 2**20  # bytes of a JSON file; Gemma 3's tokenizer_config.json has 1.2 MB
+YAML = 64_000  # bytes of MLmodel
+DEEP = 10  # brackets in brackets there
+CONFIGS = (  # files in which `auto_map` names code
+    "config.json",
+    "tokenizer_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+)
 
 # What from_pretrained reads; not an optimizer's state, checkpoints, caches or a README.
 PARTS = re.compile(
@@ -63,6 +73,7 @@ MERGE = (
     'python -c "from peft import AutoPeftModel{task} as A; '
     "A.from_pretrained('{path}').merge_and_unload().save_pretrained('merged')\""
 )
+OF_TIMM = re.compile(r"pretrained|features_only|out_indices|checkpoint|scriptable|exportable")
 RELATIVES = {  # files of other folders: what they are, and what to do
     "model_index.json": (
         "is a diffusers pipeline, which draws pictures from words, and no page here asks for them: "
@@ -87,7 +98,7 @@ def inside(path: Path) -> Path | None:
     """Return the model that a folder holds for another library; refuse the relatives' folders."""
     for name, text in RELATIVES.items():
         if (path / name).is_file():
-            raise Unusable(f"{path} {text.format(path=path)}.")
+            raise Unusable(f"{path} {text.format(path=in_command(path, 'FOLDER'))}.")
     if (path / "adapter_config.json").is_file():
         raise Unusable(_adapter(path))
     if (path / "MLmodel").is_file():
@@ -100,12 +111,7 @@ def inside(path: Path) -> Path | None:
 
 def _in_mlflow(path: Path) -> Path:
     """Return the model in a folder of MLflow, whose file MLmodel says where it lies."""
-    from yaml import YAMLError, safe_load
-
-    found = None
-    if (path / "MLmodel").stat().st_size < LIMIT // 64:
-        with contextlib.suppress(YAMLError, ValueError):
-            found = safe_load((path / "MLmodel").read_text("utf-8"))
+    found = _yaml(path / "MLmodel")
     flavors = found.get("flavors") if isinstance(found, dict) else None
     flavors = {**flavors} if isinstance(flavors, dict) else {}
     own = [each for name, each in flavors.items() if name != "python_function"]
@@ -127,6 +133,31 @@ def _in_mlflow(path: Path) -> Path:
     )
 
 
+def _yaml(path: Path) -> Any:
+    """Return what a YAML file says; None if it is not plain."""
+    from yaml import AliasEvent, SafeLoader, YAMLError, load
+
+    class Plain(SafeLoader):
+        """Takes neither aliases nor deep brackets, by which few bytes cost much."""
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(AliasEvent):
+                raise YAMLError("an alias")
+            return super().compose_node(parent, index)
+
+        def fetch_flow_collection_start(self, token: Any) -> None:
+            if self.flow_level == DEEP:
+                raise YAMLError("brackets in brackets")
+            super().fetch_flow_collection_start(token)
+
+    if path.stat().st_size > YAML:
+        return None
+    try:
+        return load(path.read_text("utf-8"), Plain)
+    except (YAMLError, ValueError, RecursionError):
+        return None
+
+
 def parts(path: Path) -> list[Path]:
     """Return the files of a folder that belong to the model."""
     found = sorted(each for each in path.iterdir() if PARTS.fullmatch(each.name))
@@ -136,7 +167,7 @@ def parts(path: Path) -> list[Path]:
 
 def model(data, file: Path) -> dict:
     """Read a folder with config.json; return the fields of ModelFile."""
-    path, config = file, json.loads(data[:])
+    path, config = file, parsed(data[:])
     if "model_type" not in config and "architecture" in config:
         return _timm(path, config)
     architecture = next(iter(config.get("architectures") or ()), None)
@@ -153,10 +184,10 @@ def model(data, file: Path) -> dict:
         )
         raise Unusable(
             f"{path} holds {architecture}, {what}, and no page here shows that yet: "
-            f"{PIPELINE.format(path=path)}."
+            f"{PIPELINE.format(path=in_command(path, 'FOLDER'))}."
         )
     _refuse_code(path, config, architecture, kind)
-    files, labels = parts(path), _labels(config)
+    files, labels = parts(path), _labels(path, config)
     names = {each.name for each in files}
     dtypes = [_check(each) for each in files if _is_weights(each)]
     read = _text(path, config, names) if kind[-4:] == "text" else _picture(path, names)
@@ -175,26 +206,39 @@ def model(data, file: Path) -> dict:
 
 
 def _json(path: Path) -> dict:
-    """Return the object in a JSON file; {} if there is none."""
-    if not path.is_file() or path.stat().st_size > LIMIT // 64:
+    """Return the object in a JSON file, {} if there is none; refuse what cannot be read."""
+    if not path.is_file():
         return {}
     try:
-        found = json.loads(path.read_text("utf-8"))
-    except ValueError:
-        return {}
+        if (size := path.stat().st_size) > JSON:
+            raise OverflowError(human(size))
+        found = parsed(path.read_text("utf-8"))
+    except OverflowError as error:
+        raise Unusable(
+            f"{path} has more in it than is looked into ({error}): take a model with less of it."
+        ) from None
+    except (ValueError, RecursionError):
+        raise Unusable(
+            f"{path} is damaged or cut short: copy, download or export it again."
+        ) from None
     return found if isinstance(found, dict) else {}
 
 
-def _labels(config: dict) -> tuple[str, ...]:
+def _labels(path: Path, config: dict) -> tuple[str, ...]:
     """Return the names of the classes, in their order."""
-    names = config.get("id2label") or {n: f"LABEL_{n}" for n in range(config.get("num_labels", 2))}
+    names = config.get("id2label")
+    if not names:
+        count = classes(config.get("num_labels", 2), path)
+        names = {n: f"LABEL_{n}" for n in range(count)}
+    classes(len(names), path)
     return tuple(str(names[key]) for key in sorted(names, key=int))
 
 
 def _refuse_code(path: Path, config: dict, architecture: str, kind: str) -> None:
     """Refuse a model whose code is not in the locked version of transformers."""
-    own = config.get("auto_map") or _json(path / "tokenizer_config.json").get("auto_map")
-    if own:
+    found = [_json(path / name) for name in CONFIGS]
+    found += [part for each in found for part in each.values() if isinstance(part, dict)]
+    if any(each.get("auto_map") for each in found):
         raise Unusable(
             f"{path} brings code of its own (auto_map in its JSON files), which loading it would "
             "run: take a model of an architecture that transformers has."
@@ -260,7 +304,7 @@ def _scores(path: Path, config: dict, classes: int) -> str:
         what = "one number" if classes < 2 else f"{classes} numbers"
         raise Unusable(
             f"{path} gives {what} ({problem or 'one output'}), and the page here shows the "
-            f"likeliest of several classes: {PIPELINE.format(path=path)}."
+            f"likeliest of several classes: {PIPELINE.format(path=in_command(path, 'FOLDER'))}."
         )
     return "independent" if problem == "multi_label_classification" else "probabilities"
 
@@ -271,11 +315,11 @@ def _text(path: Path, config: dict, names: set[str]) -> dict:
     if not whole and not {"vocab.txt"} & names and not {"vocab.json", "merges.txt"} <= names:
         other = next((each.name for each in path.glob("*.model")), None)
         base = config.get("_name_or_path") or "the model that it was trained from"
-        given = path if other else base
+        given, saved = in_command(path if other else base, "MODEL"), in_command(path, "FOLDER")
         reason = f"only {other} of its tokenizer" if other else "no tokenizer"
         raise Unusable(
             f'{path} has {reason}: run, where it was trained, python -c "from transformers import '
-            f"AutoTokenizer as T; T.from_pretrained('{given}').save_pretrained('{path}')\", "
+            f"AutoTokenizer as T; T.from_pretrained('{given}').save_pretrained('{saved}')\", "
             "which writes tokenizer.json."
         )
     return {"inputs": [("text", "string", (None,))]}
@@ -286,7 +330,7 @@ def _picture(path: Path, names: set[str]) -> dict:
     if not {"preprocessor_config.json", "processor_config.json"} & names:
         raise Unusable(
             f"{path} has no preprocessor_config.json, which says how pictures are scaled: save "
-            f"the image processor too, with processor.save_pretrained('{path}')."
+            f"the image processor too, with processor.save_pretrained('{in_command(path, 'FOLDER')}')."
         )
     return {"inputs": [("pixel_values", "uint8", (None, None, None, 3))]}
 
@@ -297,7 +341,7 @@ def _adapter(path: Path) -> str:
     base = _json(path / "adapter_config.json").get("base_model_name_or_path", "another model")
     return (
         f"{path} is a PEFT adapter of {base}, not a whole model: merge them with "
-        f"{MERGE.format(task=task, path=path)}, save the tokenizer there too, and give merged."
+        f"{MERGE.format(task=task, path=in_command(path, 'FOLDER'))}, save the tokenizer there too, and give merged."
     )
 
 
@@ -305,16 +349,18 @@ def _timm(path: Path, config: dict) -> dict:
     """Read a folder of timm, whose config.json names network, classes and scaling."""
     name, cfg = str(config["architecture"]), config.get("pretrained_cfg") or config
     channels = (cfg.get("input_size") or [3])[0]
-    classes = config.get("num_classes", cfg.get("num_classes", 1000))
+    count = config.get("num_classes", cfg.get("num_classes", 1000))
     if name.partition(".")[0] not in networks.of_timm():
         raise Unusable(
             f"{path} holds {name}, which this version of timm does not have: take a model of "
             "another architecture."
         )
-    if not classes:
+    if not count:
         raise Unusable(f"{path} holds {name} without classes, {OTHERS['Model']}, and {NO_PAGE}.")
     if channels != 3:
         raise Unusable(f"{path} takes {channels} channels and a picture here has 3, and {NO_PAGE}.")
+    count = classes(count, path)
+    _refuse_arguments(path, config.get("model_args") or {}, {"num_classes": count, "in_chans": 3})
     files = parts(path)
     labels = config.get("label_names") or cfg.get("label_names") or ()
     words = config.get("label_descriptions") or cfg.get("label_descriptions") or {}
@@ -326,8 +372,26 @@ def _timm(path: Path, config: dict) -> dict:
         "name": name,
         "weights": [pair for found in dtypes for pair in found],
         "inputs": [("picture", "uint8", (None, None, None, 3))],
-        "outputs": [("logits", "float32", (None, classes))],
-        "n_outputs": classes,
+        "outputs": [("logits", "float32", (None, count))],
+        "n_outputs": count,
         "scores": "logits",
         "labels": tuple(str(words.get(each, each)) for each in labels),
     }
+
+
+def _refuse_arguments(path: Path, given: dict, known: dict) -> None:
+    """Refuse arguments of timm.create_model that make it another thing than a classifier.
+
+    Args:
+        path: of the folder.
+        given: `model_args` of its config.json, which timm passes on.
+        known: what some of them must be.
+    """
+    for key, value in given.items():
+        parts = value if isinstance(value, list) else [value]
+        plain = all(each is None or isinstance(each, str | int | float) for each in parts)
+        if not plain or OF_TIMM.match(key) or known.get(key, value) != value:
+            raise Unusable(
+                f"{path} has {key}={json.dumps(value)[:80]} in the model_args of its config.json, "
+                f"which no classifier of pictures needs, and {NO_PAGE}."
+            )
