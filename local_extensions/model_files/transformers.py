@@ -90,6 +90,8 @@ RELATIVES = {  # files of other folders: what they are, and what to do
 
 def is_folder(path: Path) -> bool:
     """Return whether config.json is one of transformers or of timm."""
+    if not (path / "config.json").stat().st_size:
+        return False
     names = {"architectures", "model_type", "architecture"}
     return not names.isdisjoint(_json(path / "config.json"))
 
