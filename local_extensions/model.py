@@ -120,8 +120,7 @@ def model(
     found = inspect(source)
     weights = _weights(found, framework, source_on_hub)
     facts |= weights
-    labels = {*(read_labels(source) or found.labels)}
-    facts["labelled"] = not labels.isdisjoint(map(label, pictures))
+    facts["labelled"] = not {*_names(found)}.isdisjoint(map(label, pictures))
     if further := kinds.FACTS.get(task.input.name):
         facts |= further(found, own, task, framework)
     to_do, left = facts.pop("to_do", None), [*left, *facts.pop("left", ())]
@@ -180,7 +179,7 @@ def _weights(
         "dtype": found.dtype,
         "layers": found.layers,
         "version": found.version and ".".join(found.version.split(".")[:2]),
-        "labels": () if has_labels else found.labels,
+        "labels": () if has_labels else _names(found),
         "output": found.outputs[0].name if len(found.outputs) > 1 else None,
         "classes": _classes(found) if found.scores == "class" else (),
         "scores": found.scores,
@@ -204,7 +203,7 @@ def _check_answers(
     task: Task,
 ) -> None:
     """Raise Unusable if the answers of examples.csv, in some columns, are none of the model's."""
-    names = [*(read_labels(found.path) or found.labels)]
+    names = _names(found)
     known = {*names, *(f"{name} ({n})" for n, name in enumerate(names))}
     shape = found.outputs[0].shape if found.outputs else None
     numbers = shape[1] if shape and len(shape) == 2 else None
@@ -244,6 +243,16 @@ def _card(task: Task, framework: Framework) -> dict[str, Any]:
     measured = card["measured"].format(card["results"][framework.name])
     described = {name: value for name, value in card.items() if name in OF_CARD}
     return described | {"measured": f"{card['data']} {measured}"}
+
+
+def _names(found: model_files.ModelFile) -> tuple[str, ...]:
+    """Return the names of the classes as labels.txt has them: those beside the model, or its own.
+
+    Of the file's own, each is one line, and not empty.
+    """
+    lines = (" ".join(name.splitlines()).strip() for name in found.labels)
+    own = [name or f"class {n}" for n, name in enumerate(lines)]
+    return tuple(read_labels(found.path) or own)
 
 
 def read_labels(source: Path) -> list[str] | None:

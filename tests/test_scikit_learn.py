@@ -150,6 +150,16 @@ def test_default_is_finite(tmp_path):
     assert inspect(write(tmp_path, "m.pkl", pickled(pipeline))).values == (0.0, 2.0)
 
 
+def test_name_of_a_class_is_one_line(bake, tmp_path):
+    """Whatever is the end of a line to the app, which counts them."""
+    columns = array("O8", b"](" + text("width") + text("height") + b"e", 2)
+    classes = array("O8", b"](" + text("big\u2028cat\n") + text(" ") + b"e", 2)
+    model = write(tmp_path, "m.pkl", pipeline(columns, classes))
+    project = bake(model_path=str(model), platform="local")
+    labels = (project / "model" / "labels.txt").read_text("utf-8")
+    assert labels.rstrip().splitlines() == ["big cat", "class 1"]
+
+
 TRANSFORMER = made("sklearn.preprocessing._data.StandardScaler", **FITTED)
 MODEL = made(LINEAR, **FITTED)
 REFUSED = {
