@@ -12,12 +12,11 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from ml_ui.hub import COMMIT, Weights
+from ml_ui.hub import COMMIT, PART, PATH, Weights
 
 from . import model_files
 from .model_files.common import Unusable, one_line
 
-PART = r"(?!\.\.?(?:[/@]|$))[\w.][\w.+=-]*"  # of a path; Spaces preload no other characters
 ID = re.compile(
     rf"(?P<repo>[A-Za-z0-9][\w.-]*/{PART})(?P<file>(?:/{PART})*)"
     rf"(?:@(?P<revision>{PART}(?:/{PART})*))?",
@@ -132,7 +131,7 @@ def weights(source: Source, found: model_files.ModelFile) -> Weights:
     linked = next(_listed(blobs), None) is not None  # not where the system has no links
     for each in sorted([*files, *found.companions]):
         name = _relative(source, each)
-        if not re.fullmatch(rf"{PART}(?:/{PART})*", name, re.ASCII):
+        if not PATH.fullmatch(name):
             raise Unusable(f"{name!r} of {source.repo} has characters that Spaces do not take.")
         if linked and not each.resolve().is_relative_to(blobs):
             raise Unusable(f"{each} is not from the Hub: remove it, and run `{source.command}`.")
@@ -172,8 +171,11 @@ def _commit(folder: Path, revision: str) -> str | None:
     """Return the commit that the cache has for a revision."""
     if COMMIT.fullmatch(revision):
         return revision
+    reference = folder / "refs" / revision
     try:
-        with (folder / "refs" / revision).open(encoding="ascii") as file:
+        if not reference.is_file():  # a pipe would be waited for
+            return None
+        with reference.open(encoding="ascii") as file:
             commit = file.read(100).strip()
     except (OSError, ValueError):
         return None

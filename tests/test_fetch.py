@@ -136,7 +136,7 @@ def texts(folder: Path) -> list[str]:
     ("changes", "said"),
     [
         ({"revision": "0" * 40}, "has no commit 0000000"),
-        ({"files": {"other.onnx": 1}}, "has no other.onnx at commit"),
+        ({"path": "other.onnx", "files": {"other.onnx": 1}}, "has no other.onnx at commit"),
         ({"repo": "you/gone"}, "does not show you/gone without a token"),
     ],
 )
@@ -178,6 +178,25 @@ def test_no_project_on_the_hub(tmp_path, site):
 def test_hub_json_that_is_none(tmp_path, text):
     (tmp_path / hub.NAME).write_text(text)
     with pytest.raises(hub.CannotFetch, match="the 40 digits of a commit"):
+        hub.Weights.read(tmp_path / hub.NAME)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"path": "/etc/passwd"}, {"path": "../../x"}, {"path": ""}, {"path": "other.onnx"},
+        {"files": {"/etc/passwd": 1}}, {"files": {"a/../../x": 1}}, {"files": {"a b": 1}},
+        {"repo": "../x"}, {"repo": "a--b/c"}, {"repo": "a"}, {"repo": "a/" + "b" * 100},
+    ],
+)  # fmt: skip
+def test_hub_json_that_leaves_the_cache(tmp_path, changes):
+    good = hub.Weights("a/b", "0" * 40, "in/m.onnx", {"in/m.onnx": 1})
+    for path in (good.path, "in", "."):
+        (tmp_path / hub.NAME).write_text(good._replace(path=path).text)
+        assert hub.Weights.read(tmp_path / hub.NAME).path == path
+    files = {"files": {**good.files, **changes.get("files", {})}}
+    (tmp_path / hub.NAME).write_text(good._replace(**changes | files).text)
+    with pytest.raises(hub.CannotFetch, match="OWNER/NAME as repo"):
         hub.Weights.read(tmp_path / hub.NAME)
 
 

@@ -339,3 +339,11 @@ def test_damaged_ref(cached, content):
     ref = Path(os.environ["HF_HUB_CACHE"], "models--you--digits", "refs", "main")
     ref.write_text(content)
     refused("you/digits", "neither a file here nor in the Hub's cache", "it has you/digits@")
+
+
+def test_ref_that_is_a_pipe(cached):
+    cached("you/digits", {"digits.onnx": DIGITS})
+    ref = Path(os.environ["HF_HUB_CACHE"], "models--you--digits", "refs", "main")
+    ref.unlink()
+    os.mkfifo(ref)
+    refused("you/digits", "neither a file here nor in the Hub's cache")

@@ -15,6 +15,13 @@ from typing import Any, NamedTuple, Self
 
 NAME = "hub.json"  # in model/, in place of the weights
 COMMIT = re.compile(r"[0-9a-f]{40}")
+# A file or folder in a repository: no "..", nor characters that Spaces do not preload.
+PART = r"(?!\.\.?(?:[/@]|$))[\w.][\w.+=-]*"
+PATH = re.compile(rf"{PART}(?:/{PART})*", re.ASCII)
+# OWNER/NAME: no "..", nor "--", which stands for the slash in the cache's names.
+REPO = re.compile(
+    r"(?!.*(?:--|\.\.))[A-Za-z0-9][\w.-]*/[\w](?:[\w.-]*\w)?(?<!\.git)", re.ASCII
+)
 SHAPE = {"repo": str, "revision": str, "path": str, "files": dict}
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -50,14 +57,23 @@ class Weights(NamedTuple):
         try:
             found = json.loads(file.read_text("utf-8"))
             fits = all(isinstance(found[name], kind) for name, kind in SHAPE.items())
-            sizes = all(isinstance(size, int) for size in found["files"].values())
+            sizes = all(type(n) is int and n >= 0 for n in found["files"].values())
             pinned = COMMIT.fullmatch(found["revision"])
-        except (ValueError, LookupError, TypeError, RecursionError):
+            path, names = found["path"], found["files"]
+            plain = REPO.fullmatch(found["repo"]) and all(map(PATH.fullmatch, names))
+            has = path in {".", *names} or any(n.startswith(f"{path}/") for n in names)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             fits = False
-        if not (fits and sizes and pinned and found["files"]):
+        if not (fits and sizes and pinned and names):
             raise CannotFetch(
                 f"{file} needs {', '.join(SHAPE)}, with the 40 digits of a commit as "
                 "revision and the sizes of the files."
+            )
+        if not (plain and has and len(found["repo"]) <= 96):
+            raise CannotFetch(
+                f"{file} needs OWNER/NAME as repo, names in it as files, without .. and "
+                'with letters, digits and ._+=-/ alone, and as path one of them, "." or a '
+                "folder of them."
             )
         return cls(*(found[name] for name in SHAPE))
 
