@@ -17,6 +17,7 @@ from crafted import (
     group,
     items,
     made,
+    name,
     number,
     pickled,
     pipeline,
@@ -128,6 +129,36 @@ def test_python_that_does_not_run_the_version_is_refused(ask, tmp_path):
         assert f"which has no packages for {python}. Answer {answer}." in run.output
     run = ask(f"model_path={path}", "hardware=zero-a10g")
     assert "Answer 3.11, on another hardware than zero-a10g." in run.output
+
+
+HIDDEN = {  # before a model, or in it: what pickle does and a reader may overlook
+    "attributes of a module": name("numpy.abs") + items(__path__=text("model")) + b"b0",
+    "attributes of a class": name(LINEAR) + items(predict=name("builtins.len")) + b"b0",
+    "map": call("copyreg.__newobj__", name("builtins.map"), name("builtins.len"), TEXTS) + b"0",
+    "dtype": call("copyreg.__newobj__", name("numpy.dtype"), number(8)) + b"0",
+    "module": name("sklearn.metrics.pairwise.np") + b"0",
+}
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_hidden_calls_are_refused(hidden, tmp_path):
+    said = refusal(write(tmp_path, "m.pkl", pickled(HIDDEN[hidden] + MODEL)))
+    assert "do not load it" in said
+
+
+def test_second_state_is_refused(tmp_path):
+    """scikit-learn merges states, and pickle calls __setstate__ for each."""
+    said = refusal(write(tmp_path, "m.pkl", pickled(MODEL + items(coef_=number(1)) + b"b")))
+    assert "do not load it" in said
+
+
+@pytest.mark.parametrize("part", ["key_types", "__reduce__", "attrs"])
+def test_name_in_any_part_of_skops_is_refused(part, tmp_path):
+    call = {"__loader__": "LossNode", "__class__": "check_output",
+            "__module__": "sklearn.utils._testing"}  # fmt: skip
+    root = skops_model() | {part: {"args": [call]}}
+    said = refusal(write(tmp_path, "m.skops", skops(root)))
+    assert "sklearn.utils._testing.check_output" in said
 
 
 def test_fitted_range_tells_a_default(tmp_path):
