@@ -142,7 +142,7 @@ REFUSED = {
         without(TEXT, "model.safetensors") | {"tf_model.h5": b"x"}, "save it again with from_tf=True"
     ),
     "cut short": (TEXT | {"model.safetensors": WEIGHTS[:-1]}, "damaged or cut short"),
-    "no JSON": (TEXT | {"config.json": b"{"}, "config.json is damaged or cut short"),
+    "no JSON": (TEXT | {"config.json": b"{"}, "without a config.json that names an architecture"),
     "own code": (text(auto_map={"AutoModel": "x.Y"}), "code of its own (auto_map"),
     "own code of the tokenizer": (
         TEXT | {"tokenizer_config.json": {"auto_map": {"AutoTokenizer": ["x.Y", None]}}},

@@ -93,7 +93,7 @@ def is_folder(path: Path) -> bool:
     if not (path / "config.json").stat().st_size:
         return False
     names = {"architectures", "model_type", "architecture"}
-    return not names.isdisjoint(_json(path / "config.json"))
+    return not names.isdisjoint(_json(path / "config.json", any_content=True))
 
 
 def inside(path: Path) -> Path | None:
@@ -207,8 +207,13 @@ def model(data, file: Path) -> dict:
     }
 
 
-def _json(path: Path) -> dict:
-    """Return the object in a JSON file, {} if there is none; refuse what cannot be read."""
+def _json(path: Path, any_content: bool = False) -> dict:
+    """Return the object in a JSON file, {} if there is none; refuse what cannot be read.
+
+    Args:
+        path: of the file.
+        any_content: whether the file may be another library's, and no JSON.
+    """
     if not path.is_file():
         return {}
     try:
@@ -219,7 +224,9 @@ def _json(path: Path) -> dict:
         raise Unusable(
             f"{path} has more in it than is looked into ({error}): take a model with less of it."
         ) from None
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as error:
+        if any_content and isinstance(error, ValueError):
+            return {}
         raise Unusable(
             f"{path} is damaged or cut short: copy, download or export it again."
         ) from None
