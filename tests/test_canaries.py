@@ -164,7 +164,7 @@ def pieces(canary):
             b"(" + argument + b"ijoblib.numpy_pickle\nNumpyArrayWrapper\n", "NumpyArrayWrapper",
         ),
         "wrapper by obj": (b"(" + WRAPPER + b"o", "NumpyArrayWrapper"),
-        "wrapper twice": (array(b"q\xc8") + b"0h\xc8}b", "without a dtype"),
+        "wrapper twice": (array(b"q\xc8") + b"0h\xc8}b", "sets the state"),
         "padding of 0": (
             array(extra=text("numpy_array_alignment_bytes") + b"K\0"), "odd alignment",
         ),
