@@ -19,6 +19,7 @@ from crafted import (
     made,
     number,
     pickled,
+    pipeline,
     plain_pipeline,
     skops,
     skops_model,
