@@ -148,7 +148,8 @@ def _check_table(made: Model) -> None:
             found = [(each.values, each.expected) for each in read(path, made.features)]
         except BadExample:
             found = []
-    if found != [([*row], answer) for row, answer in zip(made.rows, made.answers, strict=True)]:
+    answers = made.answers or [None] * len(made.rows)
+    if found != [([*row], answer) for row, answer in zip(made.rows, answers, strict=True)]:
         raise Unusable(
             f"the columns of the model, {', '.join(map(repr, made.features))}, and their values "
             "cannot be written as a table that reads back: rename them, or remove examples.csv."
