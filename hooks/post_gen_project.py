@@ -85,7 +85,8 @@ def next_steps(readme: str) -> str:
     found = re.findall(block, readme, re.DOTALL | re.MULTILINE)
     if len(found) < 2:
         return ""
-    here = f"cd {ANSWERS['project_slug']}\n" + found[0].replace(APP, f"{CHECK}\n{APP}" if CHECK else APP)
+    steps = found[0].replace(APP, f"{CHECK}\n{APP}") if CHECK else found[0]
+    here = f"cd {ANSWERS['project_slug']}\n{steps}"
     return f"\n\nRun it here:\n\n{here}\nPut it online:\n\n{found[-1]}"
 
 

@@ -24,7 +24,6 @@ ID = re.compile(
 )
 MOST = 2_000  # files of a snapshot that are looked at
 TRIED = 40  # files of a repository that may be its model
-RARELY = (".json", ".txt")  # endings of models, and more often of other files
 MENTIONED = 8  # files that a refusal lists
 
 
@@ -218,7 +217,7 @@ def _model(source: Source) -> str:
     else:
         return ""
     files = [each for each in _files(source.path) if each.suffix in model_files.ENDINGS]
-    files.sort(key=lambda each: (each.suffix in RARELY, each))
+    files.sort(key=lambda each: (each.suffix in model_files.RARELY, each))
     usable, reasons = [], {}
     for each in files[:TRIED]:
         try:
@@ -236,7 +235,7 @@ def _model(source: Source) -> str:
             f"{source.repo} has {len(names)} models: give one, {', '.join(names[:MENTIONED])}"
             f"{more}."
         )
-    likely = [each for each in files if each.suffix not in RARELY]
+    likely = [each for each in files if each.suffix not in model_files.RARELY]
     if len(likely) == 1:
         raise Unusable(explained(source, str(reasons[likely[0]])))
     names = [_relative(source, each) for each in _files(source.path)][:MENTIONED]

@@ -89,9 +89,10 @@ FORMATS = {
 MOST = 10_000  # files of a folder
 FOLDERS = {
     "saved_model.pb": "savedmodel",
-    "config.json": "transformers-text",
-}  # or -picture, or timm
+    "config.json": "transformers-text",  # or -picture, or timm
+}
 ENDINGS = [end for format in FORMATS.values() for end in format.endings if end]
+RARELY = (".json", ".txt")  # endings of models, and more often of other files
 # The usual ending of each format; pickles have any other, and their loader looks at none.
 CLAIMED = {f.endings[0] for f in FORMATS.values() if not f.runs_code and f.endings[0]}
 INSTEAD = {  # advice for formats that no framework here loads
@@ -220,7 +221,7 @@ def _folder(path: Path) -> ModelFile:
     mark = next((name for name in FOLDERS if (path / name).is_file()), None)
     if mark is None or mark == "config.json" and not transformers.is_folder(path):
         inside = [file.name for file in path.iterdir() if file.suffix in ENDINGS]
-        inside.sort(key=lambda name: (name.endswith((".json", ".txt")), name))  # most are no models
+        inside.sort(key=lambda name: (name.endswith(RARELY), name))
         raise NoModel(
             f"{path} is a folder without saved_model.pb, so not a SavedModel, and without a "
             "config.json that names an architecture, so not of transformers: give "

@@ -29,7 +29,6 @@ class Stub(dict):
     """Placeholder for an object in a pickle; its class is only a name."""
 
     read: Callable[[], bytes] | None = None  # of an array in a file of its own, as .npy
-
     built = False  # whether its state is set
 
     def __init__(self, cls: str, args=()):

@@ -237,27 +237,18 @@ def texts() -> None:
     target = np.array([1, 0, 1, 0] * 8)
     vectors = layers.TextVectorization(50, output_mode="tf_idf")
     vectors.adapt(words)
-    model = keras.Sequential(
-        [keras.Input((1,), dtype="string"), vectors, layers.Dense(2, "softmax")]
-    )
-    model.compile("adam", "sparse_categorical_crossentropy")
-    model.fit(tf.constant(words[:, None].tolist()), target, epochs=20, verbose=0)
-    model.save("text.keras")
-    for text in ("good night", "bad day"):
-        chances = np.ravel(keras.ops.convert_to_numpy(model(tf.constant([[text]]))))
-        right("text.keras", text, f"class {chances.argmax()}", chances.max())
     numbers = layers.TextVectorization(50, output_sequence_length=4)
     numbers.adapt(words)
-    model = keras.Sequential([
-        keras.Input((1,), dtype="string"), numbers, layers.Embedding(50, 8),
-        layers.GlobalAveragePooling1D(), layers.Dense(2, "softmax"),
-    ])  # fmt: skip
-    model.compile("adam", "sparse_categorical_crossentropy")
-    model.fit(tf.constant(words[:, None].tolist()), target, epochs=20, verbose=0)
-    model.save("words.keras")
-    for text in ("good night", "bad day"):
-        chances = np.ravel(keras.ops.convert_to_numpy(model(tf.constant([[text]]))))
-        right("words.keras", text, f"class {chances.argmax()}", chances.max())
+    hidden = [numbers, layers.Embedding(50, 8), layers.GlobalAveragePooling1D()]
+    for file, inner in (("text.keras", [vectors]), ("words.keras", hidden)):
+        given = keras.Input((1,), dtype="string")
+        model = keras.Sequential([given, *inner, layers.Dense(2, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.fit(tf.constant(words[:, None].tolist()), target, epochs=20, verbose=0)
+        model.save(file)
+        for text in ("good night", "bad day"):
+            chances = np.ravel(keras.ops.convert_to_numpy(model(tf.constant([[text]]))))
+            right(file, text, f"class {chances.argmax()}", chances.max())
     for file, given in (
         ("tokens.keras", keras.Input((200,))),
         ("tokens_int.h5", keras.Input((200,), dtype="int32")),
