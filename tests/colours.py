@@ -18,8 +18,15 @@ COLOURS = {
 }
 
 
-def save_network(path, mean, std, blue_first, size=32):
-    """Save a network that knows the colours of COLOURS in one scaling, and tells nothing."""
+def save_network(path, mean, std, blue_first, size=32, declared=True):
+    """Save a network that knows the colours of COLOURS in one scaling, and tells nothing.
+
+    Args:
+        path: of the ONNX file.
+        mean, std, blue_first: how pixels are scaled.
+        size: height and width of a picture; no other works.
+        declared: the file tells the size.
+    """
     colours = np.array([*COLOURS.values()], np.float32) / 255
     colours = colours[:, ::-1] if blue_first else colours
     means = ((colours - np.float32(mean)) / np.float32(std)).astype(np.float32)
@@ -28,11 +35,12 @@ def save_network(path, mean, std, blue_first, size=32):
         "width": np.float32(-1 / np.var(means)),
         "height": np.float32(10),
         "axis": np.array([1], np.int64),
+        "shape": np.array([1, 3, size * size], np.int64),
     }
     # Radial basis functions: the likeliest class is sure only near its own colour.
     nodes = [
-        helper.make_node("GlobalAveragePool", ["picture"], ["pooled"]),
-        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("Reshape", ["picture", "shape"], ["pixels"]),
+        helper.make_node("ReduceMean", ["pixels"], ["flat"], axes=[2], keepdims=0),
         helper.make_node("Unsqueeze", ["flat", "axis"], ["colour"]),
         helper.make_node("Sub", ["colour", "means"], ["difference"]),
         helper.make_node("ReduceSumSquare", ["difference"], ["distance"], axes=[2], keepdims=0),
@@ -41,10 +49,11 @@ def save_network(path, mean, std, blue_first, size=32):
         helper.make_node("Mul", ["bases", "height"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["scores"]),
     ]
+    shape = [None, 3, size, size] if declared else [None, 3, "height", "width"]
     graph = helper.make_graph(
         nodes,
         "network",
-        [helper.make_tensor_value_info("picture", TensorProto.FLOAT, [None, 3, size, size])],
+        [helper.make_tensor_value_info("picture", TensorProto.FLOAT, shape)],
         [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [None, len(COLOURS)])],
         [numpy_helper.from_array(value, name) for name, value in weights.items()],
     )

@@ -67,6 +67,26 @@ def test_one_labelled_picture_tells_the_scaling(project, picture, title):
     assert run.returncode == 0 and "Right: 1 of 1." in run.stdout, run.stdout
 
 
+def test_size_that_the_file_leaves_free(bake, picture, tmp_path):
+    """A network without a declared size, which works with one alone, and in one scaling."""
+    network = tmp_path / "network.onnx"
+    save_network(network, *TRAINED["-1..1"], size=48, declared=False)
+    folder = bake(model_path=str(network), platform="local", ci=False)
+    asked = ["--example", picture, "--expect", "grass"]
+    run = commands.run("check", "--example", picture, folder=folder)
+    assert run.returncode == 1 and ": INPUT_SHAPE = (None, 3, 48, 48)\n" in run.stdout
+    for name in MODULES:
+        sys.modules.pop(name)
+    run = commands.run("check", *asked, "--write", folder=folder)
+    assert "The model fails with INPUT_SHAPE = (None, 3, 224, 224)." in run.stdout
+    assert "it answers with (None, 3, 48, 48)\n" in run.stdout
+    assert run.returncode == 0 and "for -1..1" in run.stdout, run.stdout + run.stderr
+    for name in MODULES:
+        sys.modules.pop(name)
+    run = commands.run("check", *asked, folder=folder)
+    assert run.returncode == 0 and "Right: 1 of 1." in run.stdout, run.stdout
+
+
 def test_right_answer_needs_no_edit(project, picture):
     folder = project(0, 1, False)
     before = (folder / "model.py").read_bytes()
@@ -102,5 +122,5 @@ def test_pictures_have_no_label(bake, picture):
 def test_only_the_scaling_is_rewritten(odd):
     """Whatever else str.splitlines takes for the end of a line."""
     source = f"# a{odd}b\n\nMEAN = (\n    0.0\n)\nSTD = 1.0\nLAST = 1"
-    edited = rewritten(source, SCALINGS[1])
+    edited = rewritten(source, SCALINGS[1].constants())
     assert edited == f"# a{odd}b\n\nMEAN = 0.0\nSTD = 1 / 255\nLAST = 1"

@@ -104,6 +104,11 @@ def test_what_is_no_example_is_refused(tmp_path, content, error):
 def test_numbers_are_chosen_as_numbers(tmp_path):
     (found,) = read(file(tmp_path, "rooms\n3.0\n"), {"rooms": [2, 3]})
     assert found.values == [3] and isinstance(found.values[0], int)
+    truths = "paid,old,kind,word\nTrue,False,true,True\n"
+    (found,) = read(
+        file(tmp_path, truths), {"paid": 0.0, "old": [True, False], "kind": [0, 1], "word": ""}
+    )
+    assert found.values == [1.0, False, 1, "True"]
 
 
 @pytest.mark.parametrize(

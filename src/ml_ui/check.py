@@ -1,9 +1,9 @@
 """Check the model's answers here: python -m ml_ui check [--example F --expect LABEL]
 
 Runs the model of the project on its examples, or on one of yours, without the page, and shows
-what goes in, what comes out, the time and the memory. Where the expected label does not
-come, it tries the usual ways to scale a picture's pixels, and says which gives it; with
---write it edits model.py.
+what goes in, what comes out, the time and the memory. Where a network fails with the size of
+its pictures, it tries the usual sizes; where the expected label does not come, the usual ways
+to scale pixels. It says which is right, and edits model.py with --write.
 
 Exit status: 0 the expected answers come, 1 one does not, or an answer is suspect, 2 bad input.
 """
@@ -18,11 +18,12 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import gradio as gr
 import numpy as np
 
 from . import examples, scaling
@@ -71,7 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the right answer of the example before it",
     )
     parser.add_argument(
-        "--write", help="edit the scaling in model.py", action="store_true"
+        "--write",
+        help="edit the size and scaling of pictures in model.py",
+        action="store_true",
     )
 
 
@@ -82,7 +85,9 @@ def run(options: argparse.Namespace) -> int:
         asked = chosen(app, model, options.example or [], options.expect or [])
         found = list(asked)
         load(model)
-        return report(app, model, found, options.write)
+        fits = not found or find_size(app, model, found[0], options.write)
+        status = report(app, model, found, options.write)
+        return status if fits or options.write else 1
     except (BadExample, OSError, UnicodeError) as error:
         print(f"check: {error}", file=sys.stderr)
         return 2
@@ -216,8 +221,9 @@ def report(app: Any, model: Any, chosen: Sequence[Example], write: bool) -> int:
         return 1 if doubts else 0
     if hasattr(model, "MEAN") and hasattr(model, "prepare"):
         found = find_scaling(app, model, [each for each, _ in known])
-        if found is not None and apply(model, found, write):
-            return 0
+        if found is not None:
+            apply(model, found.title, found.constants(), write, found.reverse)
+            return 0 if write else 1
     return 1
 
 
@@ -318,6 +324,38 @@ def suspect(results: Sequence[Seen]) -> Iterator[str]:
             return
 
 
+def find_size(app: Any, model: Any, example: Example, write: bool) -> bool:
+    """Find the size of pictures if the model fails with its own, and edit INPUT_SHAPE.
+
+    The rest of this run has the size that is found.
+
+    Returns:
+        Whether the model works with its own.
+    """
+    if not (hasattr(model, "INPUT_SHAPE") and hasattr(model, "prepare")):
+        return True
+    try:
+        ask(app, model, example)
+        return True
+    except BadExample as error:
+        if isinstance(error.__cause__, gr.Error):  # which a visitor gets too
+            return True
+    before = model.INPUT_SHAPE
+    print(f"The model fails with INPUT_SHAPE = {before}. Trying the usual sizes:")
+    found = []
+    for side in scaling.SIDES:
+        model.INPUT_SHAPE = scaling.with_side(model, side)
+        with suppress(BadExample):
+            ask(app, model, example)
+            found.append(model.INPUT_SHAPE)
+    print("  it answers with", ", ".join(map(str, found)) or "none of them")
+    model.INPUT_SHAPE = found[0] if found else before
+    if found:
+        title = "the only size that works" if len(found) == 1 else "the most usual size"
+        apply(model, title, {"INPUT_SHAPE": str(found[0])}, write)
+    return False
+
+
 def find_scaling(
     app: Any, model: Any, chosen: Sequence[Example]
 ) -> scaling.Scaling | None:
@@ -358,21 +396,34 @@ def _share(answer: Any, expected: str | None) -> float:
     return float(is_right(answer, expected))
 
 
-def apply(model: Any, found: scaling.Scaling, write: bool) -> bool:
-    """Print the edit of model.py for a scaling, and make it if asked; return whether."""
+def apply(
+    model: Any,
+    title: str,
+    constants: Mapping[str, str],
+    write: bool,
+    reverse: bool = False,
+) -> None:
+    """Print an edit of model.py, and make it if asked.
+
+    Args:
+        model: the module model.py.
+        title: what the edit is for.
+        constants: names and their new values, as source code.
+        write: make the edit.
+        reverse: put blue first in prepare().
+    """
     path = Path(model.__file__)
     source = path.read_text("utf-8")
-    edited = scaling.rewritten(source, found)
+    edited = scaling.rewritten(source, constants, reverse)
     if write:
         beside = path.with_name(f"{path.name}.new")
         beside.write_text(edited, "utf-8")
         shutil.copymode(path, beside)
         os.replace(beside, path)
-    print(f"{'Written to' if write else 'Edit'} {path.name}, for {found.title}:")
+    print(f"{'Written to' if write else 'Edit'} {path.name}, for {title}:")
     old = source.split("\n")
     for number, line in enumerate(edited.split("\n"), 1):
         if line not in old:
             print(f"  line {number}: {line.strip()}")
     if not write:
         print("Or run this again with --write.")
-    return write

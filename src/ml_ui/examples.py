@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 FOLDER = Path("examples")  # pictures, in the project
 TABLE = Path("examples.csv")  # rows or texts
 TEXT = {"text": ""}  # the one field of a page for texts
+BOOLEANS = {"true": "1", "false": "0"}  # as pandas writes a column of them
 NEAR = 1e-3  # share of an expected number by which an answer may differ
 
 
@@ -126,17 +127,18 @@ def value(text: str, name: str, default: Any) -> Any:
     """
     if not text:
         raise BadExample(f"{name} is empty, and the page asks for it")
-    if isinstance(default, Sequence) and not isinstance(default, str):
+    if isinstance(default, str):
+        return text
+    number = BOOLEANS.get(text.lower(), text)
+    if isinstance(default, Sequence):
         for choice in default:
-            if str(choice) == text or is_number(text) and choice == float(text):
+            if str(choice) == text or is_number(number) and choice == float(number):
                 return choice
         listed = ", ".join(map(str, default[:20]))
         raise BadExample(f"{name}: {text[:60]!r} is not one of {listed}")
-    if isinstance(default, str):
-        return text
-    if not is_number(text):
+    if not is_number(number):
         raise BadExample(f"{name}: {text[:60]!r} is not a number")
-    return float(text)
+    return float(number)
 
 
 def is_number(text: str) -> bool:

@@ -1,7 +1,7 @@
-"""Scaling of a picture's pixels: the usual ways, and how model.py says them."""
+"""Scaling and size of a picture: the usual ones, and how model.py says them."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -20,6 +20,10 @@ class Scaling(NamedTuple):
     std_source: str = ""  # source code of STD, if it says more than the value
     reverse: bool = False  # blue, green, red
 
+    def constants(self) -> dict[str, str]:
+        """Return the constants of model.py for this scaling, as source code."""
+        return {"MEAN": str(self.mean), "STD": self.std_source or str(self.std)}
+
 
 SCALINGS = [
     Scaling("0..1", 0.0, 1.0),
@@ -31,6 +35,47 @@ SCALINGS = [
     # keras.applications, mode "caffe", with blue first.
     Scaling("0..255 minus ImageNet's mean", IMAGENET[0], 1 / 255, "1 / 255"),
 ]
+# Sides of pictures that networks are trained with, in pixels: MNIST's and CIFAR's, ImageNet's
+# crops, and those of torchvision's, timm's and Keras' networks.
+SIDES = (
+    224,
+    256,
+    32,
+    28,
+    64,
+    128,
+    299,
+    384,
+    512,
+    96,
+    48,
+    160,
+    192,
+    240,
+    227,
+    112,
+    150,
+    300,
+) + (
+    320,
+    180,
+    200,
+    448,
+    100,
+    260,
+    336,
+    380,
+    456,
+    480,
+    528,
+    600,
+    640,
+    40,
+    50,
+    80,
+    120,
+    16,
+)
 BLUE_FIRST = "    image = image[:, :, ::-1]  # blue first, as in training"
 
 
@@ -68,17 +113,29 @@ def applied(model: Any, scaling: Scaling) -> Iterator[None]:
         model.MEAN, model.STD, model.prepare = before
 
 
-def rewritten(source: str, scaling: Scaling) -> str:
-    """Return the source of model.py with another scaling; the rest is left as it is."""
+def with_side(model: Any, side: int) -> tuple[int, ...]:
+    """Return the INPUT_SHAPE of a model.py with another height and width, in pixels."""
+    batch, *axes = model.INPUT_SHAPE
+    channel = 0 if axes[0] in (1, 3) else 2
+    return (batch, *(n if at == channel else side for at, n in enumerate(axes)))
+
+
+def rewritten(source: str, constants: Mapping[str, str], reverse: bool = False) -> str:
+    """Return the source of model.py with other constants; the rest is left as it is.
+
+    Args:
+        source: of model.py.
+        constants: names and their new values, as source code.
+        reverse: put blue first in prepare().
+    """
     lines = source.split("\n")  # as ast counts them; str.splitlines knows more breaks
-    texts = {"MEAN": str(scaling.mean), "STD": scaling.std_source or str(scaling.std)}
     edits = []  # first and last line, and the new one
     for node in ast.parse(source).body:
         match node:
-            case ast.Assign(targets=[ast.Name(id="MEAN" | "STD" as name)]):
+            case ast.Assign(targets=[ast.Name(id=name)]) if name in constants:
                 last = node.end_lineno or node.lineno
-                edits.append((node.lineno - 1, last, f"{name} = {texts[name]}"))
-            case ast.FunctionDef(name="prepare", body=body) if scaling.reverse:
+                edits.append((node.lineno - 1, last, f"{name} = {constants[name]}"))
+            case ast.FunctionDef(name="prepare", body=body) if reverse:
                 first = body[1 if ast.get_docstring(node) else 0].lineno - 1
                 edits.append((first, first, BLUE_FIRST))
     for start, end, text in sorted(edits, reverse=True):
