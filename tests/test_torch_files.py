@@ -91,6 +91,22 @@ def test_channels_and_classes(case, ending, tmp_path):
     assert "INPUT_SHAPE, MEAN and STD in model.py are a guess (224x224; ImageNet's" in note
 
 
+NAMES = ["cat", "dog", "eel"]
+NAMED = {  # what a checkpoint of three classes has beside its weights
+    "class_to_idx": items(dog=number(1), eel=number(2), cat=number(0)),
+    "classes": b"](" + b"".join(map(text, NAMES)) + b"e",
+}
+
+
+@pytest.mark.parametrize("key", NAMED)
+def test_names_of_classes_in_a_checkpoint(key, tmp_path):
+    weights = {"model_state_dict": state_dict(**net(classes=3)), key: NAMED[key]}
+    found = inspect(write(tmp_path, "model.pth", torch_file(items(**weights))))
+    assert found.labels == ("cat", "dog", "eel")
+    weights["model_state_dict"] = state_dict(**net(classes=4))
+    assert inspect(write(tmp_path, "model.pth", torch_file(items(**weights)))).labels == ()
+
+
 # Of tensors: the input, the number of outputs, and words of a note.
 NETS = {
     "grey": (net(channels=1), (None, 1, None, None), 10, "(224x224; 0 to 1)"),

@@ -38,6 +38,8 @@ PLAIN = re.compile(  # what torch.load allows with weights_only=True
 OLD = rb"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # begins a file of torch.save before 1.6
 # Keys of a checkpoint's weights; state_dict.py has them in the same order.
 WEIGHTS = ("state_dict", "model_state_dict", "model", "net", "weights", "params")
+# Keys of its classes: torchvision's names with their numbers, or names in order.
+CLASSES = ("class_to_idx", "classes", "class_names", "labels")
 WRAPPED = re.compile(r"(module\.|_orig_mod\.)+")  # DataParallel's and torch.compile's
 CROP = "224 / 256"  # Resize(256) and CenterCrop(224), as torchvision's tutorials have it
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of its pixels
@@ -180,7 +182,22 @@ def state_dict(content: Archive | bytes, path: Path) -> dict:
                 f"in {', '.join(WEIGHTS)}: {SAVE}."
             )
         weights = root[key]
-    return {"weights": _weights(storages), **_alone([*_tensors(weights)], path)}
+    found = _alone([*_tensors(weights)], path)
+    labels = () if weights is root else _class_names(root, found.get("n_outputs"))
+    return {"weights": _weights(storages), **found, "labels": labels}
+
+
+def _class_names(checkpoint: dict, count: int | None) -> tuple[str, ...]:
+    """Return the names of `count` classes that a checkpoint has beside its weights."""
+    for key in CLASSES:
+        names = checkpoint.get(key)
+        if isinstance(names, dict):
+            by_number = {n: name for name, n in names.items() if type(n) is int}
+            names = [by_number.get(n) for n in range(len(names))]
+        ordered = isinstance(names, list | tuple) and len(names) == count
+        if ordered and all(isinstance(name, str) and name for name in names):
+            return tuple(names)
+    return ()
 
 
 def _other(imported: Iterable[str]) -> list[str]:
