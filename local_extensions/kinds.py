@@ -20,7 +20,7 @@ SMALLEST = 64  # values of a flat model of pictures, as of 8x8 pixels
 LONGEST = 5000  # characters of a text, as app.py has it
 
 
-def _columns(found: ModelFile) -> int | None:
+def columns(found: ModelFile) -> int | None:
     """Return the number of columns; None if it is free or the model does not take rows."""
     shape = found.input_shape or ()
     return found.n_features or (shape[1] if len(shape) == 2 else None)
@@ -28,26 +28,34 @@ def _columns(found: ModelFile) -> int | None:
 
 def _is_endless(found: ModelFile) -> bool:
     """Return whether a row has so many nameless columns that something else makes them."""
-    return (_columns(found) or 0) > FORM and not found.features
+    return (columns(found) or 0) > FORM and not found.features
+
+
+def _is_square(found: ModelFile) -> bool:
+    """Return whether the input is a grey picture without an axis of channels, such as MNIST's."""
+    _, *axes = found.input_shape or ("", 0)
+    return len(axes) == 2 and axes[0] == axes[1] and (axes[0] or 0) ** 2 >= SMALLEST
 
 
 def _takes_picture(found: ModelFile) -> str | None:
     if len(found.input_shape or ()) == 4:
         return "pictures"
-    columns = _columns(found)
-    flat = columns and columns >= SMALLEST and math.isqrt(columns) ** 2 == columns
+    if _is_square(found):
+        return "grey pictures"
+    number = columns(found)
+    flat = number and number >= SMALLEST and math.isqrt(number) ** 2 == number
     return _takes_row(found) if flat and not found.features else None
 
 
 def _takes_row(found: ModelFile) -> str | None:
     if len(found.input_shape or ()) != 2 or _takes_text(found):
         return None
-    return f"{_columns(found) or 'any number of'} columns"
+    return f"{columns(found) or 'any number of'} columns"
 
 
 def _takes_text(found: ModelFile) -> str | None:
     is_text = found.input_dtype == "string" and len(found.input_shape or ()) != 4
-    return "text" if is_text and _columns(found) in (None, 1) else None
+    return "text" if is_text and columns(found) in (None, 1) else None
 
 
 # Functions that describe the input of a model file; None if it is not of this kind.
@@ -93,7 +101,7 @@ def unfit(found: ModelFile) -> str:
     """Return why a model file fits no task, and what to do."""
     if gives(found) and _is_endless(found):
         return (
-            f"takes {_columns(found)} columns without names, so what makes them, such as a "
+            f"takes {columns(found)} columns without names, so what makes them, such as a "
             "vectorizer, is not in the file: train it on a table that names its columns, or leave "
             "model_path empty, answer framework=python, and call both in model.py."
         )
@@ -137,22 +145,24 @@ def fitting(found: ModelFile) -> list[str]:
         and TASKS[name].output.name in outputs
     ]
     # Pixels in a row, or columns: a form of some hundred fields is of no use to anybody.
-    likely = "row" if inputs == {"picture", "row"} and (_columns(found) or 0) <= FORM else None
+    likely = "row" if inputs == {"picture", "row"} and (columns(found) or 0) <= FORM else None
     return [task.name for task in sorted(tasks, key=lambda task: task.input.name != likely)]
 
 
 def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> dict[str, Any]:
     """Return shape and scaling of the model's pictures, with a note for the owner."""
     shape, first, size = found.input_shape, not framework.channels_last, list(task.size)
-    channels, free = 3, False
+    channels, free, number = 3, False, columns(found)
+    if _is_square(found):
+        shape = (*shape, 1)
     if shape and len(shape) == 4:
         first = shape[1] in (1, 3)
         channels = shape[1 if first else 3] or 3
         axes = shape[2:] if first else shape[1:3]
         free = None in axes
         size = [n or m for n, m in zip(axes, size, strict=True)]
-    elif found.n_features and math.isqrt(found.n_features) ** 2 == found.n_features:
-        first, channels, size = False, 1, [math.isqrt(found.n_features)] * 2
+    elif number:
+        first, channels, size = False, 1, [math.isqrt(number)] * 2
     mean, std, source, crop = found.pixels or (0.0, 1.0, "", None)
     rules = framework.formats[found.format].get("pixels", framework.pixels)
     by_name = (r for r in rules if re.fullmatch(r["name"], found.name or ""))
@@ -193,11 +203,11 @@ def _fields(found: ModelFile, own: bool, task: Task, framework: Framework) -> di
     """Return the columns of a model, and example rows; a demo's are in its card."""
     if not own:
         return {}
-    columns = _columns(found)
-    names = found.features or [f"feature {n + 1}" for n in range(columns or 1)]
+    number = columns(found)
+    names = found.features or [f"feature {n + 1}" for n in range(number or 1)]
     values = [list(v) if isinstance(v, tuple) else v for v in found.values or [0.0] * len(names)]
     known = dict(zip(names, values, strict=True))
-    table = examples.table(found.path, known, bool(found.features), columns is None)
+    table = examples.table(found.path, known, bool(found.features), number is None)
     first = table.rows[0] if table.rows else [_default(value) for value in values]
     facts = {
         "features": {

@@ -51,6 +51,7 @@ class Model(NamedTuple):
     packages: tuple[str, ...] = ()  # beside the framework's, to load it
     examples: Mapping[Path, str] = {}  # pictures, with their names in the project
     labelled: bool = False  # the names of some are labels
+    flat: int | None = None  # inputs in a row that the model takes, if it takes rows
     # Of pictures.
     input_shape: tuple[int | None, ...] | None = None
     mean: float | tuple[float, ...] = 0.0
@@ -178,6 +179,7 @@ def _weights(
         "format": found.format,
         "dtype": found.dtype,
         "layers": found.layers,
+        "flat": kinds.columns(found),
         "version": found.version and ".".join(found.version.split(".")[:2]),
         "labels": () if has_labels else _names(found),
         "output": found.outputs[0].name if len(found.outputs) > 1 else None,

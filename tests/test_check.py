@@ -3,8 +3,12 @@
 import sys
 
 import commands
+import numpy as np
+import onnx
 import pytest
 from colours import save_network, save_picture
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
 from ml_ui.scaling import IMAGENET, SCALINGS, rewritten
 
@@ -85,6 +89,30 @@ def test_size_that_the_file_leaves_free(bake, picture, tmp_path):
         sys.modules.pop(name)
     run = commands.run("check", *asked, folder=folder)
     assert run.returncode == 0 and "Right: 1 of 1." in run.stdout, run.stdout
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (784,), (1, 28, 28), (28, 28, 1)], ids=str)
+def test_every_layout_of_a_grey_picture(bake, picture, tmp_path, shape):
+    """Pixels 0 to 1, line by line, weighted by random numbers."""
+    weights = np.random.default_rng(0).normal(size=(784, 3)).astype(np.float32)
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["row"]),
+        helper.make_node("MatMul", ["row", "weights"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["scores"]),
+    ]
+    value, float32 = helper.make_tensor_value_info, TensorProto.FLOAT
+    graph = helper.make_graph(
+        nodes, "grey", [value("x", float32, [None, *shape])], [value("scores", float32, [None, 3])],
+        [numpy_helper.from_array(weights, "weights")],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "grey.onnx")
+    folder = bake(model_path=str(tmp_path / "grey.onnx"), platform="local", ci=False)
+    small = Image.open(picture).convert("L").resize((28, 28), Image.Resampling.BILINEAR)
+    scores = np.exp(np.asarray(small).reshape(784) / 255 @ weights)
+    share = max(scores / scores.sum())
+    run = commands.run("check", "--example", picture, folder=folder)
+    assert f": class {scores.argmax()} {share:.1%}," in run.stdout, run.stdout + run.stderr
 
 
 def test_right_answer_needs_no_edit(project, picture):

@@ -116,6 +116,16 @@ NETS = {
         {"0.weight": tensor(16, 4), "0.bias": tensor(16), "2.weight": tensor(3, 16)},
         (None, 4), 3, "scaling of columns",
     ),
+    "all of 28x28 grey pixels": (
+        {"a.weight": tensor(8, 1, 3, 3), "b.weight": tensor(16, 8, 3, 3),
+         "c.weight": tensor(9, 16 * 12 * 12), "d.weight": tensor(3, 9)},
+        (None, 1, 28, 28), 3, "the size and the scaling of pictures. INPUT_SHAPE, MEAN and STD",
+    ),
+    "all of 32x32 pixels": (
+        {"a.weight": tensor(6, 3, 5, 5), "b.weight": tensor(16, 6, 5, 5),
+         "c.weight": tensor(120, 400), "d.weight": tensor(3, 120)},
+        (None, 3, 32, 32), 3, "(32x32; ImageNet's",
+    ),
     "convolutions": (
         {"a.weight": tensor(8, 3, 3, 3), "b.weight": tensor(3, 8, 3, 3)},
         (None, 3, None, None), None, "does not tell its output",

@@ -4,10 +4,10 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from math import prod
+from math import isqrt, prod
 from pathlib import Path
 
-from .common import Archive, Unusable, in_command, numbered, parsed
+from .common import FORM, Archive, Unusable, in_command, numbered, parsed
 from .networks import Network, recognised
 from .pickles import Stub, follow
 from .pixels import Pixels
@@ -41,6 +41,9 @@ WEIGHTS = ("state_dict", "model_state_dict", "model", "net", "weights", "params"
 # Keys of its classes: torchvision's names with their numbers, or names in order.
 CLASSES = ("class_to_idx", "classes", "class_names", "labels")
 WRAPPED = re.compile(r"(module\.|_orig_mod\.)+")  # DataParallel's and torch.compile's
+# Usual sides of pictures, the likeliest first: ImageNet's, CIFAR's, and MNIST's.
+SIDES = (224, 32, 64, 128, 256, 28, 96, 48, 150, 299, 384, 512)
+GREY_SIDES = (28, 32, 64, 48, 128, 224, 256)
 CROP = "224 / 256"  # Resize(256) and CenterCrop(224), as torchvision's tutorials have it
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of its pixels
 # Networks of torchvision that classify no pictures, by a pattern of a tensor's name and rank.
@@ -376,7 +379,8 @@ def _network(tensors: Iterable[tuple[str, tuple[int, ...]]], path: Path) -> dict
     if len(first) == 2:
         inputs = [("input", None, (None, first[1]))]
     elif first[:2] != (3, 1):  # else three grey filters, or one for each of three colours
-        inputs = [("input", None, (None, first[1], None, None))]
+        side = _side([shape for _, shape in layers])
+        inputs = [("input", None, (None, first[1], side, side))]
         if first[1] not in (1, 3):
             raise Unusable(
                 f"{path.name} takes {first[1]} channels in its first convolution, and a picture "
@@ -385,22 +389,51 @@ def _network(tensors: Iterable[tuple[str, tuple[int, ...]]], path: Path) -> dict
     outputs = []
     if len(layers[-1][1]) == 2 and not recurrent:
         outputs = [("output", None, (None, layers[-1][1][0]))]
-    return {"inputs": inputs, "outputs": outputs} | _scaling(inputs, outputs)
+    return {"inputs": inputs, "outputs": outputs} | _scaling(inputs, outputs, guessed=True)
 
 
-def _scaling(inputs: Iterable[tuple], outputs: Iterable[tuple]) -> dict:
-    """Return the number of outputs, and notes on what only the network's owner knows."""
+def _side(shapes: list[tuple[int, ...]]) -> int | None:
+    """Return the likeliest side of a network's pictures, in pixels, if its layers tell one.
+
+    A linear layer after convolutions that takes more than a value of each channel takes the
+    whole map that they leave. Each convolution keeps the map's size or cuts its kernel's off,
+    and halves it or not: of the usual sides, the first that leaves such a map.
+    """
+    convolutions = [shape for shape in shapes if len(shape) == 4]
+    after = shapes[shapes.index(convolutions[-1]) + 1 :]
+    channels, values = convolutions[-1][0], after[0][1] if after else 0
+    left = isqrt(values // channels)
+    if left < 2 or left**2 * channels != values:
+        return None
+    for side in GREY_SIDES if convolutions[0][1] == 1 else SIDES:
+        sizes = {side}
+        for *_, kernel in convolutions:
+            whole = sizes | {size - kernel + 1 for size in sizes}
+            sizes = whole | {size // 2 for size in whole}
+        if left in sizes:
+            return side
+    return None
+
+
+def _scaling(inputs: Iterable[tuple], outputs: Iterable[tuple], guessed: bool = False) -> dict:
+    """Return the number of outputs, and notes on what only the network's owner knows.
+
+    Args:
+        inputs, outputs: names, dtypes and shapes.
+        guessed: the size of pictures in them is not in the file.
+    """
     notes, found = [], {}
     for _, _, axes in inputs or [("", None, (None,) * 4)]:
         if axes and len(axes) == 4:
-            grey, size = axes[1] == 1, "" if axes[2] else "the size and "
-            guess = "0 to 1" if grey else "ImageNet's, as torchvision's models have them"
-            shape = "INPUT_SHAPE, " if size else ""
+            guess = "0 to 1" if axes[1] == 1 else "ImageNet's, as torchvision's models have them"
+            side, size, shape = axes[2] or 224, "", ""
+            if guessed or not axes[2]:
+                size, shape, guess = "the size and ", "INPUT_SHAPE, ", f"{side}x{side}; {guess}"
             notes.append(
                 f"The file does not tell {size}the scaling of pictures. {shape}MEAN and STD in "
-                f"model.py are a guess ({'224x224; ' if size else ''}{guess}): make them yours."
+                f"model.py are a guess ({guess}): make them yours."
             )
-        elif axes and len(axes) == 2:
+        elif axes and len(axes) == 2 and (axes[1] or 0) <= FORM:
             notes.append(
                 "The file does not tell the scaling of columns. If the network was trained with "
                 "scaled ones, scale them in predict() of model.py."

@@ -98,6 +98,35 @@ def unit(x):
     return x / 255
 
 
+def grey(x):
+    """Return pictures without an axis of channels, 0 to 1."""
+    return np.stack([Image.fromarray(each.astype(np.uint8)).convert("L") for each in x]) / 255
+
+
+def tutorials() -> None:
+    """Networks of Keras' tutorials on MNIST: of a grey picture's lines, and of its pixels."""
+    flat = [layers.Flatten(), layers.Dense(32, "relu"), layers.Dropout(0.2), layers.Dense(4)]
+    beginner = trained(keras.Sequential([keras.Input((24, 24)), *flat]), grey)
+    beginner.save("beginner.keras")
+    beginner.save("beginner.h5")
+    beginner.export("beginner")
+    probabilities = keras.Sequential([beginner, layers.Softmax()])
+    probabilities.save("beginner_softmax.keras")
+    for file in ("beginner.keras", "beginner.h5", "beginner"):
+        answers(file, beginner, grey, is_logit=True)
+    answers("beginner_softmax.keras", probabilities, grey)
+    recurrent = [layers.LSTM(16), layers.Dense(4, "softmax")]
+    lines = trained(keras.Sequential([keras.Input((24, 24)), *recurrent]), grey)
+    lines.save("lines.keras")
+    answers("lines.keras", lines, grey)
+    pixels = [layers.Dense(32, "relu"), layers.Dense(4, "softmax")]
+    row = trained(
+        keras.Sequential([keras.Input((576,)), *pixels]), lambda x: grey(x).reshape(-1, 576)
+    )
+    row.save("pixels.keras")
+    answers("pixels.keras", row, lambda x: grey(x).reshape(-1, 576))
+
+
 def nets() -> None:
     """Classifiers of pictures, with each of the usual scalings and endings."""
     augment = keras.Sequential(
@@ -308,7 +337,7 @@ def others() -> None:
 
 def main() -> None:
     keras.utils.set_random_seed(0)
-    for make in (nets, tables, texts, others):
+    for make in (nets, tutorials, tables, texts, others):
         make()
     Path("truth.json").write_text(json.dumps(TRUTH, indent=1), "utf-8")
 

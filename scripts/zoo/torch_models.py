@@ -61,6 +61,46 @@ class Pair(Colours):
         return y, y.softmax(1)
 
 
+class Flat(nn.Module):
+    """The fully connected net of PyTorch's quickstart: 28x28 pixels in a row."""
+
+    def __init__(self):
+        super().__init__()
+        self.flatten = nn.Flatten()
+        self.layers = nn.Sequential(nn.Linear(28 * 28, 64), nn.ReLU(), nn.Linear(64, 3))
+
+    def forward(self, x):
+        return self.layers(self.flatten(x))
+
+
+class Valid(nn.Module):
+    """The net of PyTorch's tutorial on CIFAR: it takes 32x32 pixels, and no others."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(3, 6, 5), nn.Conv2d(6, 16, 5)
+        self.fc1, self.fc2, self.fc3 = nn.Linear(400, 120), nn.Linear(120, 84), nn.Linear(84, 3)
+        self.pool = nn.MaxPool2d(2, 2)
+
+    def forward(self, x):
+        x = self.pool(self.conv2(self.pool(self.conv1(x).relu())).relu()).flatten(1)
+        return self.fc3(self.fc2(self.fc1(x).relu()).relu())
+
+
+class Digits(nn.Module):
+    """The net of PyTorch's example on MNIST: 28x28 grey pixels, logarithms of probabilities."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 8, 3, 1), nn.Conv2d(8, 16, 3, 1)
+        self.pool = nn.MaxPool2d(2)
+        self.fc1, self.fc2 = nn.Linear(2304, 16), nn.Linear(16, 3)
+
+    def forward(self, x):
+        x = self.pool(self.conv2(self.conv1(x).relu()).relu()).flatten(1)
+        return self.fc2(self.fc1(x).relu()).log_softmax(1)
+
+
 def source(cls: type) -> str:
     """Return an architecture.py with a class."""
     bases = [base for base in cls.__mro__[1:-1] if base.__module__ == "__main__"][::-1]
@@ -129,17 +169,51 @@ def libraries() -> None:
         answers(name, net, transform=create_transform(**resolve_model_data_config(net)))
 
 
-def sharpened(net: nn.Module, size: int = 224) -> None:
+def sharpened(net: nn.Module, size: int = 224, transform=None) -> None:
     """Make a last layer by which the two pictures differ."""
     net.eval()
-    pictures = [Image.open(name).resize((size, size), 2) for name in ("0.png", "1.png")]
-    batch = torch.tensor(np.float32([*map(np.asarray, pictures)]) / 128 - 1).permute(0, 3, 1, 2)
+    pictures = [Image.open(name) for name in ("0.png", "1.png")]
+    if transform:
+        batch = torch.stack([transform(each) for each in pictures])
+    else:
+        small = [np.asarray(each.resize((size, size), 2)) for each in pictures]
+        batch = torch.tensor(np.float32(small) / 128 - 1).permute(0, 3, 1, 2)
     *_, last = (each for each in net.modules() if isinstance(each, nn.Linear))
     with torch.inference_mode():
         last.weight.data, last.bias.data = torch.randn_like(last.weight), last.bias.data * 0
         scores = net(batch)
         scale = 1 / (scores - scores.mean(0)).abs().max()
         last.weight.data, last.bias.data = last.weight * scale, -scores.mean(0) * scale
+
+
+def tutorials() -> None:
+    """Save nets of PyTorch's tutorials, which take one size of pictures and do not tell it."""
+    resized = [transforms.Resize((28, 28)), transforms.ToTensor()]
+    grey = transforms.Compose([transforms.Grayscale(), *resized])
+    lines = transforms.Compose([grey, lambda picture: picture[0]])  # no axis of channels
+    coloured = transforms.Compose([
+        transforms.Resize((32, 32)), transforms.ToTensor(),
+        transforms.Normalize(*map(np.ndarray.tolist, IMAGENET)),
+    ])  # fmt: skip
+    for net, transform, stem in (
+        (Flat(), lines, "quickstart"),
+        (Valid(), coloured, "cifar"),
+        (Digits(), grey, "mnist"),
+    ):
+        sharpened(net, transform=transform)
+        zeros = transform(Image.open("0.png"))[None] * 0
+        torch.save(net.state_dict(), f"{stem}.pth")
+        save_file(net.state_dict(), f"{stem}.safetensors")
+        torch.jit.trace(net, zeros).save(f"{stem}-traced.pt")
+        torch.jit.script(net).save(f"{stem}-scripted.pt")
+        torch.export.save(torch.export.export(net, (zeros,)), f"{stem}.pt2")
+        more = {"answers": {"task": "image-classification"}}
+        for end in (".pth", ".safetensors"):
+            answers(
+                f"{stem}{end}", net, transform=transform, architecture=source(type(net)), **more
+            )
+        for end in ("-traced.pt", "-scripted.pt", ".pt2"):
+            answers(f"{stem}{end}", net, transform=transform, **more)
 
 
 def refuse(file: str, why: str) -> None:
@@ -189,6 +263,7 @@ def main() -> None:
     answers("half-scripted.pt", half.float(), **image)
 
     libraries()
+    tutorials()
 
     row = Row().eval()
     values = [5.1, 3.5, 1.4, 0.2]

@@ -1,3 +1,4 @@
+{% set flat = (cookiecutter | project).model.flat %}
 """Run a PyTorch model, saved as TorchScript, on arrays."""
 
 from pathlib import Path
@@ -12,10 +13,15 @@ class Model:
     """A model as a function from a batch to its output.
 
     Attributes:
+{% if flat %}
+        input_shape: (None, {{ flat }}), by the first layer: a batch of flat inputs.
+        labels: None: the file does not name the classes.
+{% else %}
         input_shape, labels: None: the file declares neither.
+{% endif %}
     """
 
-    input_shape = None
+    input_shape = {{ (none, flat) | py if flat else "None" }}
     labels = None
 
     def __init__(self, path: Path) -> None:

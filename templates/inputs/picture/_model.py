@@ -34,7 +34,8 @@ def prepare(image: np.ndarray, declared: tuple[int | None, ...] | None) -> np.nd
 
     Returns:
         float32, (pixel / 255 - MEAN) / STD, shape (1, height, width, channels),
-        (1, channels, height, width), or (1, values) for a model of flat inputs.
+        (1, channels, height, width), or without an axis of channels, (1, height, width),
+        or flat, (1, values), as the model declares it.
 
     Raises:
         ValueError: MEAN or STD has not one value, nor one for each channel.
@@ -56,5 +57,7 @@ def prepare(image: np.ndarray, declared: tuple[int | None, ...] | None) -> np.nd
     pixels = np.asarray(picture, np.float32).reshape(height, width, channels) / 255
     pixels = (pixels - np.float32(MEAN)) / np.float32(STD)
     batch = (pixels.transpose(2, 0, 1) if channels_first else pixels)[None]
-    return batch.reshape(1, -1) if declared and len(declared) == 2 else batch
+    if declared and len(declared) == 2:
+        return batch.reshape(1, -1)
+    return batch[..., 0] if declared and len(declared) == 3 else batch
 {% endblock %}
