@@ -294,8 +294,7 @@ def _to_do(
     """Yield a note for each fact that the file does not declare and its owner has to add."""
     if weights["architecture"] and not found.network:
         yield "The file contains only weights: define your network in architecture.py."
-    if of_input:
-        yield of_input
+    yield from filter(None, (of_input, task.output.note))
     if found.scores == "class":
         yield "It gives no probabilities, so the page shows its answer alone."
     has_labels = found.labels or "labels.txt" in weights["files"].values()
