@@ -155,6 +155,21 @@ def test_one_input_a_column_is_a_form(tmp_path):
     assert fitting(found) == ["tabular"]
 
 
+def test_large_forest(tmp_path):
+    """Its nodes are lists of numbers and texts in attributes, a field each."""
+    graph = "(float[n, 4] x) => (float[n, 3] y) { y = ai.onnx.ml.TreeEnsembleRegressor(x) }"
+    model = onnx.load(save(tmp_path, graph))
+    count = 200_000
+    for name, value in {
+        "nodes_modes": ["BRANCH_LEQ", "LEAF"] * (count // 2),
+        "nodes_treeids": [*range(count)],
+        "nodes_values": [0.5] * count,
+    }.items():
+        model.graph.node[0].attribute.append(helper.make_attribute(name, value))
+    onnx.save(model, tmp_path / "m.onnx")
+    assert fitting(inspect(tmp_path / "m.onnx")) == ["tabular"]
+
+
 def test_fixed_batch_is_filled_or_refused(tmp_path):
     graph = "(float[8, 3, 9, 9] x) => (float[{}, 5] y) {{ y = Identity(x) }}"
     assert inspect(save(tmp_path, graph.format(8))).input_shape == (None, 3, 9, 9)

@@ -294,11 +294,11 @@ def _weights(path: Path, whole: Message) -> tuple[list, tuple[Path, ...]]:
 
 def _tensors(message: Message, kind: str = "model"):
     """Yield all tensors, including those in nodes and subgraphs."""
-    for number, value in message:
-        inner = TENSORS[kind].get(number)
+    for number, value in message.fields(*TENSORS[kind]):
+        inner = TENSORS[kind][number]
         if inner == "tensor":
             yield value
-        elif inner:
+        else:
             yield from _tensors(value, inner)
 
 

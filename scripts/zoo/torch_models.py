@@ -179,7 +179,7 @@ def sharpened(net: nn.Module, size: int = 224, transform=None) -> None:
         small = [np.asarray(each.resize((size, size), 2)) for each in pictures]
         batch = torch.tensor(np.float32(small) / 128 - 1).permute(0, 3, 1, 2)
     *_, last = (each for each in net.modules() if isinstance(each, nn.Linear))
-    with torch.inference_mode():
+    with torch.no_grad():
         last.weight.data, last.bias.data = torch.randn_like(last.weight), last.bias.data * 0
         scores = net(batch)
         scale = 1 / (scores - scores.mean(0)).abs().max()
