@@ -353,7 +353,11 @@ numeric = {
                            scoring=make_scorer(balanced_accuracy_score)),
 }  # fmt: skip
 for kind, model in numeric.items():
-    right(f"{kind}.joblib", model.fit(IRIS.data, SPECIES), ROWS)
+    model.fit(IRIS.data, SPECIES)
+    if hasattr(model, "n_features_in_"):
+        right(f"{kind}.joblib", model, ROWS)
+    else:  # the dummy of some versions
+        refused(f"{kind}.joblib", model, "how many columns")
 more = {
     "svr": make_pipeline(StandardScaler(), SVR()),
     "mlp_regressor": make_pipeline(
