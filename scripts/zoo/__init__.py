@@ -98,6 +98,11 @@ class Verdict(NamedTuple):
     said: str  # the project's answer to the first input
     verdict: str
 
+    @property
+    def is_expected(self) -> bool:
+        """Whether the file is answered right or refused, as it should be."""
+        return self.verdict in ("right", "right after check", "refused")
+
 
 def families() -> list[str]:
     """Return the names of the modules that make models."""

@@ -53,13 +53,13 @@ def main() -> int:
             KEPT.write_text(json.dumps(kept.copy()), "utf-8")
             rows.append((animal, verdict))
             print(f"{number}/{len(found)} {animal.name}: {verdict.verdict}", flush=True)
-            if verdict.verdict[0].isupper():
+            if not verdict.is_expected:
                 print(f"    {verdict.recognised}\n    {verdict.said}", flush=True)
     counts = Counter(verdict.verdict for _, verdict in rows)
     print(summary(counts))
     if not options.names and options.every == 1:
         PAGE.write_text(page(rows, counts), "utf-8")
-    return 0 if not any(name[0].isupper() for name in counts) else 1
+    return 0 if all(verdict.is_expected for _, verdict in rows) else 1
 
 
 def chosen(names: list[str]):
