@@ -86,10 +86,11 @@ def table(model: Path, features: Mapping[str, Any], named: bool, free: bool = Fa
             f"{path.name} has {human(size)}: keep some rows, up to {human(LARGEST_TABLE)}."
         )
     try:
-        _, header = examples.table(path)[0]
+        text = examples.load(path)
+        _, header = examples.table(text)[0]
         if not named and not features.keys() <= {*header}:
             features = _renamed(features, header, free)
-        found = examples.read(path, features)
+        found = examples.parse(text, features)
     except examples.BadExample as error:
         raise Unusable(f"{error}.") from None
     if not found:

@@ -1,13 +1,13 @@
-"""Compatibility of a model file with each kind of input and output, and the fields it sets.
+"""Compatibility of a model file with each kind of input and output, and what they tell of it.
 
-TAKES has a function for each folder of templates/inputs/, GIVES for each of
-templates/outputs/, FACTS for the inputs that set fields of Model.
+TAKES and FACTS have a function for each folder of templates/inputs/, GIVES for each of
+templates/outputs/.
 """
 
 import math
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from ml_ui.examples import TEXT
 
@@ -149,7 +149,16 @@ def fitting(found: ModelFile) -> list[str]:
     return [task.name for task in sorted(tasks, key=lambda task: task.input.name != likely)]
 
 
-def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> dict[str, Any]:
+class Facts(NamedTuple):
+    """What a kind of input tells of a model."""
+
+    fields: dict[str, Any]  # of Model
+    guess: str = ""  # a note on what the file does not declare
+    notes: Sequence[str] = ()  # on the examples beside the model
+    answered: Sequence[str] = ()  # columns of their answers
+
+
+def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> Facts:
     """Return shape and scaling of the model's pictures, with a note for the owner."""
     shape, first, size = found.input_shape, not framework.channels_last, list(task.size)
     channels, free, number = 3, False, columns(found)
@@ -179,9 +188,8 @@ def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> di
         "pixel_source": source,
         "crop": crop,
     }
-    if own:
-        facts["to_do"] = " ".join(_pixel_notes(found, facts, free and None not in size))
-    return facts
+    guesses = _pixel_notes(found, facts, free and None not in size) if own else ()
+    return Facts(facts, " ".join(guesses))
 
 
 def _pixel_notes(found: ModelFile, facts: dict[str, Any], is_free: bool) -> Iterator[str]:
@@ -199,10 +207,10 @@ def _pixel_notes(found: ModelFile, facts: dict[str, Any], is_free: bool) -> Iter
         )
 
 
-def _fields(found: ModelFile, own: bool, task: Task, framework: Framework) -> dict[str, Any]:
+def _fields(found: ModelFile, own: bool, task: Task, framework: Framework) -> Facts:
     """Return the columns of a model, and example rows; a demo's are in its card."""
     if not own:
-        return {}
+        return Facts({})
     number = columns(found)
     names = found.features or [f"feature {n + 1}" for n in range(number or 1)]
     values = [list(v) if isinstance(v, tuple) else v for v in found.values or [0.0] * len(names)]
@@ -217,12 +225,10 @@ def _fields(found: ModelFile, own: bool, task: Task, framework: Framework) -> di
         "rows": table.rows or [first],
         "answers": table.answers,
         "table": bool(table.rows),
-        "left": table.notes,
-        "columns": table.columns,
     }
-    if not (found.features or table.rows):
-        facts["to_do"] = "The file does not name its columns: check FEATURES in model.py."
-    return facts
+    known = found.features or table.rows
+    guess = "" if known else "The file does not name its columns: check FEATURES in model.py."
+    return Facts(facts, guess, table.notes, table.columns)
 
 
 def _default(value: float | str | list) -> float | str:
@@ -230,23 +236,22 @@ def _default(value: float | str | list) -> float | str:
     return value[0] if isinstance(value, list) else value
 
 
-def _sentence(found: ModelFile, own: bool, task: Task, framework: Framework) -> dict[str, Any]:
+def _sentence(found: ModelFile, own: bool, task: Task, framework: Framework) -> Facts:
     """Return example texts; a demo's are in its card."""
     if not own:
-        return {"features": TEXT}
-    _, rows, answers, notes, _ = examples.table(found.path, TEXT, named=False)
-    for text, *_ in rows:
+        return Facts({"features": TEXT})
+    table = examples.table(found.path, TEXT, named=False)
+    for text, *_ in table.rows:
         if len(text) > LONGEST:
             raise Unusable(
                 f"examples.csv has a text of {len(text)} characters ({text[:30]}...), and the page "
                 f"takes {LONGEST}: shorten it."
             )
-    rows = rows or [["The parcel came a week late, and the box was open."]]
-    return {"features": TEXT, "rows": rows, "answers": answers, "left": notes}
+    rows = table.rows or [["The parcel came a week late, and the box was open."]]
+    return Facts({"features": TEXT, "rows": rows, "answers": table.answers}, notes=table.notes)
 
 
-# Functions that return further fields of Model, by kind of input; a kind may have none.
-FACTS: dict[str, Callable[[ModelFile, bool, Task, Framework], dict[str, Any]]] = {
+FACTS: dict[str, Callable[[ModelFile, bool, Task, Framework], Facts]] = {
     "picture": _pixels,
     "row": _fields,
     "text": _sentence,

@@ -8,10 +8,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from ml_ui.examples import TABLE, BadExample, is_number, label, read
+from ml_ui.examples import BadExample, is_number, label, parse
 from ml_ui.hub import NAME as HUB
 from ml_ui.hub import Weights
 
@@ -122,15 +121,16 @@ def model(
     weights = _weights(found, framework, source_on_hub)
     facts |= weights
     facts["labelled"] = not {*_names(found)}.isdisjoint(map(label, pictures))
-    if further := kinds.FACTS.get(task.input.name):
-        facts |= further(found, own, task, framework)
-    to_do, left = facts.pop("to_do", None), [*left, *facts.pop("left", ())]
-    _check_answers(facts.get("answers", ()), facts.pop("columns", ()), found, task)
+    further = kinds.FACTS.get(task.input.name)
+    of_input = further(found, own, task, framework) if further else kinds.Facts({})
+    facts |= of_input.fields
+    _check_answers(facts.get("answers", ()), of_input.answered, found, task)
     if own:
         name = Path(source_on_hub.repo).name if source_on_hub else source.stem
         described = {"title": _title(name), "description": f"{task.does.capitalize()}."}
         stays = _stays(weights["hub"])
-        facts["notes"] = (*found.notes, *_to_do(found, weights, task, to_do), *left, *stays)
+        to_do = _to_do(found, weights, task, of_input.guess)
+        facts["notes"] = (*found.notes, *to_do, *left, *of_input.notes, *stays)
     else:
         described = _card(task, framework)
     made = Model(**facts, **described)
@@ -143,13 +143,10 @@ def _check_table(made: Model) -> None:
     """Raise Unusable if the project would read its examples.csv otherwise than it is meant."""
     if not (text := made.examples_csv):
         return
-    with TemporaryDirectory() as folder:
-        path = Path(folder, TABLE.name)
-        path.write_text(text, "utf-8", newline="")
-        try:
-            found = [(each.values, each.expected) for each in read(path, made.features)]
-        except BadExample:
-            found = []
+    try:
+        found = [(each.values, each.expected) for each in parse(text, made.features)]
+    except BadExample:
+        found = []
     answers = made.answers or [None] * len(made.rows)
     if found != [([*row], answer) for row, answer in zip(made.rows, answers, strict=True)]:
         raise Unusable(
@@ -289,12 +286,19 @@ def _stays(weights: Weights | None) -> Iterator[str]:
 
 
 def _to_do(
-    found: model_files.ModelFile, weights: Mapping[str, Any], task: Task, of_input: str | None
+    found: model_files.ModelFile, weights: Mapping[str, Any], task: Task, guess: str
 ) -> Iterator[str]:
-    """Yield a note for each fact that the file does not declare and its owner has to add."""
+    """Yield a note for each fact that the file does not declare and its owner has to add.
+
+    Args:
+        found: the file.
+        weights: what `_weights` returns for it.
+        task: the project's.
+        guess: what the kind of input guesses.
+    """
     if weights["architecture"] and not found.network:
         yield "The file contains only weights: define your network in architecture.py."
-    yield from filter(None, (of_input, task.output.note))
+    yield from filter(None, (guess, task.output.note))
     if found.scores == "class":
         yield "It gives no probabilities, so the page shows its answer alone."
     has_labels = found.labels or "labels.txt" in weights["files"].values()

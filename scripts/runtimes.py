@@ -16,6 +16,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -241,14 +242,15 @@ def anchored(name: str, kind: Format, loading: float) -> dict[str, Any]:
 @cache
 def versions() -> str:
     """Return the machine and the versions in one line."""
-    shown = ["gradio", "onnxruntime", "scikit-learn", "torch", "tensorflow-cpu", "xgboost-cpu"]
-    shown += ["lightgbm", "catboost"]
-    found = {}
+    shown, found = ["gradio"], {}
     for framework in make_models.RESIDUAL:
+        shown += [
+            re.match(r"[\w-]+", each)[0] for each in FRAMEWORKS[framework].requirements["cpu"]
+        ]
         command = [environment(framework) / "bin" / "python", "-m", "pip", "list", "--format=json"]
         for package in json.loads(subprocess.check_output(command)):
             found[package["name"].replace("_", "-")] = package["version"]
-    packages = ", ".join(f"{name} {found[name]}" for name in shown)
+    packages = ", ".join(f"{name} {found[name]}" for name in shown if name in found)
     cores = f"{os.cpu_count()} cores"
     return f"{platform.system()} {platform.machine()}, {cores}, Python {PYTHON}, {packages}"
 

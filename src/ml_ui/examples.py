@@ -49,12 +49,31 @@ def read(path: Path, fields: Mapping[str, Any] = TEXT) -> list[Example]:
     Raises:
         BadExample: it is not such a file, or a row is none of the page's.
     """
-    if not path.is_file():
-        return []
-    (_, header), *rows = table(path)
-    if missing := [name for name in fields if name.strip() not in header]:
+    return parse(load(path), fields, path.name) if path.is_file() else []
+
+
+def load(path: Path) -> str:
+    """Return the text of a CSV file.
+
+    Raises:
+        BadExample: it is not UTF-8.
+    """
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
         raise BadExample(
-            f"{path.name} has no column {missing[0]!r}: its first line names "
+            f"{path.name} is not UTF-8 text: save it as UTF-8, in Excel as CSV UTF-8"
+        ) from None
+
+
+def parse(
+    text: str, fields: Mapping[str, Any], name: str = TABLE.name
+) -> list[Example]:
+    """Return the examples in the text of a CSV file, as `read` does; errors have its name."""
+    (_, header), *rows = table(text, name)
+    if missing := [field for field in fields if field.strip() not in header]:
+        raise BadExample(
+            f"{name} has no column {missing[0]!r}: its first line names "
             f"{', '.join(header)}, and the model takes {', '.join(fields)}"
         )
     known = {name.strip() for name in fields}  # as the header has them
@@ -63,12 +82,12 @@ def read(path: Path, fields: Mapping[str, Any] = TEXT) -> list[Example]:
     for line, row in rows:
         if len(row) != len(header):
             reason = f"{len(row)} values, and the first line has {len(header)}"
-            raise BadExample(f"{path.name}, line {line}: {reason}")
+            raise BadExample(f"{name}, line {line}: {reason}")
         given = dict(zip(header, row, strict=True))
         try:
-            values = [value(given[name.strip()], name, fields[name]) for name in fields]
+            values = [value(given[key.strip()], key, fields[key]) for key in fields]
         except BadExample as error:
-            raise BadExample(f"{path.name}, line {line}: {error}") from None
+            raise BadExample(f"{name}, line {line}: {error}") from None
         expected = [row[n] for n in answers]
         examples.append(
             Example(values, ", ".join(expected) if any(expected) else None, line)
@@ -76,42 +95,37 @@ def read(path: Path, fields: Mapping[str, Any] = TEXT) -> list[Example]:
     return examples
 
 
-def table(path: Path) -> list[tuple[int, list[str]]]:
+def table(text: str, name: str = TABLE.name) -> list[tuple[int, list[str]]]:
     """Return the rows of a CSV file with their line numbers, the names of columns first.
 
     Raises:
-        BadExample: it is not UTF-8, is no CSV, or has no names of columns.
+        BadExample: it is no CSV, or has no names of columns.
     """
+    head = text.partition("\n")[0]
     try:
-        text = path.read_text("utf-8-sig")
-        head = text.partition("\n")[0]
         delimiter = max(
             ",;\t", key=lambda each: len(next(csv.reader([head], delimiter=each), []))
         )
         reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
         rows = [(reader.line_num, [each.strip() for each in row]) for row in reader]
-    except UnicodeDecodeError:
-        raise BadExample(
-            f"{path.name} is not UTF-8 text: save it as UTF-8, in Excel as CSV UTF-8"
-        ) from None
     except csv.Error as error:
-        raise BadExample(f"{path.name} is not valid CSV: {error}") from None
+        raise BadExample(f"{name} is not valid CSV: {error}") from None
     if "\0" in text:
-        raise BadExample(f"{path.name} has null characters, so it is not a text file")
+        raise BadExample(f"{name} has null characters, so it is not a text file")
     rows = [(line, row) for line, row in rows if any(row)]
     if not rows:
-        raise BadExample(f"{path.name} is empty: name the columns in its first line")
+        raise BadExample(f"{name} is empty: name the columns in its first line")
     header = rows[0][1]
     if all(map(is_number, header)):
         raise BadExample(
-            f"{path.name} begins with numbers: name the columns in its first line"
+            f"{name} begins with numbers: name the columns in its first line"
         )
-    for name in header:
-        if not name or header.count(name) > 1:
+    for column in header:
+        if not column or header.count(column) > 1:
             raise BadExample(
-                f"{path.name} has two columns {name!r}: remove one"
-                if name
-                else f"{path.name} has a column without a name: give it one, or remove it"
+                f"{name} has two columns {column!r}: remove one"
+                if column
+                else f"{name} has a column without a name: give it one, or remove it"
             )
     if delimiter == ";":  # Excel's, in countries that write 1,5 for 1.5
         comma = re.compile(r"^(-?\d+),(\d+)$")
