@@ -399,9 +399,14 @@ def _side(shapes: list[tuple[int, ...]]) -> int | None:
     whole map that they leave. Each convolution keeps the map's size or cuts its kernel's off,
     and halves it or not: of the usual sides, the first that leaves such a map.
     """
-    convolutions = [shape for shape in shapes if len(shape) == 4]
-    after = shapes[shapes.index(convolutions[-1]) + 1 :]
-    channels, values = convolutions[-1][0], after[0][1] if after else 0
+    convolutions, linear = ([each for each in shapes if len(each) == rank] for rank in (4, 2))
+    # The last and the first, whose sizes no other has: safetensors sorts them by name.
+    last = [
+        each for each in convolutions if each[0] not in {taken for _, taken, *_ in convolutions}
+    ]
+    first = [each for each in linear if each[1] not in {given for given, _ in linear}]
+    channels = (last or convolutions)[-1][0]
+    values = first[0][1] if first else 0
     left = isqrt(values // channels)
     if left < 2 or left**2 * channels != values:
         return None
