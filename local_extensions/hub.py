@@ -12,13 +12,13 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from ml_ui.hub import COMMIT, PART, PATH, Weights
+from ml_ui.hub import COMMIT, PART, PATH, REPO, Weights
 
 from . import model_files
 from .model_files.common import Unusable, one_line
 
 ID = re.compile(
-    rf"(?P<repo>[A-Za-z0-9][\w.-]*/{PART})(?P<file>(?:/{PART})*)"
+    rf"(?P<repo>{REPO.pattern})(?P<file>(?:/{PART})*)"
     rf"(?:@(?P<revision>{PART}(?:/{PART})*))?",
     re.ASCII,
 )
@@ -73,12 +73,12 @@ def is_id(given: str) -> bool:
 
     A path whose first folder is here is meant as one.
     """
-    return bool(_parsed(given)) and not os.path.lexists(given.partition("/")[0])
+    return bool(ID.fullmatch(given)) and not os.path.lexists(given.partition("/")[0])
 
 
 def pinned(own: str) -> Source | None:
     """Return the source that a pinned id names; None for the path of a model."""
-    source = Source(*_parts(own)) if _parsed(own) else None
+    source = Source(*_parts(own)) if ID.fullmatch(own) else None
     return source if source and COMMIT.fullmatch(source.revision) else None
 
 
@@ -148,16 +148,9 @@ def explained(source: Source, text: str) -> str:
     return f"{text}{hint}"
 
 
-def _parsed(given: str) -> re.Match | None:
-    found = ID.fullmatch(given)
-    # Two hyphens stand for the slash in the cache's names, and the Hub has neither.
-    return None if not found or re.search(r"--|\.\.", found["repo"]) else found
-
-
 def _parts(given: str) -> tuple[str, str, str]:
     """Return repository, revision ("" for none) and file ("" for none) of an id."""
-    found = _parsed(given)
-    if not found:
+    if not (found := ID.fullmatch(given)):
         raise Unusable(f"{one_line(given)} is not an id of the Hub, OWNER/NAME[/FILE][@REVISION].")
     return found["repo"], found["revision"] or "", found["file"].lstrip("/")
 

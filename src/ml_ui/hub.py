@@ -20,7 +20,8 @@ PART = r"(?!\.\.?(?:[/@]|$))[\w.][\w.+=-]*"
 PATH = re.compile(rf"{PART}(?:/{PART})*", re.ASCII)
 # OWNER/NAME: no "..", nor "--", which stands for the slash in the cache's names.
 REPO = re.compile(
-    r"(?!.*(?:--|\.\.))[A-Za-z0-9][\w.-]*/[\w](?:[\w.-]*\w)?(?<!\.git)", re.ASCII
+    r"(?![\w.-]*/?[\w.-]*(?:--|\.\.))[A-Za-z0-9][\w.-]*/[\w](?:[\w.-]*\w)?(?<!\.git)",
+    re.ASCII,
 )
 SHAPE = {"repo": str, "revision": str, "path": str, "files": dict}
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
