@@ -25,8 +25,7 @@ from tests.running import install
 PAGE = ROOT / "docs" / "footprint.md"
 INTRODUCTION = """\
 `make architectures` writes this part. Each project answers a request, for pictures a photograph
-of 4 megapixels; **memory** is what it holds then, which is what platforms bill. Of a forest of
-many small trees glibc keeps what loading freed between them, which is not predicted.
+of 4 megapixels; **memory** is what it holds then, which is what platforms bill.
 
 | model | quantity | predicted | measured | error | eco's 512 MB: verdict, and truth |
 |---|---|--:|--:|--:|---|

@@ -51,9 +51,9 @@ class Health:
         else:
             self._state = {"status": "ready"}
             metrics.loaded.set(time.monotonic() - start)
-        process.reuse_freed_memory()
         gc.collect()
         gc.freeze()  # what exists now stays: later collections skip it
+        process.reuse_freed_memory()
 
     @property
     def loading(self) -> bool:

@@ -72,11 +72,14 @@ def return_freed_memory() -> None:
 
 
 def reuse_freed_memory() -> None:
-    """Set glibc's malloc to keep what one request needs for the next.
+    """Return what is free now, and set glibc's malloc to keep what one request needs.
 
     A picture's arrays, taken from the kernel each time, cost more than the picture. With
-    an arena for each thread, each would keep as much.
+    an arena for each thread, each would keep as much. What loading a forest frees lies
+    between its trees, and only malloc_trim returns it.
     """
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # not glibc
+        ctypes.CDLL(None).malloc_trim(0)
     _set_malloc(mmap_threshold=8 << 20, trim_threshold=16 << 20, arena_max=2)
 
 
