@@ -10,6 +10,7 @@ from onnx import helper, numpy_helper
 from local_extensions.kinds import fitting, unfit
 from local_extensions.model_files import inspect
 from local_extensions.model_files.onnx import NEWEST, NEWEST_IR
+from local_extensions.model_files.pixels import IMAGENET
 
 PICTURE = "float[n, 3, 8, 8] x"
 
@@ -69,6 +70,22 @@ def test_first_operators_tell_the_range_of_pixels(nodes, constants, range_, tmp_
     graph = f"({PICTURE}) => (float[n, 3, 1, 1] y) {{ {nodes} y = GlobalAveragePool(a) }}"
     pixels = inspect(save(tmp_path, graph, **constants)).pixels
     assert (pixels and pixels.std) == {255: "1 / 255", 1: 1.0, None: None}[range_]
+
+
+def test_classifiers_of_photographs_by_pytorch_are_taken_for_imagenets(tmp_path):
+    graph = "(float[n, 3, {0}, {0}] x) => (float[n, {1}] y) {{ y = Identity(x) }}"
+    for producer, side, output, mean in (
+        ("pytorch", 224, "9", IMAGENET[0]),
+        ("pytorch", 32, "9", None),
+        ("pytorch", 224, "3, 224, 224", None),
+        ("tf2onnx", 224, "9", None),
+    ):
+        model = onnx.load(save(tmp_path, graph.format(side, output)))
+        model.producer_name = producer
+        onnx.save(model, tmp_path / "m.onnx")
+        pixels = inspect(tmp_path / "m.onnx").pixels
+        assert (pixels and pixels.mean) == mean
+        assert not pixels or "a guess" in pixels.source
 
 
 def test_bytes_and_metadata_tell_the_scaling(tmp_path):

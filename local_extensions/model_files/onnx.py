@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .common import Unusable, refuse_pointer
 from .onnx_graph import DTYPES, Graph
-from .pixels import Pixels, ranged
+from .pixels import IMAGENET, Pixels, ranged
 from .protobuf import Message
 from .unserved import INSTEAD, is_column
 
@@ -38,6 +38,7 @@ TASKS = {  # of Ultralytics
     "pose": "a detector of poses",
     "obb": "a detector of rotated objects",
 }
+PHOTOGRAPH = 128  # pixels; networks of smaller ones are rarely trained from ImageNet's
 NAMES_OF_MEAN = ("mean", "image_mean", "normalize_mean", "norm_mean")
 NAMES_OF_STD = ("std", "image_std", "normalize_std", "norm_std")
 
@@ -71,7 +72,7 @@ def model(data, path: Path) -> dict | None:
         "labels": labels,
         "n_outputs": _classes(outputs, labels),
         "scores": _scores(graph, outputs),
-        "pixels": _pixels(metadata, graph, inputs),
+        "pixels": _pixels(metadata, graph, inputs) or _convention(whole, inputs, outputs),
         "needs": graph.locales,
         "companions": companions,
     }
@@ -249,6 +250,17 @@ def _pixels(metadata: dict[str, str], graph: Graph, inputs: list[tuple]) -> Pixe
     if "Ultralytics" in metadata.get("author", metadata.get("description", "")):
         return ranged(1, "Ultralytics: 0 to 1")
     return graph.scaling(name, MOVES).pixels
+
+
+def _convention(whole: Message, inputs: list[tuple], outputs: list[tuple]) -> Pixels | None:
+    """Return the scaling that classifiers of PyTorch usually have, where the file tells none."""
+    *_, shape = inputs[0] if inputs else ((),)
+    *_, scores = outputs[0] if outputs else ((),)
+    if whole.text(2) != "pytorch" or len(shape or ()) != 4 or len(scores or ()) != 2:
+        return None
+    if shape[1] != 3 or None in shape[2:] or min(shape[2:]) < PHOTOGRAPH:
+        return None
+    return Pixels(*IMAGENET, "torchvision's convention, a guess: PyTorch exported the file")
 
 
 def _is_scaling(value: object) -> bool:

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of its pixels
+
 
 class Pixels(NamedTuple):
     """How pixels go in: (pixel / 255 - mean) / std."""

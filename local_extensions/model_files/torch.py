@@ -10,7 +10,7 @@ from pathlib import Path
 from .common import FORM, Archive, Unusable, in_command, numbered, parsed
 from .networks import Network, recognised
 from .pickles import Stub, follow
-from .pixels import Pixels
+from .pixels import IMAGENET, Pixels
 
 SAVE = (
     "save its weights with torch.save(model.state_dict(), 'model.pt'), or the whole "
@@ -45,7 +45,6 @@ WRAPPED = re.compile(r"(module\.|_orig_mod\.)+")  # DataParallel's and torch.com
 SIDES = (224, 32, 64, 128, 256, 28, 96, 48, 150, 299, 384, 512)
 GREY_SIDES = (28, 32, 64, 48, 128, 224, 256)
 CROP = "224 / 256"  # Resize(256) and CenterCrop(224), as torchvision's tutorials have it
-IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of its pixels
 # Networks of torchvision that classify no pictures, by a pattern of a tensor's name and rank.
 SHOWS_NO_CLASS = {
     r"(^|\.)roi_heads\.mask_predictor\.": "Mask R-CNN, a segmenter",
