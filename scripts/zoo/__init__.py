@@ -9,7 +9,6 @@ files and `truth.json` into the current folder: a list of objects with
 - probability: of that label, if it is known,
 - expect: "right"; "check" if only `python -m ml_ui check` with the first three inputs can find
   how pixels are scaled; or "refused", and "why", a word of the reason,
-- answers: to further questions, rarely,
 - architecture: the text of architecture.py, for weights alone.
 """
 
@@ -148,7 +147,7 @@ def judge(
     """
     kept = {} if kept is None else kept
     first = animal.cases[0]
-    project, reason = generate(animal.path, first.get("answers", {}))
+    project, reason = generate(animal.path)
     if project is None:
         known = first["expect"] == "refused" and first.get("why", "").lower() in reason.lower()
         return Verdict(reason, "", "refused" if known else "REFUSED, unexpectedly")
@@ -209,15 +208,14 @@ def title(project: Path) -> str:
     return (project / "app.py").read_text("utf-8").split('"')[3].removeprefix("The web page: ")[:-1]
 
 
-def generate(path: Path, answers: dict[str, str]) -> tuple[Path | None, str]:
+def generate(path: Path) -> tuple[Path | None, str]:
     """Generate a project from a model file alone; return it, or the reason of the refusal."""
     folder = FOLDER / "projects" / hashlib.sha256(str(path).encode()).hexdigest()[:12]
     subprocess.run(["rm", "-rf", folder], check=True)
     folder.mkdir(parents=True)
-    given = {"model_path": str(path), "platform": "local", **answers}
     run = subprocess.run(
         [sys.executable, "-m", "cookiecutter", ROOT, "--no-input", "-o", folder,
-         *(f"{name}={value}" for name, value in given.items())],
+         f"model_path={path}", "platform=local"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     (project,) = folder.iterdir() if run.returncode == 0 else (None,)

@@ -207,13 +207,10 @@ def tutorials() -> None:
         torch.jit.trace(net, zeros).save(f"{stem}-traced.pt")
         torch.jit.script(net).save(f"{stem}-scripted.pt")
         torch.export.save(torch.export.export(net, (zeros,)), f"{stem}.pt2")
-        more = {"answers": {"task": "image-classification"}}
         for end in (".pth", ".safetensors"):
-            answers(
-                f"{stem}{end}", net, transform=transform, architecture=source(type(net)), **more
-            )
+            answers(f"{stem}{end}", net, transform=transform, architecture=source(type(net)))
         for end in ("-traced.pt", "-scripted.pt", ".pt2"):
-            answers(f"{stem}{end}", net, transform=transform, **more)
+            answers(f"{stem}{end}", net, transform=transform)
 
 
 def refuse(file: str, why: str) -> None:
@@ -228,16 +225,15 @@ def main() -> None:
     for n, shape in enumerate([(9, 6, 3), (5, 12, 3)]):
         small = Image.fromarray(rng.integers(0, 255, shape).astype(np.uint8))
         small.resize((200, 150), Image.Resampling.BICUBIC).save(f"{n}.png")
-    image = {"answers": {"task": "image-classification"}}
     for net, stem in ((Colours().eval(), "colours"), (Grey().eval(), "grey")):
         grey = stem == "grey"
         zeros = torch.zeros(1, 1 if grey else 3, 224, 224)
-        weights, own = net.state_dict(), {"architecture": source(type(net)), **image}
+        weights, own = net.state_dict(), {"architecture": source(type(net))}
         torch.export.save(torch.export.export(net, (zeros,)), f"{stem}.pt2")
         torch.jit.trace(net, zeros).save(f"{stem}-traced.pt")
         torch.jit.script(net).save(f"{stem}-scripted.pt")
         for name in (f"{stem}.pt2", f"{stem}-traced.pt", f"{stem}-scripted.pt"):
-            answers(name, net, grey, **image)
+            answers(name, net, grey)
         torch.save(weights, f"{stem}.pth")
         torch.save(weights, f"{stem}-old.pth", _use_new_zipfile_serialization=False)
         torch.save(nn.DataParallel(net).state_dict(), f"{stem}-parallel.pth")
@@ -260,7 +256,7 @@ def main() -> None:
         refuse(f"{stem}-whole-old.pt", "whole pickled __main__.")
     half = Colours().half().eval()
     torch.jit.script(half).save("half-scripted.pt")
-    answers("half-scripted.pt", half.float(), **image)
+    answers("half-scripted.pt", half.float())
 
     libraries()
     tutorials()
