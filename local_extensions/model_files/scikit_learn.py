@@ -96,9 +96,10 @@ SEVERAL = "gives several classes at once"
 
 def pickle(data, path: Path) -> dict:
     """Read a pickle, written by Python's own module or by joblib."""
-    root, imported = _followed(data, path)
-    by_joblib = path.suffix == ".joblib" or WRAPPER in imported
-    return _estimator(path, root, imported) | ({"format": "joblib"} if by_joblib else {})
+    with path.open("rb") as file:  # whose lines can be limited, unlike those of `data`
+        root, imported = _followed(file, path)
+        by_joblib = path.suffix == ".joblib" or WRAPPER in imported
+        return _estimator(path, root, imported) | ({"format": "joblib"} if by_joblib else {})
 
 
 def joblib(data, path: Path) -> dict:
@@ -360,7 +361,7 @@ def _refuse_others(path: Path, root) -> None:
     kind = root.cls if isinstance(root, Stub) else type(root).__name__
     inside = dict(root) if isinstance(root, dict) else {}
     if isinstance(root, (list, tuple)):
-        inside = dict(enumerate(root))
+        inside = dict(enumerate(root[:FORM]))
     models = {key: each for key, each in inside.items() if _is_model(each)}
     if models:
         load = f'found = joblib.load("{in_command(path.name)}"); joblib.dump('

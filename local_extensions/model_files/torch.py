@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .common import Archive, Unusable, in_command, numbered, parsed
 from .networks import Network, recognised
-from .pickles import Stub, follow
+from .pickles import Source, Stub, follow
 from .pixels import Pixels
 
 SAVE = (
@@ -163,9 +163,10 @@ def state_dict(content: Archive | bytes, path: Path) -> dict:
     if isinstance(content, Archive):
         root, imported, storages = follow(content.read("data.pkl"))
     else:  # five pickles: a number, a version, the machine, the objects, the storages' keys
-        content.seek(0)
-        for _ in range(4):
-            root, imported, storages = follow(content)
+        with path.open("rb") as file:
+            source = Source(file)
+            for _ in range(4):
+                root, imported, storages = follow(source)
     _refuse_part(path)
     if other := _other(imported):
         raise Unusable(f"{path.name} {_runs_code(root, other, path)}.")
