@@ -18,6 +18,7 @@ KEPT = 64 * 2**20  # bytes of memory for texts, small arrays, containers and obj
 AXES = 64  # of an array, at most
 LONGEST = 10**6  # end of a range
 SMALL = 2**20  # bytes of an array that may hold names
+NO_STATE: dict = {}  # one for all objects
 UNSET = object()  # a place of a memo
 LATER = {True: 4096, False: 256}  # bytes of a text, or not, that are read only where needed
 SIZED = {  # arguments that begin with their size: its bytes, and whether they are a text
@@ -58,7 +59,7 @@ class Stub(dict):
 
     def __init__(self, cls: str, args=()):
         self.cls = cls if isinstance(cls, str) else "object"
-        self.args, self.state = args, {}
+        self.args, self.state = args, NO_STATE
         self.built = False  # whether its state is set
         self.read: Callable[[], bytes] | None = None  # of an array in a file of its own, as .npy
 
