@@ -99,11 +99,22 @@ def test_keras_chain_takes_linear_time():
     assert len(list(keras_layers.backward(plain))) == 5000
 
 
-def test_keras_candidates(tmp_path):
-    content = crafted.hdf5(crafted.keras_config()).replace(
-        b'{"', b'{"config": ,' * 50_000 + b'{"', 1
+def test_text_of_hdf5_that_is_not_the_attribute(tmp_path):
+    """An architecture somewhere else in the file is not what Keras loads."""
+    decoy = json.dumps(crafted.keras_config(shape=(None, 7))).encode().ljust(8000)
+    path = crafted.write(tmp_path, "a.h5", crafted.hdf5(crafted.keras_config(), ahead=decoy))
+    assert inspect(path).input_shape == (None, 299, 299, 3)
+    path.write_bytes(crafted.hdf5(ahead=b"model_config\0" + decoy))
+    assert "no architecture" in refusal(path)
+
+
+@pytest.mark.parametrize("old", [b"GCOL", b"\1\0\1\0\1\0\0\0", b"\x08\x08"])
+def test_damaged_hdf5(old, tmp_path):
+    content = crafted.hdf5(crafted.keras_config())
+    assert old in content
+    assert DAMAGED in refusal(
+        crafted.write(tmp_path, "a.h5", content.replace(old, b"A" * len(old)))
     )
-    assert "looks like an architecture" in refusal(crafted.write(tmp_path, "a.h5", content))
 
 
 def test_shared_parts_of_a_pickle():

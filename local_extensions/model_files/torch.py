@@ -65,11 +65,11 @@ FUNCTION = "answer framework=python, and call it in model.py"
 LIBRARIES = {
     r"ultralytics\.nn\.tasks\.ClassificationModel": (
         "is an Ultralytics classifier, which needs their library: run "
-        "`yolo export model={file} format=onnx`, and give the .onnx file"
+        "`yolo export 'model={file}' format=onnx`, and give the .onnx file"
     ),
     r"ultralytics\.nn\.tasks\..*|models\.yolo\..*": (
         "is a YOLO model of Ultralytics for detection or the like, and no page here shows boxes "
-        f"yet: {FUNCTION}, as it is or by `yolo export model={{file}} format=onnx`"
+        f"yet: {FUNCTION}, as it is or by `yolo export 'model={{file}}' format=onnx`"
     ),
     r"torchvision\.models\.detection\..*": (
         f"is a detector of torchvision, and no page here shows boxes yet: {FUNCTION}"
