@@ -1,5 +1,6 @@
 """Pickle reader: follows the opcodes, imports nothing and calls nothing."""
 
+import gc
 import os
 import re
 import struct
@@ -11,7 +12,7 @@ from itertools import repeat
 from math import prod
 from sys import getsizeof
 
-MOST = 2_000_000  # opcodes; a vocabulary of 500,000 words has 1,500,000, a forest a tenth
+MOST = 1_700_000  # opcodes; a vocabulary of 500,000 words has 1,500,000, 1000 trees 200,000
 NAMES = 1000  # that are imported or called; a pipeline has some dozens
 ARGUMENTS = 100  # of a call
 KEPT = 64 * 2**20  # bytes of memory for texts, small arrays, containers and objects
@@ -135,7 +136,13 @@ def follow(stream, arrays: bool = True) -> tuple[object, list[str], list]:
     """
     source = stream if isinstance(stream, Source) else Source(stream)
     machine = _Machine(source, arrays)
-    return machine.run(), [*machine.imported], machine.ids
+    was_enabled = gc.isenabled()
+    gc.disable()  # it would look at a million objects again and again
+    try:
+        return machine.run(), [*machine.imported], machine.ids
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class _Machine:
@@ -340,7 +347,7 @@ def _called(cls, args, imported: dict[str, bool]):
     imported[f"{cls}()"] = True
     if len(args) > ARGUMENTS:
         raise OverflowError(f"a call with more than {ARGUMENTS} arguments")
-    if RECONSTRUCTORS.fullmatch(cls):
+    if cls.startswith("copy") and RECONSTRUCTORS.fullmatch(cls):
         made, *rest = args
         if cls.endswith("newobj__"):
             return _called(made, tuple(rest), imported)
@@ -350,11 +357,12 @@ def _called(cls, args, imported: dict[str, bool]):
         cls = made
     if cls == "_codecs.encode":
         return args[0] if isinstance(args[0], Later) else args[0].encode("latin1")
-    if cls in ARRAYS or any(a in ARRAYS for a in args if a) and not ARRAY_MAKERS.fullmatch(cls):
+    has_array = cls in ARRAYS or args and any(a in ARRAYS for a in args if a)
+    if has_array and not ARRAY_MAKERS.fullmatch(cls):
         raise Odd(f"makes a numpy.ndarray by {cls}")
     if cls == "numpy.dtype" and not re.fullmatch(r"[a-zA-Z]\d*", _text(args[:1])):
         raise Odd(f"has a numpy.dtype of {_text(args[:1]) or 'no text'}")
-    if not _rule(cls)(args):
+    if (fits := _rule(cls)) and not fits(args):
         raise Odd(f"calls {cls} with what could take all memory")
     if cls == WRAPPER and args:
         raise Odd(f"calls {WRAPPER} with arguments")
@@ -362,9 +370,9 @@ def _called(cls, args, imported: dict[str, bool]):
 
 
 @lru_cache(maxsize=NAMES)
-def _rule(cls: str) -> Callable[[tuple], bool]:
-    """Return what tells whether the arguments of a call are modest."""
-    return next((fits for name, fits in GREEDY.items() if name.fullmatch(cls)), lambda args: True)
+def _rule(cls: str) -> Callable[[tuple], bool] | None:
+    """Return what tells whether the arguments of a call are modest; None if all are."""
+    return next((fits for name, fits in GREEDY.items() if name.fullmatch(cls)), None)
 
 
 def _are(args: tuple, types: tuple) -> bool:
