@@ -172,12 +172,12 @@ CASES: dict[str, tuple[str, Callable[[Path], None]]] = {
             lambda: (
                 b"\x80\x02("
                 + b"".join(
-                    b"J%c%c%c\1" % (n % 256, n >> 8 & 255, n >> 16) for n in range(1_990_000)
+                    b"J%c%c%c\1" % (n % 256, n >> 8 & 255, n >> 16) for n in range(1_690_000)
                 )
                 + b"l."
             )
         ),
-    ),  # fmt: skip
+    ),
     "pickle of texts": (
         ".pkl",
         content(
@@ -186,13 +186,13 @@ CASES: dict[str, tuple[str, Callable[[Path], None]]] = {
     ),
     "pickle of objects": (
         ".pkl",
-        content(lambda: b"\x80\x02" + CLASS + b"q\0" + b"h\0)R" * 660_000 + b"."),
+        content(lambda: b"\x80\x02" + CLASS + b"q\0" + b"h\0)R" * 420_000 + b"."),
     ),
     "pickle of calls": (
         ".pkl",
-        content(lambda: b"\x80\x02" + CLASS + b"q\0" + b"h\0)R0" * 490_000 + b"h\0."),
+        content(lambda: b"\x80\x02" + CLASS + b"q\0" + b"h\0)R0" * 330_000 + b"h\0."),
     ),
-    "pickle of lines": (".pkl", content(lambda: b"\x80\x02Np1\n" + b"g1\n" * 1_990_000 + b".")),
+    "pickle of lines": (".pkl", content(lambda: b"\x80\x02Np1\n" + b"g1\n" * 560_000 + b".")),
     "pickle of names": (
         ".pkl",
         content(lambda: b"\x80\x02" + b"".join(b"ca\n%x\n0" % n for n in range(700_000)) + b"N."),
@@ -213,17 +213,17 @@ CASES: dict[str, tuple[str, Callable[[Path], None]]] = {
                 + b"X\5\0\0\0mean_](K\1K\1eub."
             )
         ),
-    ),  # fmt: skip
+    ),
     "torch of tensors": (
         ".pt",
         content(
             lambda: archive(
                 data__pkl=b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\nq\0(NN(K\5K\5tNNtq\1}("
-                + b"".join(b"X\x08\0\0\0%06dwwh\0h\1R" % n for n in range(200_000))
+                + b"".join(b"X\x08\0\0\0%06dwwh\0h\1R" % n for n in range(240_000))
                 + b"u."
             )
         ),
-    ),  # fmt: skip
+    ),
     "skops of lists": (
         ".skops",
         content(lambda: archive(schema__json=b"[" + b"[]," * 1_190_000 + b"[]]")),
