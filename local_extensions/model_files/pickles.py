@@ -265,7 +265,7 @@ class _Machine:
     do_binpersid = do_persid
 
     def do_next_buffer(self, taken, arg):
-        raise Odd("needs what is not in it (an EXT opcode or NEXT_BUFFER)")
+        raise Odd("needs what is not in it (EXT1, EXT2, EXT4 or NEXT_BUFFER)")
 
     do_ext1 = do_ext2 = do_ext4 = do_next_buffer
 
