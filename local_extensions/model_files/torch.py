@@ -275,6 +275,8 @@ def _tensors(value: object) -> Iterator[tuple[str, tuple[int, ...]]]:
             parts.append((name, each.args[0]))
         elif isinstance(each, dict) and id(each) not in seen and len(name) <= NAME:
             seen.add(id(each))  # once, or a small file could take for ever
+            if len(each) > TENSORS:
+                raise OverflowError(f"more than {TENSORS:,} tensors")
             inner = [*each.items()]
             if isinstance(each, Stub) and isinstance(each.state, dict):
                 inner += each.state.items()
