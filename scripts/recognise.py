@@ -114,6 +114,7 @@ def members() -> bytes:
 
 
 DEEP = 10**6
+CLASS = b"csklearn.linear_model._logistic\nLogisticRegression\n"
 TEXT = b"X\x01\0\0\0a"
 CONFIG = json.dumps({"architectures": ["BertForSequenceClassification"]}).encode()
 GRAPH = b"\x08\x08" + field(7, field(1, field(4, b"Relu")) * 10**6)
@@ -164,6 +165,68 @@ CASES: dict[str, tuple[str, Callable[[Path], None]]] = {
     "pickle of a long number": (
         ".pkl",
         content(lambda: b"\x80\x02L" + b"9" * 10**7 + b"L\n."),
+    ),
+    "pickle of numbers": (
+        ".pkl",
+        content(
+            lambda: (
+                b"\x80\x02("
+                + b"".join(
+                    b"J%c%c%c\1" % (n % 256, n >> 8 & 255, n >> 16) for n in range(1_690_000)
+                )
+                + b"l."
+            )
+        ),
+    ),
+    "pickle of texts": (
+        ".pkl",
+        content(
+            lambda: b"\x80\x02(" + b"".join(b"X\6\0\0\0%06d" % n for n in range(10**6)) + b"l."
+        ),
+    ),
+    "pickle of objects": (
+        ".pkl",
+        content(lambda: b"\x80\x02" + CLASS + b"q\0" + b"h\0)R" * 420_000 + b"."),
+    ),
+    "pickle of calls": (
+        ".pkl",
+        content(lambda: b"\x80\x02" + CLASS + b"q\0" + b"h\0)R0" * 330_000 + b"h\0."),
+    ),
+    "pickle of lines": (".pkl", content(lambda: b"\x80\x02Np1\n" + b"g1\n" * 560_000 + b".")),
+    "pickle of names": (
+        ".pkl",
+        content(lambda: b"\x80\x02" + b"".join(b"ca\n%x\n0" % n for n in range(700_000)) + b"N."),
+    ),
+    "pickle of a text of 10 GB": (
+        ".pkl",
+        huge(b"\x80\x04\x8d" + struct.pack("<Q", HUGE - 100)),
+    ),
+    "pickle of a line of 10 GB": (".pkl", huge(b"\x80\x02c")),
+    "pickle of columns": (
+        ".pkl",
+        content(
+            lambda: (
+                b"\x80\x02"
+                + CLASS
+                + b")R}(X\x0e\0\0\0n_features_in_J"
+                + struct.pack("<i", 30_000**2)
+                + b"X\5\0\0\0mean_](K\1K\1eub."
+            )
+        ),
+    ),
+    "torch of tensors": (
+        ".pt",
+        content(
+            lambda: archive(
+                data__pkl=b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\nq\0(NN(K\5K\5tNNtq\1}("
+                + b"".join(b"X\x08\0\0\0%06dwwh\0h\1R" % n for n in range(240_000))
+                + b"u."
+            )
+        ),
+    ),
+    "skops of lists": (
+        ".skops",
+        content(lambda: archive(schema__json=b"[" + b"[]," * 1_190_000 + b"[]]")),
     ),
     "pickle of states": (
         ".pkl",

@@ -260,10 +260,22 @@ def keras(config, version="3.15.1"):
     )
 
 
-def hdf5(config=None):
-    """An HDF5 file as far as it is looked at: a superblock, an attribute's name, JSON."""
-    body = b"model_config\0" + json.dumps(config).encode() + bytes(64) if config else bytes(64)
-    return b"\x89HDF\r\n\x1a\n" + bytes(32) + struct.pack("<Q", 48 + len(body)) + body
+def hdf5(config=None, ahead=b""):
+    """An HDF5 file with Keras's attribute: a superblock, a heap, and a header that points there."""
+    content = json.dumps(config).encode()
+    heap = b"GCOL\1\0\0\0" + struct.pack("<Q", 4096)
+    heap += struct.pack("<HHIQ", 1, 1, 0, len(content)) + content + bytes(-len(content) % 8 + 16)
+    start = 96 + len(ahead)
+    kind = b"\x19" + bytes(3) + struct.pack("<I", 16) + bytes(16)  # texts of any length
+    value = struct.pack("<IQI", len(content), start, 1)
+    parts = b"model_config".ljust(16, b"\0") + kind + b"\1" + bytes(7) + value
+    message = b"\1\0" + struct.pack("<HHH", 13, 24, 8) + parts
+    message = struct.pack("<HHI", 12, len(message), 0) + message if config else b""
+    header = b"\1\0" + struct.pack("<HIII", 1, 1, len(message), 0) + message
+    end = start + len(heap) + len(header)
+    head = b"\x89HDF\r\n\x1a\n" + bytes(5) + b"\x08\x08" + bytes(25)
+    head += struct.pack("<QQQQ", end, 2**64 - 1, 0, start + len(heap))
+    return head.ljust(96, b"\0") + ahead + heap + header
 
 
 def safetensors(length=0, **tensors):

@@ -126,8 +126,11 @@ def pieces(canary):
             b"cfunctools\npartial\ncos\nsystem\n" + argument + b"\x86R)R", "calls what it has made",
         ),
         "map": (
-            call("builtins.list", call("builtins.map", b"cbuiltins\nlen\n", b"(l")),
-            "builtins.map()",
+            call("builtins.map", b"cbuiltins\nlen\n", b"(l"), "builtins.map()",
+        ),
+        "memory": (call("builtins.bytearray", b"M\xff\xff"), "could take all memory"),
+        "memory of a range": (
+            call("builtins.list", call("builtins.range", b"M\xff\xff")), "could take all memory",
         ),
         "scorer": (
             call("sklearn.metrics._scorer._passthrough_scorer", b"N", b"N"), "_passthrough_scorer",

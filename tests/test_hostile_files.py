@@ -2,17 +2,19 @@
 
 import json
 import re
+import shlex
 import struct
 import time
+import tracemalloc
 
 import crafted
 import pytest
-from crafted import layer, made, refusal, torch_file
+from crafted import call, group, items, layer, made, name, number, refusal, text, torch_file
 from test_transformers import BERT, PICTURE, TEXT, VIT, WEIGHTS
 from test_transformers import write as folder
 
 from local_extensions import model_files
-from local_extensions.model_files import inspect, keras_layers, scikit_learn
+from local_extensions.model_files import inspect, keras_layers, pickles, scikit_learn
 from local_extensions.model_files.pickles import Stub
 
 DAMAGED = "is damaged or cut short"
@@ -99,11 +101,22 @@ def test_keras_chain_takes_linear_time():
     assert len(list(keras_layers.backward(plain))) == 5000
 
 
-def test_keras_candidates(tmp_path):
-    content = crafted.hdf5(crafted.keras_config()).replace(
-        b'{"', b'{"config": ,' * 50_000 + b'{"', 1
+def test_text_of_hdf5_that_is_not_the_attribute(tmp_path):
+    """An architecture somewhere else in the file is not what Keras loads."""
+    decoy = json.dumps(crafted.keras_config(shape=(None, 7))).encode().ljust(8000)
+    path = crafted.write(tmp_path, "a.h5", crafted.hdf5(crafted.keras_config(), ahead=decoy))
+    assert inspect(path).input_shape == (None, 299, 299, 3)
+    path.write_bytes(crafted.hdf5(ahead=b"model_config\0" + decoy))
+    assert "no architecture" in refusal(path)
+
+
+@pytest.mark.parametrize("old", [b"GCOL", b"\1\0\1\0\1\0\0\0", b"\x08\x08"])
+def test_damaged_hdf5(old, tmp_path):
+    content = crafted.hdf5(crafted.keras_config())
+    assert old in content
+    assert DAMAGED in refusal(
+        crafted.write(tmp_path, "a.h5", content.replace(old, b"A" * len(old)))
     )
-    assert "looks like an architecture" in refusal(crafted.write(tmp_path, "a.h5", content))
 
 
 def test_shared_parts_of_a_pickle():
@@ -127,6 +140,139 @@ def test_size_of_a_tensor(size, tmp_path):
 def test_header_of_safetensors(tmp_path):
     content = struct.pack("<Q", 20 * 2**20) + b"{" + b" " * 20 * 2**20
     assert "more than 16 MiB" in refusal(crafted.write(tmp_path, "a.safetensors", content))
+
+
+OBJECT = name("sklearn.linear_model._logistic.LogisticRegression")
+FIELDS = items(**{f"{n}": b"N" for n in range(10**5)})
+DOUBLED = b"}q\1" + b"".join(b"0" + items(a=b"h\1", b=b"h\1") + b"q\1" for _ in range(60))
+
+
+def model(**state):
+    """A pickle of a fitted model."""
+    known = {"n_features_in_": number(4), "classes_": b"](" + text("a") + text("b") + b"e"}
+    return b"\x80\x02" + OBJECT + b")R" + items(**known | state) + b"b."
+
+
+@pytest.mark.parametrize(
+    "pickle",
+    [
+        b"N0" * 10**6 + b"N.",
+        b"]" * 10**6 + b"a" * (10**6 - 1) + b".",
+        b"}" + b"".join(b"c%d\na\n0" % n for n in range(10**5)) + b".",
+        b"".join(b"X\6\0\0\0%06d" % n for n in range(1_250_000)) + b".",
+        OBJECT + b"q\0(" + text("x") + b"2" * 10**5 + b"tq\1" + b"0h\0h\1R" * 10**4 + b".",
+        OBJECT + b"q\0(" + b"N" * 10**6 + b"tq\1" + b"0h\0h\1R" * 10**4 + b".",
+        crafted.dtype("V8") + group(number(3), text("|"), b"N", b"N", FIELDS) + b"b.",
+    ],
+)  # fmt: skip
+def test_large_pickle(pickle, tmp_path):
+    path = crafted.write(tmp_path, "a.pkl", b"\x80\x02" + pickle)
+    assert re.search("more in it than is looked into|damaged", refusal(path))
+
+
+def test_pickles_in_a_file_share_a_limit(monkeypatch):
+    monkeypatch.setattr(pickles, "MOST", 100)
+    source = pickles.Source(b"\x80\x02" + b"N0" * 40 + b"N." + b"\x80\x02" + b"N0" * 20 + b"N.")
+    pickles.follow(source)
+    with pytest.raises(OverflowError, match="more than 100 opcodes"):
+        pickles.follow(source)
+
+
+@pytest.mark.parametrize("start", [
+    b"c", b"V", b"L", b"F", b"P", b"\x8e" + struct.pack("<Q", 2**31), b"\x8d" + struct.pack("<Q", 2**31),
+    b"B" + struct.pack("<I", 2**31), b"X" + struct.pack("<I", 2**31), b"T" + struct.pack("<i", 2**30),
+    b"\x8b" + struct.pack("<i", 2**30), b"\x8e" + b"\xff" * 8,
+])  # fmt: skip
+def test_pickle_of_gigabytes_is_not_read(start, tmp_path):
+    path = crafted.write(tmp_path, "a.pkl", b"\x80\x02" + start)
+    with path.open("r+b") as file:
+        file.truncate(2**31 + 2**20)
+    tracemalloc.start()
+    try:
+        assert DAMAGED in refusal(path)
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_large_arrays_are_read_where_they_are_needed(tmp_path):
+    words = [f"{n:0100}" for n in range(2)]
+    content = "".join(words).encode("utf-32-le")
+    array = crafted.array("U100", b"B" + struct.pack("<I", len(content)) + content, 2)
+    path = crafted.write(tmp_path, "a.pkl", model(classes_=array).replace(b"\x80\x02", b"\x80\x04"))
+    assert inspect(path).labels == (*words,)
+
+
+@pytest.mark.parametrize(("called", "args"), [
+    ("builtins.bytearray", [number(4)]), ("__builtin__.bytes", [b"\x8a\5\0\0\0\0\1"]),
+    ("builtins.list", [call("builtins.range", number(9))]), ("builtins.range", [number(2 * 10**9)]),
+    ("numpy.core.multiarray.scalar", [crafted.dtype("V9")]),
+    ("numpy.core.multiarray._reconstruct", [name("numpy.ndarray"), number(9) + b"\x85", text("b")]),
+    ("scipy.sparse._csr.csr_matrix", [number(9) + number(9) + b"\x86"]),
+    ("copyreg.__newobj__", [name("builtins.bytes"), number(9)]),
+    ("copyreg._reconstructor", [name("builtins.bytearray"), name("builtins.bytearray"), number(9)]),
+])  # fmt: skip
+def test_call_that_could_take_all_memory(called, args, tmp_path):
+    path = crafted.write(tmp_path, "a.pkl", model(coef_=call(called, *args)))
+    assert "what could take all memory" in refusal(path)
+
+
+def test_call_by_name_that_could_take_all_memory(tmp_path):
+    evil = name("builtins.bytes") + b")" + items(source=number(9)) + b"\x92"
+    path = crafted.write(tmp_path, "a.pkl", model(coef_=evil).replace(b"\x80\x02", b"\x80\x04"))
+    assert "what could take all memory" in refusal(path)
+
+
+@pytest.mark.parametrize("content", [b"B\3\0\0\0abc", b"C\3abc", text("abc") + text("latin-1")])
+def test_bytes_of_a_booster(content, tmp_path):
+    """As Python writes them in older protocols."""
+    path = crafted.write(tmp_path, "a.pkl", model(coef_=call("builtins.bytearray", content)))
+    assert inspect(path).labels == ("a", "b")
+
+
+@pytest.mark.parametrize(("state", "said"), [
+    ({"classes_": b"](" + DOUBLED + b"h\1e"}, "neither texts nor numbers"),
+    ({"classes_": b"](" + call("datetime.date", number(1)) + b"e"}, "neither texts nor numbers"),
+    ({"classes_": b"](" + b"N" * 200_000 + b"e"}, "more than 100,000 classes"),
+    ({"coef_": call("numpy.dtype", DOUBLED)}, "numpy.dtype of no text"),
+    ({"n_features_in_": number(30_000**2)}, "takes 900000000 columns"),
+    ({"n_features_in_": b"\x8b" + struct.pack("<i", 10**5) + b"7" * 10**5}, "how many columns"),
+    ({"n_features_in_": number(2**30), "feature_names_in_": b"](" + text("a") + b"e"}, DAMAGED),
+])  # fmt: skip
+def test_state_of_a_model(state, said, tmp_path):
+    assert said in refusal(crafted.write(tmp_path, "a.pkl", model(**state)))
+
+
+@pytest.mark.parametrize("state", ["_sklearn_version", "y_type_", "input", "loss"])
+def test_state_that_cannot_be_printed(state, tmp_path):
+    found = inspect(crafted.write(tmp_path, "a.pkl", model(**{state: DOUBLED})))
+    assert found.version is None
+
+
+def test_tensors_that_share_a_long_shape(tmp_path):
+    make = name("torch._utils._rebuild_tensor_v2") + b"q\0"
+    shape = group(b"N", b"N", group(b"K\1" * 10**5), b"N", b"N", b"t"[:0]) + b"q\1"
+    weights = {f"{n}w": b"h\0h\1R" for n in range(10_000)}
+    path = crafted.write(tmp_path, "a.pt", torch_file(make + shape + items(**weights)))
+    assert "long names or shapes" in refusal(path)
+
+
+@pytest.mark.parametrize("schema", [b"[" + b"[]," * 1_200_000 + b"[]]", b" " * 17 * 2**20,
+                                    b"[" + b"1," * 1_300_000 + b"1]"])  # fmt: skip
+def test_schema_of_skops_is_bounded(schema, tmp_path):
+    path = crafted.write(tmp_path, "a.skops", crafted.archive(schema_DOT_json=schema))
+    assert "has a schema.json with too much to look into" in refusal(path)
+
+
+@pytest.mark.parametrize(("file", "content", "program"), [
+    ("my model.pt", torch_file(made("ultralytics.nn.tasks.ClassificationModel")), "yolo export"),
+    ("my model.pt", torch_file(made("ultralytics.nn.tasks.DetectionModel")), "yolo export"),
+    ("my model.txt", b"tree\r\nversion=v4\r\n", "dos2unix"),
+])  # fmt: skip
+def test_name_with_a_space_in_a_command(file, content, program, tmp_path):
+    said = refusal(crafted.write(tmp_path, file, content))
+    words = shlex.split(re.search(f"{program} [^`,]*", said)[0])
+    assert file in [word.removeprefix("model=") for word in words]
 
 
 def commands(said):
@@ -160,7 +306,7 @@ def test_foreign_name_in_a_command(tmp_path):
 def test_many_files_are_counted_before_a_walk(tmp_path, monkeypatch):
     monkeypatch.setattr(model_files, "MOST", 20)
     (tmp_path / "in").mkdir()
-    for number in range(21):
-        (tmp_path / "in" / f"{number}.bin").touch()
+    for count in range(21):
+        (tmp_path / "in" / f"{count}.bin").touch()
     folder(tmp_path, TEXT)
     assert "has more than 20 files" in refusal(tmp_path)

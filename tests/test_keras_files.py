@@ -2,6 +2,7 @@
 
 import json
 
+import crafted
 import pytest
 from crafted import archive
 
@@ -173,16 +174,16 @@ def test_what_keras_3_cannot_load_of_keras_2_is_refused_with_the_way(tmp_path):
             inspect(hdf5(tmp_path, sequential(old, part, END)))
 
 
-def hdf5(tmp_path, *texts):
-    """A file with what Keras writes into attributes."""
+def hdf5(tmp_path, config, ahead=b""):
+    """A file with what Keras writes into an attribute."""
     path = tmp_path / "m.h5"
-    parts = [b"model_config", *(json.dumps(text).encode() for text in texts)]
-    path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(200) + b"\0".join(parts))
+    path.write_bytes(crafted.hdf5(config, ahead))
     return path
 
 
 def test_optimizer_of_a_file_is_not_its_model(tmp_path):
     """Keras 2 writes its configuration too, before that of a large model."""
     optimizer = {"module": "builtins", "class_name": "Custom>Adam", "config": {"name": "Adam"}}
-    path = hdf5(tmp_path, optimizer, sequential(given(), RESCALE, CONV, END))
+    config = json.dumps(optimizer).encode().ljust(200)
+    path = hdf5(tmp_path, sequential(given(), RESCALE, CONV, END), ahead=config)
     assert inspect(path).pixels.std == "1 / 255"

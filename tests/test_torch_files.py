@@ -177,7 +177,7 @@ REFUSED = {
     ),
     "classifier": (
         torch_file(items(model=made("ultralytics.nn.tasks.ClassificationModel"))),
-        "yolo export model=model.pt format=onnx",
+        "yolo export 'model=model.pt' format=onnx",
     ),
     "fastai": (torch_file(made("fastai.learner.Learner")), "is a fastai Learner"),
     "arguments": (

@@ -49,11 +49,11 @@ class Archive:
         return content.getvalue()
 
 
-def parsed(text: bytes | str, load: Callable[[Any], Any] = json.loads) -> Any:
+def parsed(text: bytes | str, load: Callable[[Any], Any] = json.loads, most: int = MARKS) -> Any:
     """Return what JSON says; raise OverflowError if it says too much to hold."""
     marks = ("[", "{", '"') if isinstance(text, str) else (b"[", b"{", b'"')
-    if sum(map(text.count, marks)) > MARKS:
-        raise OverflowError(f"JSON with more than {MARKS:,} quotes and brackets")
+    if sum(map(text.count, marks)) > most:
+        raise OverflowError(f"JSON with more than {most:,} quotes and brackets")
     return load(text)
 
 

@@ -1,16 +1,15 @@
 """Keras: the architecture as JSON, in .keras and .h5; and TensorFlow's SavedModel."""
 
-import json
 import re
 from pathlib import Path
 
 from . import keras_layers
 from .common import Archive, Unusable, in_command, numbered, parsed
+from .hdf5 import attribute
 from .protobuf import Message, axes
 from .unserved import TOKENS, is_column, refuse_unserved
 
 LIMIT = 8 * 2**20  # bytes of an architecture; NASNetLarge has 1.0 MB
-HEAD = 64 * 2**20  # bytes of a .h5 file in which it stands: Keras writes it before the weights
 SAVE = "save the whole model with model.save('model.keras')"
 DTYPES = numbered(  # TensorFlow's
     "float32 float64 int32 uint8 int16 int8 string complex64 int64 bool qint8 quint8 "
@@ -27,29 +26,11 @@ def archive(members: Archive, path: Path) -> dict:
 
 
 def hdf5(data, path: Path) -> dict:
-    """Read a .h5 file: find the architecture, which Keras writes as one piece of JSON."""
-    end = {0: 40, 1: 44}.get(data[8], 28)  # the file's own length, by the format's version
-    if len(data) < int.from_bytes(data[end : end + 8], "little"):
-        raise ValueError("cut short")
-    if data.find(b"model_config", 0, HEAD) < 0:
+    """Read a .h5 file: Keras writes the architecture as JSON into an attribute."""
+    config = attribute(data, "model_config")
+    if config is None:
         raise Unusable(f"{path.name} contains weights or other data but no architecture: {SAVE}.")
-    found, left = None, 2 * LIMIT
-    for start in re.compile(rb'\{"(module|class_name|config)": ').finditer(data, 0, HEAD):
-        end = data.find(b"\0", start.start(), start.start() + LIMIT)
-        text = data[start.start() : end if end > 0 else start.start() + LIMIT]
-        if (left := left - len(text) - 2**16) < 0:
-            raise OverflowError("much that looks like an architecture")
-        try:
-            config, _ = parsed(text.decode(errors="replace"), json.JSONDecoder().raw_decode)
-        except json.JSONDecodeError:
-            continue
-        if config.keys() >= {"class_name", "config"}:
-            found = found or config
-            if keras_layers.layers(config):  # not the optimizer
-                return _model(config, path)
-    if not found:
-        raise ValueError("cut short")
-    return _model(found, path)
+    return _model(parsed(config), path)
 
 
 def saved_model(data, path: Path) -> dict:

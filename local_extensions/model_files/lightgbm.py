@@ -8,7 +8,7 @@ import re
 from math import isfinite
 from pathlib import Path
 
-from .common import Unusable
+from .common import Unusable, in_command
 
 SAVE = "booster.save_model('model.txt'), with model.booster_ of a scikit-learn wrapper"
 PART = 16 * 2**20  # bytes before and after the trees that are looked at
@@ -72,7 +72,7 @@ def _parts(data, path: Path) -> tuple[dict[str, str], str]:
     if data[4:5] == b"\r":
         raise Unusable(
             f"{path.name} has the line ends of Windows (CRLF), with which LightGBM crashes: run "
-            f"dos2unix {path.name}, or copy the original as a binary file."
+            f"dos2unix '{in_command(path.name)}', or copy the original as a binary file."
         )
     first, last = data.find(b"\n\n", 0, PART), data.rfind(b"\nend of trees", len(data) - PART)
     header = dict(line.partition("=")[::2] for line in data[: max(first, 0)].decode().splitlines())

@@ -1,23 +1,26 @@
 """scikit-learn: fitted models in pickle, joblib and skops files."""
 
 import io
-import json
 import math
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from . import keras, torch
-from .common import FORM, LIMIT, STEP, Archive, Unusable, in_command
+from .common import FORM, LIMIT, STEP, Archive, Unusable, in_command, parsed
+from .networks import CLASSES
 from .pickles import WRAPPER, Odd, Stub, follow, parts, texts, values
 
 PICKLE = rb"\x80[\x02-\x05]|c[\w.]+\n[\w.]+\n"  # protocols 2 to 5, and 0 or 1
 PACKED = rb"\x1f\x8b|x[\x01\x5e\x9c\xda]|BZh|\xfd7zXZ\0|]\0\0|\x04\x22M\x18"
+PIXELS = 10**6  # columns that may be a picture's
 CHOICES = 1000  # categories of a column; more are typed
 DEFAULTS = ("statistics_", "mean_", "center_")  # of columns, the likeliest first
+SCHEMA = 16 * 2**20  # bytes of a skops schema; a forest of 1000 trees has 15 MB
+MARKS = 1_200_000  # its quotes and brackets, or its values
 ARRAYS = {"classes_", "categories_", "feature_names_in_", *DEFAULTS}  # that are looked at
 
 # What the pickle of a fitted model names: classes, and functions that take no code, no command
@@ -96,9 +99,10 @@ SEVERAL = "gives several classes at once"
 
 def pickle(data, path: Path) -> dict:
     """Read a pickle, written by Python's own module or by joblib."""
-    root, imported = _followed(data, path)
-    by_joblib = path.suffix == ".joblib" or WRAPPER in imported
-    return _estimator(path, root, imported) | ({"format": "joblib"} if by_joblib else {})
+    with path.open("rb") as file:  # whose lines can be limited, unlike those of `data`
+        root, imported = _followed(file, path)
+        by_joblib = path.suffix == ".joblib" or WRAPPER in imported
+        return _estimator(path, root, imported) | ({"format": "joblib"} if by_joblib else {})
 
 
 def joblib(data, path: Path) -> dict:
@@ -174,7 +178,7 @@ def skops(members: Archive, path: Path) -> dict:
     def build(node: dict, key: str = ""):
         kind, content = node["__loader__"], node.get("content")
         if kind == "JsonNode":
-            return json.loads(content)
+            return parsed(content)
         if kind == "DictNode":
             return {key: build(item, key) for key, item in content.items()}
         if kind in ("ListNode", "TupleNode") or isinstance(content, list):
@@ -189,12 +193,15 @@ def skops(members: Archive, path: Path) -> dict:
         return stub
 
     try:
-        schema = json.loads(members.read("schema.json"))
+        text = members.read("schema.json", SCHEMA).decode("ascii")  # as skops writes it
+        if text.count(",") > MARKS:
+            raise OverflowError(f"JSON with more than {MARKS:,} values")
+        schema = parsed(text, most=MARKS)
         root = build(schema)
-    except OverflowError:  # probably a vocabulary
+    except OverflowError as error:  # probably a forest, or a vocabulary
         raise Unusable(
-            f"{path.name} has a schema.json of more than {LIMIT // 2**20} MiB, too much to look "
-            'into: save the model with joblib.dump(model, "model.joblib").'
+            f"{path.name} has a schema.json with too much to look into ({error}): save the model "
+            'with joblib.dump(model, "model.joblib").'
         ) from None
     return _estimator(path, root, [*_names(schema)])
 
@@ -226,7 +233,8 @@ def _estimator(path: Path, root, imported: list[str]) -> dict:
     name = path.name
     _refuse_names(path, root, imported)
     _refuse_others(path, root)
-    version = next((v for part in parts(root) if (v := _state(part).get("_sklearn_version"))), None)
+    versions = (_state(part).get("_sklearn_version") for part in parts(root))
+    version = next((each for each in versions if isinstance(each, str)), None)
     first, last = _part(root, 0, "n_features_in_"), _final(root)
     cls = last.cls.rpartition(".")[2]
     _refuse_useless(path, root, last)
@@ -236,7 +244,9 @@ def _estimator(path: Path, root, imported: list[str]) -> dict:
     takes_text = first.cls.startswith("sklearn.feature_extraction.text.")
     features = texts(first.state.get("feature_names_in_"))
     count = first.state.get("n_features_in_")
-    count = count if isinstance(count, int) else len(features) or None
+    count = count if type(count) is int and 0 < count < 2**31 else len(features) or None
+    if features and count != len(features):
+        raise ValueError("names of other columns")
     several = isinstance(found, (list, tuple)) and any(values(each) for each in found)
     kind, labels, notes = "numbers", (), []
     if several:
@@ -244,7 +254,7 @@ def _estimator(path: Path, root, imported: list[str]) -> dict:
         if takes_text:
             raise Unusable(f"{name} {SEVERAL}, which no page here shows for a text: {OWN}.")
     elif found is not None:
-        kind, labels = "scores", tuple(map(str, values(found) or ()))
+        kind, labels = "scores", _labels(path, values(found) or ())
     elif cls in OUTLIERS:
         kind, labels = "scores", ("outlier", "inlier")
     elif last.cls.startswith(("sklearn.cluster.", "sklearn.mixture.")):
@@ -263,7 +273,8 @@ def _estimator(path: Path, root, imported: list[str]) -> dict:
             f"{name} does not tell how many columns it takes, so there is no form for it: save it as "
             "the last step of a fitted Pipeline whose first step is a scaler or an imputer."
         )
-    if count and count > FORM and not features and math.isqrt(count) ** 2 != count:
+    is_picture = count and count <= PIXELS and math.isqrt(count) ** 2 == count
+    if count and count > FORM and not features and not is_picture:
         raise Unusable(
             f"{name} takes {count} columns without names, so the vectorizer or the preprocessing "
             f"before them is not in the file: {NAMES}."
@@ -287,6 +298,18 @@ def _estimator(path: Path, root, imported: list[str]) -> dict:
         "scores": "class" if is_class else None,
         "notes": notes,
     }
+
+
+def _labels(path: Path, classes: Sequence) -> tuple[str, ...]:
+    """Return the names of classes, which are texts or numbers."""
+    if len(classes) > CLASSES:
+        raise OverflowError(f"more than {CLASSES:,} classes")
+    if not all(isinstance(each, str | int | float | bytes | None) for each in classes):
+        raise Unusable(
+            f"{path.name} has classes that are neither texts nor numbers: fit it with texts, as "
+            "y.astype(str), and save it again."
+        )
+    return tuple(map(str, classes))
 
 
 OWN = "answer framework=python, and call it in a function of your own"
@@ -360,7 +383,7 @@ def _refuse_others(path: Path, root) -> None:
     kind = root.cls if isinstance(root, Stub) else type(root).__name__
     inside = dict(root) if isinstance(root, dict) else {}
     if isinstance(root, (list, tuple)):
-        inside = dict(enumerate(root))
+        inside = dict(enumerate(root[:FORM]))
     models = {key: each for key, each in inside.items() if _is_model(each)}
     if models:
         load = f'found = joblib.load("{in_command(path.name)}"); joblib.dump('
@@ -424,7 +447,8 @@ def _refuse_useless(path: Path, root: Stub, last: Stub) -> None:
                 f"{path.name} takes pandas' categories, which a page does not send: put an "
                 "OrdinalEncoder before it, and give its columns as categorical_features."
             )
-        if str(state.get("y_type_", "")).startswith("multilabel"):
+        kind = state.get("y_type_")
+        if isinstance(kind, str) and kind.startswith("multilabel"):
             raise Unusable(f"{path.name} {SEVERAL}, which no page here shows: {OWN}.")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .common import FORM, Archive, Unusable, in_command, numbered, parsed
 from .networks import Network, recognised
-from .pickles import Stub, follow
+from .pickles import AXES, Source, Stub, follow
 from .pixels import IMAGENET, Pixels
 
 SAVE = (
@@ -26,6 +26,8 @@ STORAGES = numbered(  # of the same
 )
 STORED = {f"{name}Storage": DTYPES[number] for number, name in STORAGES.items()}
 HEADER = 16 * 2**20  # bytes; 10,000 tensors take 1 MB
+TENSORS = 20_000
+NAME = 1000  # characters of a tensor's
 MOST = 2**40  # elements along an axis, bytes of a file
 PLAIN = re.compile(  # what torch.load allows with weights_only=True
     r"collections\.(OrderedDict|Counter)|_codecs\.encode"
@@ -67,11 +69,11 @@ FUNCTION = "answer framework=python, and call it in model.py"
 LIBRARIES = {
     r"ultralytics\.nn\.tasks\.ClassificationModel": (
         "is an Ultralytics classifier, which needs their library: run "
-        "`yolo export model={file} format=onnx`, and give the .onnx file"
+        "`yolo export 'model={file}' format=onnx`, and give the .onnx file"
     ),
     r"ultralytics\.nn\.tasks\..*|models\.yolo\..*": (
         "is a YOLO model of Ultralytics for detection or the like, and no page here shows boxes "
-        f"yet: {FUNCTION}, as it is or by `yolo export model={{file}} format=onnx`"
+        f"yet: {FUNCTION}, as it is or by `yolo export 'model={{file}}' format=onnx`"
     ),
     r"torchvision\.models\.detection\..*": (
         f"is a detector of torchvision, and no page here shows boxes yet: {FUNCTION}"
@@ -167,9 +169,10 @@ def state_dict(content: Archive | bytes, path: Path) -> dict:
     if isinstance(content, Archive):
         root, imported, storages = follow(content.read("data.pkl"))
     else:  # five pickles: a number, a version, the machine, the objects, the storages' keys
-        content.seek(0)
-        for _ in range(4):
-            root, imported, storages = follow(content)
+        with path.open("rb") as file:
+            source = Source(file)
+            for _ in range(4):
+                root, imported, storages = follow(source)
     _refuse_part(path)
     if other := _other(imported):
         raise Unusable(f"{path.name} {_runs_code(root, other, path)}.")
@@ -277,17 +280,22 @@ def _weights(storages: list) -> list[tuple]:
 
 def _tensors(value: object) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Yield the name and shape of each tensor in unpickled stubs, in their order."""
-    seen, parts = set(), [("", value)]
+    seen, parts, found = set(), [("", value)], 0
     while parts:
         name, each = parts.pop()
         cls = getattr(each, "cls", "")
         if cls.startswith("torch._utils._rebuild_tensor"):
-            if all(_is_size(size) for size in each.args[2]):
-                yield name, each.args[2]
+            sizes, found = each.args[2], found + 1
+            if found > TENSORS or len(name) > NAME or len(sizes) > AXES:
+                raise OverflowError(f"more than {TENSORS:,} tensors, or long names or shapes")
+            if all(_is_size(size) for size in sizes):
+                yield name, sizes
         elif cls.startswith("torch._utils._rebuild_parameter"):
             parts.append((name, each.args[0]))
-        elif isinstance(each, dict) and id(each) not in seen:
+        elif isinstance(each, dict) and id(each) not in seen and len(name) <= NAME:
             seen.add(id(each))  # once, or a small file could take for ever
+            if len(each) > TENSORS:
+                raise OverflowError(f"more than {TENSORS:,} tensors")
             inner = [*each.items()]
             if isinstance(each, Stub) and isinstance(each.state, dict):
                 inner += each.state.items()
@@ -489,6 +497,8 @@ def header(data) -> dict[str, dict]:
     for tensor in tensors.values():
         if not all(map(_is_size, [*tensor["shape"], *tensor["data_offsets"]])):
             raise ValueError("no size")
+    if len(tensors) > TENSORS:
+        raise OverflowError(f"more than {TENSORS:,} tensors")
     last = max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
     if tensors and end + last != len(data):
         raise ValueError("cut short")
