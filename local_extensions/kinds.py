@@ -14,7 +14,7 @@ from ml_ui.examples import TEXT
 from . import examples
 from .catalog import FRAMEWORKS, INPUTS, OFFERED, TASKS, Framework, Task
 from .model_files import ModelFile
-from .model_files.common import FORM, Unusable
+from .model_files.common import CALL, FORM, YOURSELF, Unusable
 
 SMALLEST = 64  # values of a flat model of pictures, as of 8x8 pixels
 LONGEST = 5000  # characters of a text, as app.py has it
@@ -102,21 +102,20 @@ def unfit(found: ModelFile) -> str:
     if gives(found) and _is_endless(found):
         return (
             f"takes {columns(found)} columns without names, so what makes them, such as a "
-            "vectorizer, is not in the file: train it on a table that names its columns, or leave "
-            "model_path empty, answer framework=python, and call both in model.py."
+            "vectorizer, is not in the file: train it on a table that names its columns, or "
+            f"{YOURSELF.format('both')}."
         )
     if gives(found):
         return (
             f"takes {found.input_dtype or 'values'} of {_axes(found.input_shape)} "
             f"({found.inputs[0].name}), such as sound, a series or a video, which no page here "
-            "asks for yet: give a model of pictures, texts or rows, or leave model_path empty, "
-            "answer framework=python, and call it in model.py."
+            f"asks for yet: give a model of pictures, texts or rows, or {CALL}."
         )
     output = found.outputs[0]
     return (
         f"gives {_axes(output.shape)} ({output.name}), neither scores of classes, numbers nor a "
         "picture: a detector, a segmenter or an embedding, which no page here shows yet. Give a "
-        "classifier, or leave model_path empty, answer framework=python, and call it in model.py."
+        f"classifier, or {CALL}."
     )
 
 

@@ -234,7 +234,9 @@ def test_array_is_read_as_joblib_reads_it(models, project, tmp_path):
     for name, content in files.items():
         path = tmp_path / "model.joblib"
         path.write_bytes(content)
-        assert "which no library writes" in refusal(path) or "behind" in refusal(path), name
+        assert "which no library writes of a model" in refusal(path) or "behind" in refusal(path), (
+            name
+        )
         assert not canary.exists()
         assert is_executed(path, project, canary), name
         canary.unlink()

@@ -70,7 +70,7 @@ def test_hostile_call_is_refused(callable, packed, tmp_path):
     canary = tmp_path / "canary"
     body = call(callable, text(f"touch {canary}")) + b"0" + plain_pipeline()[2:-1]
     path = write(tmp_path, "model.joblib", packed(pickled(body)))
-    assert f"runs {callable} when it is loaded" in refusal(path) or callable.startswith(
+    assert f"names {callable}, which can run code" in refusal(path) or callable.startswith(
         ("commands.", "pip.", "nt.")  # not in every Python
     )
     assert callable in refusal(path)
@@ -194,11 +194,19 @@ def test_name_of_a_class_is_one_line(bake, tmp_path):
 
 TRANSFORMER = made("sklearn.preprocessing._data.StandardScaler", **FITTED)
 MODEL = made(LINEAR, **FITTED)
+ENCODER = "sklearn.preprocessing._label.LabelEncoder"
 REFUSED = {
     "dict": (items(model=MODEL, scaler=TRANSFORMER, accuracy=number(9)),
              ("model (LogisticRegression), scaler (StandardScaler), accuracy (int), not one model: "
              'save one that does it all, found = joblib.load("model.pkl"); joblib.dump('
              "make_pipeline(found['scaler'], found['model']), \"model.joblib\")")),
+    "encoder of the answers": (
+        items(scaler=TRANSFORMER, le=made(ENCODER, **FITTED), model=MODEL),
+        "\"model.joblib\"); print(*found['le'].classes_, sep='\\n', file=open('labels.txt', 'w'))",
+    ),
+    "encoder as a step": (
+        made("sklearn.pipeline.Pipeline", steps=b"](" + group(text("e"), made(ENCODER, **FITTED))
+             + group(text("m"), MODEL) + b"e"), "has LabelEncoder as a step"),
     "dict with one": (items(model=MODEL), "joblib.dump(found['model'], \"model.joblib\")"),
     "tuple": (group(TRANSFORMER, MODEL), "make_pipeline(found[0], found[1])"),
     "transformer": (TRANSFORMER, "ends in a StandardScaler, which transforms"),
@@ -246,7 +254,7 @@ def test_any_ending_of_a_pickle(file, tmp_path):
 
 def test_skops_file_names_nothing_hostile(tmp_path):
     path = write(tmp_path, "model.skops", skops(skops_model("os", "system")))
-    assert "runs os.system when it is loaded" in refusal(path)
+    assert "names os.system, which can run code" in refusal(path)
 
 
 # The library itself: what is made, what it predicts, and what a project answers. ------------

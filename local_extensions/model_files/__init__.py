@@ -18,7 +18,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import catboost, keras, lightgbm, onnx, scikit_learn, torch, transformers, xgboost
-from .common import Archive, Unusable, human, one_line, refuse_pointer, refuse_special, unreachable
+from .common import (
+    CALL,
+    Archive,
+    Unusable,
+    human,
+    one_line,
+    refuse_pointer,
+    refuse_special,
+    unreachable,
+)
 from .networks import Network
 from .pixels import Pixels
 from .unserved import refuse_unserved
@@ -96,8 +105,7 @@ RARELY = (".json", ".txt")  # endings of models, and more often of other files
 # The usual ending of each format; pickles have any other, and their loader looks at none.
 CLAIMED = {f.endings[0] for f in FORMATS.values() if not f.runs_code and f.endings[0]}
 INSTEAD = {  # advice for formats that no framework here loads
-    ".py": "for a plain function, leave model_path empty, answer framework=python, and put it "
-    "into model.py",
+    ".py": f"for a plain function, {CALL}",
     ".pb": "give the folder of a SavedModel, or convert the graph to ONNX with tf2onnx",
     ".mlmodel": "Core ML needs an Apple device: export the original model to ONNX",
     ".bin": f"for PyTorch, {torch.SAVE}",
@@ -287,8 +295,7 @@ def _read(path: Path, file: Path, files: list[Path], kind: str | None = None) ->
     except OverflowError as error:
         raise Unusable(
             f"{path.name} ({human(size)}) has more in it than is looked into before a project is "
-            f"made ({error}): give a smaller model, or leave model_path empty, answer "
-            "framework=python, and call it in model.py."
+            f"made ({error}): give a smaller model, or {CALL}."
         ) from None
     except Exception as error:  # the content is untrusted
         if getattr(error, "errno", None):

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from struct import Struct
 
-from .common import Unusable
+from .common import CALL, Unusable
 
 CONVERT = (
     "catboost.CatBoost().load_model('model.json', format='json').save_model('model.cbm'), and give "
@@ -189,7 +189,7 @@ def _refuse_columns(path: Path, trees: Table) -> None:
             names = ", ".join(each.text(2) or str(each.number(1, -1)) for each in columns)
             raise Unusable(
                 f"{path.name} has {kind} features ({names}), for which a row has no field here: "
-                "train it without them, or answer framework=python and call it in your own function."
+                f"train it without them, or {CALL}."
             )
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from . import keras, torch
-from .common import FORM, LIMIT, STEP, Archive, Unusable, in_command, parsed
+from .common import CALL, FORM, LIMIT, STEP, Archive, Unusable, in_command, parsed
 from .networks import CLASSES
 from .pickles import WRAPPER, Odd, Stub, follow, parts, texts, values
 
@@ -37,6 +37,7 @@ ALLOWED = re.compile(
     r"|sklearn\.preprocessing\._function_transformer\._identity"
     r"|_loss\.(Cy[A-Z]\w*|__pyx_unpickle_Cy\w+)"  # sklearn._loss, as Cython names it
     r"|numpy\.(ndarray|matrix|dtype|dtypes\.\w+DType|u?int\d*|float\d*|bool_?|str_|object_|nan"
+    r"|number|generic|inexact|floating|complexfloating|(un)?(signed)?integer|flexible|character"
     r"|datetime64|timedelta64|ma\.(core\.)?(MaskedArray|_mareconstruct)"
     r"|_?core\.multiarray\.(_reconstruct|scalar)|_?core\.numeric\._frombuffer"
     r"|((_?core\._multiarray_)?umath\.|_?core\._multiarray_umath\.)?"
@@ -72,6 +73,7 @@ TRANSFORMERS = re.compile(
     r"|sklearn\.(pipeline\.FeatureUnion|neighbors\._nca|neural_network\._rbm"
     r"|cluster\._feature_agglomeration|ensemble\._forest\.RandomTreesEmbedding)"
 )
+ENCODERS = re.compile(r"\._label\.\w+$")  # of answers, not of columns
 INNER = ("best_estimator_", "estimator_", "regressor_")  # of a search, and of other wrappers
 UNABLE = {  # estimators that know no new rows
     "DBSCAN", "HDBSCAN", "OPTICS", "AgglomerativeClustering", "SpectralClustering",
@@ -84,6 +86,8 @@ OUTLIERS = {
 CERTAIN = {  # classifiers without probabilities
     "LinearSVC", "RidgeClassifier", "RidgeClassifierCV", "Perceptron", "OneVsOneClassifier",
     "PassiveAggressiveClassifier", "OutputCodeClassifier",
+    # Whose probabilities say less than their answer: the threshold is another than a half.
+    "FixedThresholdClassifier", "TunedThresholdClassifierCV",
 }  # fmt: skip
 ONE_TO_ONE = re.compile(  # steps that leave the columns where they are
     r"sklearn\.(impute\.\w+\.SimpleImputer|preprocessing\._data\.(?!Poly|KernelC|Quant|Power|Norm)"
@@ -160,8 +164,8 @@ def _followed(stream, path: Path) -> tuple[object, list[str]]:
         root, imported, ids = follow(stream)
     except Odd as odd:
         raise Unusable(
-            f"{path.name} {odd}, which no library writes and which can hide code: do not load it, "
-            "and get the model from its maker again."
+            f"{path.name} {odd}, which no library writes of a model and which can hide code. If you "
+            'did not make it, do not load it; else save it with joblib.dump(model, "model.joblib").'
         ) from None
     if ids or stream.read(1):
         what = "refers to objects outside of it" if ids else "has more behind its first object"
@@ -252,7 +256,7 @@ def _estimator(path: Path, root, imported: list[str]) -> dict:
     if several:
         kind = "classes"
         if takes_text:
-            raise Unusable(f"{name} {SEVERAL}, which no page here shows for a text: {OWN}.")
+            raise Unusable(f"{name} {SEVERAL}, which no page here shows for a text: {CALL}.")
     elif found is not None:
         kind, labels = "scores", _labels(path, values(found) or ())
     elif cls in OUTLIERS:
@@ -266,7 +270,7 @@ def _estimator(path: Path, root, imported: list[str]) -> dict:
         given = "a text" if takes_text else f"{count} columns without names"
         raise Unusable(
             f"{name} gives a number for {given}, which no page here shows: "
-            f"{OWN if takes_text else NAMES}."
+            f"{CALL if takes_text else NAMES}."
         )
     if not (count or takes_text):
         raise Unusable(
@@ -283,6 +287,11 @@ def _estimator(path: Path, root, imported: list[str]) -> dict:
     if kind == "clusters":
         notes.append(
             "Its clusters have only numbers: write model/labels.txt, one name a line, to name them."
+        )
+    if root is last and not features:
+        notes.append(
+            "The file has no preprocessing: if the model was trained with scaled or encoded columns, "
+            "save a Pipeline with those steps, or make them in predict() of model.py."
         )
     columns = {} if takes_text or not count else _columns(root, count)
     return {
@@ -312,7 +321,6 @@ def _labels(path: Path, classes: Sequence) -> tuple[str, ...]:
     return tuple(map(str, classes))
 
 
-OWN = "answer framework=python, and call it in a function of your own"
 NAMES = (
     "save the whole Pipeline, as make_pipeline(vectorizer, model), or fit it on a DataFrame that "
     "names its columns"
@@ -337,10 +345,10 @@ def _refuse_names(path: Path, root, imported: list[str]) -> None:
     known |= {"joblib", "sklearn", "pip", "setuptools", "cloudpickle", "dill"}
     if harmful := [each for each in odd if each.partition(".")[0] in known - {"__main__"}]:
         search = getattr(root, "cls", "").startswith("sklearn.model_selection.")
-        own = " If it is yours, save search.best_estimator_ alone." if search else ""
+        own = "save search.best_estimator_ alone" if search else CALL
         raise Unusable(
-            f"{name} runs {harmful[0]} when it is loaded, which no fitted scikit-learn model needs: "
-            f"do not load it, and get the model from its maker again.{own}"
+            f"{name} names {harmful[0]}, which can run code when it is loaded, and is not among what "
+            f"scikit-learn's models are made of. If you did not make it, do not load it; else {own}."
         )
     if foreign := [each for each in odd if each.startswith(("torch.", "keras.", "tensorflow."))]:
         raise Unusable(
@@ -352,13 +360,13 @@ def _refuse_names(path: Path, root, imported: list[str]) -> None:
         raise Unusable(
             f"{name} uses {own}, from the script that saved it, and cannot be loaded "
             "elsewhere: use scikit-learn's own parts in its place, or move the code into a module, "
-            f"save the model again, {OWN}."
+            f"save the model again, {CALL}."
         )
     if len(packages) == 1 and getattr(root, "cls", "").startswith((*BOOSTERS,)):
         raise Unusable(_booster(path, root.cls, *packages))
     others = ", ".join(sorted(packages))
     raise Unusable(
-        f"{name} needs {others} (for {odd[0]}), which the locked packages do not have: {OWN}, "
+        f"{name} needs {others} (for {odd[0]}), which the locked packages do not have: {CALL}, "
         f"with {others} in requirements.in."
     )
 
@@ -387,8 +395,10 @@ def _refuse_others(path: Path, root) -> None:
     models = {key: each for key, each in inside.items() if _is_model(each)}
     if models:
         load = f'found = joblib.load("{in_command(path.name)}"); joblib.dump('
+        encoders = [key for key, each in models.items() if ENCODERS.search(each.cls)]
         steps = [key for key, each in models.items() if TRANSFORMERS.match(each.cls)]
-        others = [key for key in models if key not in steps]
+        steps = [key for key in steps if key not in encoders]
+        others = [key for key in models if key not in steps + encoders]
         wanted = f"found[{others[0]!r}]" if others else "model"
         if steps:
             before = ", ".join(f"found[{key!r}]" for key in steps)
@@ -397,10 +407,14 @@ def _refuse_others(path: Path, root) -> None:
             f"{key} ({getattr(each, 'cls', type(each).__name__).rpartition('.')[2]})"
             for key, each in inside.items()
         )
+        names = ""
+        if encoders:
+            classes = f"*found[{encoders[0]!r}].classes_, sep='\\n', file=open('labels.txt', 'w')"
+            names = f"; print({classes}), beside the labels.txt that it writes"
         one = " (and the same for each of the others)" if len(others) > 1 else ""
         raise Unusable(
             f"{path.name} contains a {kind} of {listed}, not one model: save one that does it all, "
-            f'{load}{wanted}, "model.joblib"){one}.'
+            f'{load}{wanted}, "model.joblib"){names}{one}.'
         )
     if not _is_model(root) or re.match(r"(numpy|pandas|scipy)\.", kind):
         raise Unusable(
@@ -432,10 +446,16 @@ def _refuse_useless(path: Path, root: Stub, last: Stub) -> None:
     if first.endswith((".DictVectorizer", ".FeatureHasher", ".TfidfTransformer")):
         raise Unusable(
             f"{path.name} begins with {first.rpartition('.')[2]}, which takes neither columns nor a "
-            f"text: {OWN}."
+            f"text: {CALL}."
         )
     for part in parts(root):
         state = _state(part)
+        steps = [step for _, step in state.get("steps") or () if isinstance(step, Stub)]
+        if encoder := next((each.cls for each in steps if ENCODERS.search(each.cls)), None):
+            raise Unusable(
+                f"{path.name} has {encoder.rpartition('.')[2]} as a step, which takes answers and no "
+                "columns, and fails with each row: save the pipeline without it."
+            )
         if ".text." in part.cls and state.get("input") in ("filename", "file"):
             raise Unusable(
                 f"{path.name} reads its texts from files (input={state['input']!r}), and a page "
@@ -449,7 +469,7 @@ def _refuse_useless(path: Path, root: Stub, last: Stub) -> None:
             )
         kind = state.get("y_type_")
         if isinstance(kind, str) and kind.startswith("multilabel"):
-            raise Unusable(f"{path.name} {SEVERAL}, which no page here shows: {OWN}.")
+            raise Unusable(f"{path.name} {SEVERAL}, which no page here shows: {CALL}.")
 
 
 def _final(model: Stub) -> Stub:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from math import isqrt, prod
 from pathlib import Path
 
-from .common import FORM, Archive, Unusable, in_command, numbered, parsed
+from .common import CALL, FORM, Archive, Unusable, in_command, numbered, parsed
 from .networks import Network, recognised
 from .pickles import AXES, Source, Stub, follow
 from .pixels import IMAGENET, Pixels
@@ -64,7 +64,6 @@ PYTHON = "run, where it was trained, python -c"
 # Of a module in memory, `m`: a file that needs none of its code. {shape} is of a picture.
 EXPORT = "torch.export.save(torch.export.export(m.eval(), (torch.zeros({shape}),)), 'model.pt2')"
 LOAD = "torch.load('{file}', map_location='cpu', weights_only=False)"
-FUNCTION = "answer framework=python, and call it in model.py"
 # Libraries whose objects are pickled, by a pattern of the imported names.
 LIBRARIES = {
     r"ultralytics\.nn\.tasks\.ClassificationModel": (
@@ -73,10 +72,10 @@ LIBRARIES = {
     ),
     r"ultralytics\.nn\.tasks\..*|models\.yolo\..*": (
         "is a YOLO model of Ultralytics for detection or the like, and no page here shows boxes "
-        f"yet: {FUNCTION}, as it is or by `yolo export 'model={{file}}' format=onnx`"
+        f"yet: {CALL}, as it is or by `yolo export 'model={{file}}' format=onnx`"
     ),
     r"torchvision\.models\.detection\..*": (
-        f"is a detector of torchvision, and no page here shows boxes yet: {FUNCTION}"
+        f"is a detector of torchvision, and no page here shows boxes yet: {CALL}"
     ),
     r"fastai\.learner\.Learner": (
         f'is a fastai Learner, and loading it runs code: {PYTHON} "import torch; from fastai.'
@@ -323,7 +322,7 @@ def _alone(
         if any(re.search(pattern, f"{name} {len(shape)}") for name, shape in shapes.items()):
             raise Unusable(
                 f"{path.name} has the tensors of {what} of torchvision, and no page here shows "
-                f"what that gives: {FUNCTION}."
+                f"what that gives: {CALL}."
             )
     if not (network := recognised(shapes)):
         return _network(in_order(tensors), path)
@@ -377,7 +376,7 @@ def _network(tensors: Iterable[tuple[str, tuple[int, ...]]], path: Path) -> dict
     if recurrent and 4 not in ranks or any("word_embeddings" in name for name, _ in layers):
         raise Unusable(
             f"{path.name} is a network of texts or series, whose tokenizer is not in it: "
-            f"{FUNCTION}, or give a transformers folder with its tokenizer."
+            f"{CALL}, or give a transformers folder with its tokenizer."
         )
     if not layers:
         return _scaling((), ())
@@ -391,7 +390,7 @@ def _network(tensors: Iterable[tuple[str, tuple[int, ...]]], path: Path) -> dict
         if first[1] not in (1, 3):
             raise Unusable(
                 f"{path.name} takes {first[1]} channels in its first convolution, and a picture "
-                f"here has 1 or 3: {FUNCTION}."
+                f"here has 1 or 3: {CALL}."
             )
     outputs = []
     if len(layers[-1][1]) == 2 and not recurrent:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import networks, torch
-from .common import Archive, Unusable, classes, human, in_command, parsed
+from .common import CALL, YOURSELF, Archive, Unusable, classes, human, in_command, parsed
 
 JSON = 2 * 2**20  # bytes of a JSON file; Gemma 3's tokenizer_config.json has 1.2 MB
 YAML = 64_000  # bytes of MLmodel
@@ -67,8 +67,8 @@ OTHERS = {  # architectures that no page here shows, by the end of the name
     r"ForAudio\w+|ForCTC|ForSpeech\w+": "a model of sounds",
     "Model": "an embedding model",
 }
-PIPELINE = "answer framework=python, and call transformers.pipeline(model='{path}') in model.py"
-NO_PAGE = "no page here shows that yet: answer framework=python, and call it in model.py"
+PIPELINE = YOURSELF.format("transformers.pipeline(model='{path}')")
+NO_PAGE = f"no page here shows that yet: {CALL}"
 MERGE = (
     'python -c "from peft import AutoPeftModel{task} as A; '
     "A.from_pretrained('{path}').merge_and_unload().save_pretrained('merged')\""
@@ -77,11 +77,11 @@ OF_TIMM = re.compile(r"pretrained|features_only|out_indices|checkpoint|scriptabl
 RELATIVES = {  # files of other folders: what they are, and what to do
     "model_index.json": (
         "is a diffusers pipeline, which draws pictures from words, and no page here asks for them: "
-        "answer framework=python, and call it in model.py"
+        + CALL
     ),
     "modules.json": (
         "is a sentence-transformers model, which gives embeddings, and no page here shows those: "
-        "answer framework=python, and call SentenceTransformer('{path}') in model.py"
+        + YOURSELF.format("SentenceTransformer('{path}')")
     ),
     "model.weights.h5": "is an unpacked .keras archive: give the .keras file itself",
     "Manifest.json": "is a Core ML package, for Apple's devices: export the original model to ONNX",

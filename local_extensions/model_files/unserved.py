@@ -4,16 +4,12 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .common import Unusable
+from .common import CALL, YOURSELF, Unusable
 
-INSTEAD = (
-    "which no page here does yet. Give a classifier or a regression, or leave model_path empty, "
-    "answer framework=python, and call it in model.py"
-)
+INSTEAD = f"which no page here does yet. Give a classifier or a regression, or {CALL}"
 TOKENS = (
     "numbers that a tokenizer makes of a text, and the tokenizer is not in the file. Give the "
-    "whole pipeline from text to scores in one file, or leave model_path empty, answer "
-    "framework=python, and tokenize in model.py"
+    f"whole pipeline from text to scores in one file, or {YOURSELF.format('both')}"
 )
 # By the names of inputs, of outputs, or the file's own: what such a model does.
 INPUTS = {

@@ -5,6 +5,7 @@
 """Make scikit-learn files of the kinds that people have, and what the library says of each."""
 
 import bz2
+import contextlib
 import gzip
 import json
 import pickle
@@ -61,7 +62,7 @@ from sklearn.linear_model import (
     SGDClassifier,
     SGDOneClassSVM,
 )
-from sklearn.metrics import balanced_accuracy_score, make_scorer
+from sklearn.metrics import balanced_accuracy_score, make_scorer, recall_score
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
@@ -78,6 +79,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     KBinsDiscretizer,
+    LabelEncoder,
     MinMaxScaler,
     OneHotEncoder,
     OrdinalEncoder,
@@ -399,6 +401,27 @@ by_type = ColumnTransformer(
 )
 right("by_type.pkl", make_pipeline(by_type, LogisticRegression()).fit(PEOPLE, SURVIVED),
       PEOPLE.iloc[:2])  # fmt: skip
+by_number = ColumnTransformer(
+    [
+        ("n", StandardScaler(), make_column_selector(dtype_include=np.number)),
+        ("c", OneHotEncoder(), make_column_selector(dtype_exclude=np.number)),
+    ]
+)
+right("by_number.pkl", make_pipeline(by_number, LogisticRegression()).fit(PEOPLE, SURVIVED),
+      PEOPLE.iloc[:2])  # fmt: skip
+with contextlib.suppress(ImportError):  # before 1.5
+    from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+
+    rare = np.where(SPECIES == SPECIES[-1], "yes", "no")
+    sure = FixedThresholdClassifier(LogisticRegression(), threshold=0.95, pos_label="yes")
+    recall = make_scorer(recall_score, pos_label="yes")
+    tuned = TunedThresholdClassifierCV(LogisticRegression(C=0.01), scoring=recall)
+    for file, model in {"threshold.joblib": sure, "tuned.pkl": tuned}.items():
+        model.fit(IRIS.data, rare)
+        plain = model.estimator_.predict(IRIS.data)
+        right(file, model, IRIS.data[model.predict(IRIS.data) != plain].iloc[:2])
+        for entry in TRUTH[-2:]:  # the answer contradicts it
+            del entry["probability"]
 array = PEOPLE.to_numpy(object)
 by_index = ColumnTransformer([("c", OneHotEncoder(), [2, 3])], remainder=SimpleImputer())
 unnamed = make_pipeline(by_index, LogisticRegression()).fit(array, SURVIVED)
@@ -415,6 +438,10 @@ right("svd.pkl", make_pipeline(TfidfVectorizer(), TruncatedSVD(3), LogisticRegre
     TEXTS, MOOD), SENTENCES)  # fmt: skip
 right("text_kmeans.pkl", make_pipeline(TfidfVectorizer(), KMeans(2, n_init=1, random_state=0)).fit(
     TEXTS), SENTENCES, None, cluster)  # fmt: skip
+encoder = LabelEncoder().fit(SPECIES)
+refused(
+    "encoder.pkl", make_pipeline(StandardScaler().fit(IRIS.data), encoder, bare), "LabelEncoder"
+)
 refused("dbscan.pkl", DBSCAN().fit(IRIS.data), "DBSCAN")
 refused("lof.pkl", LocalOutlierFactor().fit(IRIS.data), "novelty")
 refused("random_search.pkl", RandomizedSearchCV(Ridge(), {"alpha": uniform(0, 1)}, n_iter=2).fit(

@@ -88,8 +88,10 @@ class Model:
     def _predict(self, batch: np.ndarray) -> np.ndarray:
         if self._columns is not None:  # fitted on a table, it needs one
             batch = pd.DataFrame(batch, columns=self._columns).infer_objects()
+{% if not (cookiecutter | project).model.answers_class %}
         if self.labels and hasattr(self._estimator, "predict_proba"):
             return self._estimator.predict_proba(batch)
+{% endif %}
         predicted = self._estimator.predict(batch)
         if self.labels:
             return np.equal.outer(predicted, list(self._classes)).astype(float)
