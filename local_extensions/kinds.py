@@ -69,17 +69,31 @@ TAKES: dict[str, Callable[[ModelFile], str | None]] = {
 def _gives_scores(found: ModelFile) -> bool:
     """Return whether the output is a number, or one for each class or target."""
     _, *axes = found.outputs[0].shape
-    return sum(axis != 1 for axis in axes) <= 1
+    return sum(axis != 1 for axis in axes) <= 1 and not _is_autoencoder(found)
+
+
+def _is_autoencoder(found: ModelFile) -> bool:
+    """Return whether as many values come out of a network as go in: pixels, or a series."""
+    count = found.n_outputs or 0
+    is_class = found.labels or found.scores in ("probabilities", "class", "class logits")
+    return count >= SMALLEST and count == columns(found) and not is_class
+
+
+def _gives_labels(found: ModelFile) -> bool:
+    return found.scores != "numbers" and _gives_scores(found)
 
 
 def _gives_picture(found: ModelFile) -> bool:
     shape = found.outputs[0].shape
+    of_picture = len(found.input_shape or shape) == 4 or _is_square(found)
+    if found.scores == "probabilities" or not of_picture:  # a segmenter's, or of latent numbers
+        return False
     return len(shape) == 4 and {shape[1], shape[3]} & {1, 3} != set() and shape[2] != 1
 
 
 # Functions that tell whether the first output of a model file is of this kind.
 GIVES: dict[str, Callable[[ModelFile], bool]] = {
-    "labels": _gives_scores,
+    "labels": _gives_labels,
     "values": _gives_scores,
     "picture": _gives_picture,
 }
@@ -105,6 +119,8 @@ def unfit(found: ModelFile) -> str:
             "vectorizer, is not in the file: train it on a table that names its columns, or "
             f"{YOURSELF.format('both')}."
         )
+    if gives(found) == ["values"]:
+        return f"gives a number for {' or '.join(takes(found).values())}, which no page here shows yet: {CALL}."
     if gives(found):
         return (
             f"takes {found.input_dtype or 'values'} of {_axes(found.input_shape)} "
@@ -114,7 +130,7 @@ def unfit(found: ModelFile) -> str:
     output = found.outputs[0]
     return (
         f"gives {_axes(output.shape)} ({output.name}), neither scores of classes, numbers nor a "
-        "picture: a detector, a segmenter or an embedding, which no page here shows yet. Give a "
+        "picture: a detector, a segmenter, an autoencoder or an embedding, which no page here shows yet. Give a "
         f"classifier, or {CALL}."
     )
 

@@ -304,8 +304,13 @@ def _to_do(
     has_labels = found.labels or "labels.txt" in weights["files"].values()
     if has_labels:
         return
-    if task.output.classes or found.scores == "probabilities":
+    if task.output.classes or found.scores in ("probabilities", "class logits"):
         yield "The file does not name its classes: write model/labels.txt, one name a line."
+    elif found.scores in (None, "logits") and found.n_outputs:
+        yield (
+            "What it gives is shown as numbers, unless it is probabilities: if it is scores of "
+            "classes, write their names into model/labels.txt, one a line."
+        )
     elif found.scores == "independent" and found.n_outputs == 1:
         yield (
             "Its one output, 0 to 1, is shown as a number: if it is the probability of the second "

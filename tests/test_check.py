@@ -115,6 +115,19 @@ def test_every_layout_of_a_grey_picture(bake, picture, tmp_path, shape):
     assert f": class {scores.argmax()} {share:.1%}," in run.stdout, run.stdout + run.stderr
 
 
+@pytest.mark.parametrize(
+    ("operator", "answer"), [("LogSoftmax", "class 1 50.0%, "), ("Neg", "-0.1, -0.7, 0.1")]
+)
+def test_logarithms_of_probabilities_are_classes(bake, tmp_path, operator, answer):
+    """Without their names; other numbers might be a regression's, and are shown."""
+    graph = onnx.parser.parse_graph(f"g (float[n, 3] x) => (float[n, 3] y) {{ y = {operator}(x) }}")
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "m.onnx")
+    folder = bake(model_path=str(tmp_path / "m.onnx"), platform="local", ci=False)
+    run = commands.run("check", "--example", "0.1,0.7,-0.1", folder=folder)
+    assert answer in run.stdout, run.stdout + run.stderr
+
+
 def test_right_answer_needs_no_edit(project, picture):
     folder = project(0, 1, False)
     before = (folder / "model.py").read_bytes()

@@ -105,7 +105,7 @@ def test_bytes_and_metadata_tell_the_scaling(tmp_path):
     [
         ("y = Softmax(x)", "probabilities"),
         ("a = Sigmoid(x)  y = Identity(a)", "independent"),
-        ("y = LogSoftmax(x)", "logits"),
+        ("y = LogSoftmax(x)", "class logits"),
         ("y = MatMul(x, w)", "logits"),
         ("y = Abs(x)", None),
     ],
@@ -221,6 +221,23 @@ def test_detector_and_series_are_named(ask, tmp_path):
     assert not fitting(found)
     assert "nx30x5" in unfit(found)
     assert "model_path: m.onnx takes float32 of nx30x5" in ask(f"model_path={found.path}").output
+
+
+UNFIT = {  # of inputs, outputs and operators
+    "an autoencoder": "(float[n, 784] x) => (float[n, 784] y) { y = Sigmoid(x) }",
+    "a segmenter": f"({PICTURE}) => (float[n, 3, 8, 8] y) {{ y = Softmax <axis = 1> (x) }}",
+    "gives nx3x8x8": "(float[n, 100] x) => (float[n, 3, 8, 8] y) { y = Tanh(x) }",
+    "gives a number for pictures": (
+        f"({PICTURE}) => (float[n, 1] y) {{ y = ai.onnx.ml.LinearRegressor (x) }}"
+    ),
+}
+
+
+@pytest.mark.parametrize("said", UNFIT)
+def test_what_comes_out_tells_what_a_network_is_not(said, tmp_path):
+    found = inspect(save(tmp_path, UNFIT[said]))
+    assert not fitting(found)
+    assert said in unfit(found) and "predict() of model.py" in unfit(found)
 
 
 def test_output_may_be_the_class_itself(bake, ask, tmp_path):

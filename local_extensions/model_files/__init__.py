@@ -168,6 +168,7 @@ class ModelFile:
     n_features: int | None = None
     n_outputs: int | None = None  # scores or other numbers per item
     # What the scores are: "probabilities", "independent" ones (a sigmoid each), "logits",
+    # "class logits", which are certainly of classes,
     # "class" if only that of the predicted class is 1, or "numbers" of no class.
     scores: str | None = None
     pixels: Pixels | None = None  # how they go in, if the file tells

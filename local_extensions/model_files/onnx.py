@@ -215,9 +215,8 @@ CLASSES = ("string", "int64", "int32")  # types of an output that is the class, 
 SCORES = {
     r"Softmax": "probabilities",
     r"Sigmoid|HardSigmoid": "independent",
-    r"LogSoftmax|(Q?Gemm|(QLinear|FusedM)?M?atMul(Integer)?|Add|(QLinear)?Conv|.*Pool|ReduceMean)": (
-        "logits"
-    ),
+    r"LogSoftmax": "class logits",
+    r"(Q?Gemm|(QLinear|FusedM)?M?atMul(Integer)?|Add|(QLinear)?Conv|.*Pool|ReduceMean)": ("logits"),
     r".*Regressor": "numbers",
 }
 # Operators that move numbers and do not change them, but for rounding.

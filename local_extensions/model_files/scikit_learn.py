@@ -288,7 +288,7 @@ def _estimator(path: Path, root, imported: list[str]) -> dict:
         notes.append(
             "Its clusters have only numbers: write model/labels.txt, one name a line, to name them."
         )
-    if root is last and not features:
+    if root is last and not (features or takes_text or is_picture):
         notes.append(
             "The file has no preprocessing: if the model was trained with scaled or encoded columns, "
             "save a Pipeline with those steps, or make them in predict() of model.py."

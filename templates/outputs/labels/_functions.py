@@ -9,7 +9,7 @@ def _labelled(scores: np.ndarray) -> {{ "str" if model.answers_class else "dict[
     if scores.size > max(scores.shape, default=1):
         raise ValueError(f"an output of {scores.shape}, not a score for each class")
     scores = scores.ravel().astype(float)
-{% if model.scores == "logits" %}
+{% if model.scores in ("logits", "class logits") %}
     if scores.size == 1:  # one logit, of the second class
         scores = np.array([0, scores[0]])
     scores = np.exp(scores - scores.max())
@@ -23,7 +23,7 @@ def _labelled(scores: np.ndarray) -> {{ "str" if model.answers_class else "dict[
         scores /= scores.sum()
 {% endif %}
 {% endif %}
-    if not np.isfinite(scores).all():
+    if not (np.isfinite(scores).all() and scores.min() > -1e-6):
         raise ValueError(f"no probabilities: {scores.tolist()[:5]}")
     names = _read_labels() if LABELS.exists() else load().labels
     names = names or [f"class {n}" for n in range(scores.size)]
@@ -34,7 +34,7 @@ def _labelled(scores: np.ndarray) -> {{ "str" if model.answers_class else "dict[
 {% else %}
     return {name: float(score) for name, score in zip(names, scores, strict=True)}
 {% endif %}
-{% if not model.scores or project.task.output.name == "values" %}
+{% if not model.scores or project.task.output.name == "values" and model.scores != "class logits" %}
 
 
 def _are_probabilities(scores: np.ndarray) -> bool:

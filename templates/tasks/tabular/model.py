@@ -25,6 +25,9 @@ def predict(*row: float | str) -> dict[str, float] | float | str:
     output = np.ravel(model(np.array([row], object if has_text else float))[0])
     if output.dtype.kind == "U":  # the classes of several targets
         return ", ".join(output)
+{% if (cookiecutter | project).model.scores == "class logits" %}
+    return _labelled(output)
+{% else %}
     labels = model.labels
     if labels is None:
         labels = LABELS.exists() or (output.size > 1 and _are_probabilities(output))
@@ -33,4 +36,5 @@ def predict(*row: float | str) -> dict[str, float] | float | str:
     if not np.isfinite(output).all():
         raise ValueError(f"no numbers: {output.tolist()}")
     return float(output[0]) if output.size == 1 else ", ".join(map(str, output))
+{% endif %}
 {% endblock %}
