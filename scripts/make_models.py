@@ -339,7 +339,10 @@ LIBRARIES = {  # the script, and what it needs
     "torchvision": (TORCHVISION, (*TORCH, "onnx", "onnxscript")),
     "timm": (TIMM, (*TORCH, "timm==1.0.31")),
     "keras.applications": (APPLICATIONS, ("tensorflow-cpu", "keras")),
-    "transformers": (TRANSFORMERS, ("torch==2.13.0", "transformers==5.24.0")),
+    "transformers": (
+        TRANSFORMERS,
+        ("torch==2.13.0", "torchvision==0.28.0", "transformers==5.24.0", "pillow<13"),
+    ),
     "scikit-learn": (DIGITS, ("scikit-learn==1.9.1",)),
 }
 
