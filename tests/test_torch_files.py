@@ -180,6 +180,13 @@ REFUSED = {
         "yolo export 'model=model.pt' format=onnx",
     ),
     "fastai": (torch_file(made("fastai.learner.Learner")), "is a fastai Learner"),
+    "fastai, with a method as its parts call it": (
+        torch_file(made("fastai.learner.Learner") + b"0" + made("fastcore.basics.L") + b")R"),
+        "is a fastai Learner",
+    ),
+    "fastai of tables": (
+        torch_file(made("fastai.tabular.learner.TabularLearner")), "learner of tables or texts"
+    ),
     "arguments": (
         torch_file(items(state_dict=state_dict(**net()), args=made("argparse.Namespace"))),
         "(argparse.Namespace) beside its 'state_dict', and loading those runs code: run,",

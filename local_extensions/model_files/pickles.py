@@ -50,7 +50,13 @@ GREEDY = {re.compile(pattern): fits for pattern, fits in GREEDY.items()}
 
 
 class Odd(ValueError):
-    """What no library writes, and loaders understand in another way than a reader might."""
+    """What no library writes, and loaders understand in another way than a reader might.
+
+    Attributes:
+        imported: names in the pickle, up to there.
+    """
+
+    imported: tuple[str, ...] = ()
 
 
 class Stub(dict):
@@ -140,6 +146,9 @@ def follow(stream, arrays: bool = True) -> tuple[object, list[str], list]:
     gc.disable()  # it would look at a million objects again and again
     try:
         return machine.run(), [*machine.imported], machine.ids
+    except Odd as odd:
+        odd.imported = (*machine.imported,)
+        raise
     finally:
         if was_enabled:
             gc.enable()

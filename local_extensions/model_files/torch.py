@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .common import CALL, FORM, Archive, Unusable, in_command, numbered, parsed
 from .networks import Network, recognised
-from .pickles import AXES, Source, Stub, follow
+from .pickles import AXES, Odd, Source, Stub, follow
 from .pixels import IMAGENET, Pixels
 
 SAVE = (
@@ -76,6 +76,9 @@ LIBRARIES = {
     ),
     r"torchvision\.models\.detection\..*": (
         f"is a detector of torchvision, and no page here shows boxes yet: {CALL}"
+    ),
+    r"fastai\.(tabular|text|collab)\..*Learner": (
+        f"is a fastai learner of tables or texts, which needs their library: {CALL}"
     ),
     r"fastai\.learner\.Learner": (
         f'is a fastai Learner, and loading it runs code: {PYTHON} "import torch; from fastai.'
@@ -165,13 +168,11 @@ def _signature(members: Archive, cls: str) -> tuple[list[str], str]:
 
 def state_dict(content: Archive | bytes, path: Path) -> dict:
     """Read a file of torch.save, of any version: a dict of tensors, or a checkpoint with one."""
-    if isinstance(content, Archive):
-        root, imported, storages = follow(content.read("data.pkl"))
-    else:  # five pickles: a number, a version, the machine, the objects, the storages' keys
-        with path.open("rb") as file:
-            source = Source(file)
-            for _ in range(4):
-                root, imported, storages = follow(source)
+    try:
+        root, imported, storages = _objects(content, path)
+    except Odd as odd:  # what is pickled by a function of its own, as fastai's
+        known = _other(odd.imported)
+        raise Unusable(f"{path.name} {_runs_code(None, known, path) if known else odd}.") from None
     _refuse_part(path)
     if other := _other(imported):
         raise Unusable(f"{path.name} {_runs_code(root, other, path)}.")
@@ -189,6 +190,17 @@ def state_dict(content: Archive | bytes, path: Path) -> dict:
     found = _alone([*_tensors(weights)], path)
     labels = () if weights is root else _class_names(root, found.get("n_outputs"))
     return {"weights": _weights(storages), **found, "labels": labels}
+
+
+def _objects(content: Archive | bytes, path: Path) -> tuple[object, list[str], list]:
+    """Return the pickled objects, the names that they import, and their storages."""
+    if isinstance(content, Archive):
+        return follow(content.read("data.pkl"))
+    with path.open("rb") as file:  # a number, a version, the machine, the objects, keys
+        source = Source(file)
+        for _ in range(3):
+            follow(source)
+        return follow(source)
 
 
 def _class_names(checkpoint: dict, count: int | None) -> tuple[str, ...]:
