@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import commands
 import pytest
@@ -9,6 +10,7 @@ from colours import save_network, save_picture
 from running import MODEL_TESTS, own_tests
 
 from local_extensions.examples import LARGEST, MOST
+from ml_ui.examples import label
 
 
 @pytest.fixture
@@ -28,6 +30,12 @@ def test_pictures_beside_the_model_come_along(bake, network):
     readme = (project / "README.md").read_text("utf-8")
     assert "pictures for the page and the tests, named after their labels" in readme
     assert 'handle_file("examples/grass.png")' in readme
+
+
+def test_label_in_the_name_of_a_picture():
+    names = {"lion.jpg": "lion", "lion-2.jpg": "lion", "class 2.png": "class 2"}
+    names |= {"class 2-10.png": "class 2", "first class 2.png": "first class"}
+    assert {name: label(Path(name)) for name in names} == names
 
 
 def test_without_pictures_the_demo_s_are_taken(bake, network):

@@ -224,6 +224,11 @@ def report(app: Any, model: Any, chosen: Sequence[Example], write: bool) -> int:
         if found is not None:
             apply(model, found.title, found.constants(), write, found.reverse)
             return 0 if write else 1
+    else:
+        print(
+            "Compare with the code that the model was trained with: the order of its "
+            "columns, how they were scaled or encoded, and the order of its labels."
+        )
     return 1
 
 

@@ -34,8 +34,11 @@ class Example(NamedTuple):
 
 
 def label(path: Path) -> str:
-    """Return the label in a picture's name: "lion" of lion.jpg and lion-2.jpg."""
-    return re.sub(r"[ _-]\d+$", "", path.stem)
+    """Return the label in a picture's name: "lion" of lion.jpg and lion-2.jpg.
+
+    "class 2", of a model that does not name its classes, is a label as it is.
+    """
+    return re.sub(r"(?<!^class)[ _-]\d+$", "", path.stem)
 
 
 def read(path: Path, fields: Mapping[str, Any] = TEXT) -> list[Example]:
