@@ -471,7 +471,8 @@ def _scaling(inputs: Iterable[tuple], outputs: Iterable[tuple], guessed: bool = 
                 )
         elif not axes:
             notes.append(
-                "The file does not tell its output: the app expects one score for each class."
+                "The file does not tell its output: the app expects one score for each class, or in "
+                "image to image a picture."
             )
     return {**found, "notes": notes}
 
