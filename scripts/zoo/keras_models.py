@@ -263,6 +263,33 @@ def columns(rng) -> None:
                 right("columns_saved", given, said)
 
 
+def dictionaries() -> None:
+    """Dictionaries of columns that are not in the order of the alphabet."""
+    shown = {"sqft": 1.5, "beds": 2.0, "age": 3.0}
+    inputs = {name: keras.Input((1,), name=name) for name in shown}
+    model = keras.Model(inputs, layers.Dense(1)(layers.Concatenate()([*inputs.values()])))
+    model.layers[-1].kernel.assign([[100.0], [5.0], [-2.0]])
+    mixed = {"thal": "fixed", "age": 51.0, "sex": 1, "chol": 240.0}
+    kinds = {"thal": "string", "sex": "int64"}
+    inputs = {n: keras.Input((1,), name=n, dtype=kinds.get(n, "float32")) for n in mixed}
+    parts = [
+        inputs["age"] / 100,
+        layers.StringLookup(vocabulary=["normal", "fixed"], output_mode="one_hot")(inputs["thal"]),
+        layers.IntegerLookup(vocabulary=[0, 1], output_mode="one_hot")(inputs["sex"]),
+        inputs["chol"] / 100,
+    ]
+    heart = keras.Model(inputs, layers.Dense(1, "sigmoid")(layers.Concatenate()(parts)))
+    for files, made, first in (
+        (("house.keras", "house.h5"), model, shown),
+        (("heart.keras",), heart, mixed),
+    ):
+        for file in files:
+            made.save(file)
+            for row in (first, {n: v if isinstance(v, str) else 1 - v for n, v in first.items()}):
+                given = {n: tf.constant([[v]], made.input[n].dtype) for n, v in row.items()}
+                right(file, [*row.values()], np.ravel(made(given)).tolist())
+
+
 def texts() -> None:
     """A TextVectorization inside, and one outside: tokens, which nobody can type."""
     words = np.array(["good day", "bad night", "very good", "very bad"] * 8, object)
@@ -340,7 +367,7 @@ def others() -> None:
 
 def main() -> None:
     keras.utils.set_random_seed(0)
-    for make in (nets, tutorials, tables, texts, others):
+    for make in (nets, tutorials, tables, dictionaries, texts, others):
         make()
     Path("truth.json").write_text(json.dumps(TRUTH, indent=1), "utf-8")
 
