@@ -25,7 +25,9 @@ class Model:
         # Safe mode refuses code hidden in the file, such as a Lambda layer's.
         self._model = keras.saving.load_model(path, compile=False, safe_mode=True)
         self._inputs = self._model.inputs
-        if isinstance(self._model.input, dict):  # in its order, and not sorted by name
+        self._names: list[str] = []  # of columns that go in as a dictionary
+        if len(self._inputs) > 1 and isinstance(self._model.input, dict):
+            self._names = [*self._model.input]  # of which model.inputs is sorted
             self._inputs = [*self._model.input.values()]
         # The batch may be declared as that of the last training, which binds nobody.
         self.input_shape = (None, *self._inputs[0].shape[1:])
@@ -47,8 +49,8 @@ class Model:
             for declared, column in zip(self._inputs, columns, strict=True)
         ]
         given = inputs[0] if len(inputs) == 1 else inputs
-        if isinstance(self._model.input, dict):
-            given = dict(zip(self._model.input, inputs, strict=True))
+        if self._names:
+            given = dict(zip(self._names, inputs, strict=True))
         if self._compiled:
             return self._model.predict_on_batch(given)
         return keras.ops.convert_to_numpy(self._model(given, training=False))
