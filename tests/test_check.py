@@ -62,7 +62,7 @@ def picture(tmp_path):
 def test_one_labelled_picture_tells_the_scaling(project, tmp_path, title):
     mean, std, blue_first = TRAINED[title]
     folder = project(mean, std, blue_first)
-    colour = "sand" if blue_first else "grass"  # whose red and blue are about the same
+    colour = "sea" if blue_first else "grass"  # with as much red as blue
     save_picture(tmp_path / "meadow.png", colour)
     asked = ["--example", str(tmp_path / "meadow.png"), "--expect", colour]
     run = commands.run("check", *asked, folder=folder)

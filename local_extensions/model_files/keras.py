@@ -168,7 +168,7 @@ def _refuse_logits_of_several(path: Path, loss: str, count: int) -> None:
         raise Unusable(
             f"{path.name} was trained with a binary crossentropy from logits and gives {count} of "
             "them, one for each label alone: end it with the sigmoid that makes probabilities of "
-            f'them, by python -c "import keras; m = keras.saving.load_model(\'{file}\', '
+            f"them, by python -c \"import keras; m = keras.saving.load_model('{file}', "
             "compile=False); keras.Model(m.input, keras.layers.Activation('sigmoid')(m.output))"
             f".save('{other}')\"."
         )
