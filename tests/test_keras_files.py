@@ -299,6 +299,14 @@ def test_what_keras_3_cannot_load_of_keras_2_is_refused_with_the_way(tmp_path):
             inspect(hdf5(tmp_path, sequential(old, part, END)))
 
 
+def test_columns_of_a_normalization_of_keras_2(tmp_path):
+    old = layer("Normalization", batch_input_shape=[None, None], axis=[-1])
+    with pytest.raises(Unusable, match="how many columns its Normalization takes.*h5py"):
+        inspect(hdf5(tmp_path, sequential(old, END)))
+    old["config"]["batch_input_shape"] = [None, 9]
+    assert inspect(hdf5(tmp_path, sequential(old, END))).input_shape == (None, 9)
+
+
 def hdf5(tmp_path, config, ahead=b""):
     """A file with what Keras writes into an attribute."""
     path = tmp_path / "m.h5"

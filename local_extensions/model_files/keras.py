@@ -62,12 +62,15 @@ def saved_model(data, path: Path) -> dict:
     refuse_unserved(path, inputs, outputs)
     _refuse_several(path, [name for name, *_ in outputs])
     count = (outputs[0][2] or ()) if outputs else ()
+    metadata = _metadata(path / "keras_metadata.pb")
+    if [shape for *_, shape in inputs] != [(None, None)]:
+        metadata.pop("n_features", None)
     return {
         "inputs": inputs,
         "outputs": outputs,
         "n_outputs": count[1] if len(count) == 2 else None,
         **_columns(inputs, {}),
-        **_metadata(path / "keras_metadata.pb"),
+        **metadata,
     }
 
 
@@ -76,14 +79,20 @@ def _metadata(path: Path) -> dict:
     if not path.is_file() or path.stat().st_size > LIMIT:
         return {}
     data = path.read_bytes()
-    nodes = Message(data, 0, len(data)).all(1)
-    root = next((node.text(5) for node in nodes if node.text(3) == "root"), "{}")
-    model = parsed(root)
+    nodes = {node.text(3): node for node in Message(data, 0, len(data)).all(1)}
+    model, first = (
+        parsed(nodes[name].text(5)) if name in nodes else {}
+        for name in ("root", "root.layer_with_weights-0")
+    )
+    # Of a Normalization that is the first layer, the input may be of any number of columns.
+    is_normalized = first.get("class_name") == "Normalization"
+    built = (first.get("build_input_shape") or {}).get("items") if is_normalized else None
     if model.get("class_name") not in ("Functional", "Model", "Sequential"):
         return {}
     return {
         "scores": keras_layers.scores(model, model.get("training_config")),
         "pixels": keras_layers.scaling(model).pixels,
+        "n_features": built[1] if built and len(built) == 2 else None,
     }
 
 
@@ -102,6 +111,20 @@ def _refuse_parts_of_keras_2(model: dict, path: Path) -> None:
         if keras_layers.layers(layer) or "OpLambda" in layer["class_name"]:
             kind = layer["class_name"]
             _refuse_old(path, f"saved by Keras 2 with a layer of the class {kind}")
+        if layer["class_name"] == "Normalization" and not _knows_axes(layer["config"]):
+            raise Unusable(
+                f"{path.name} does not say how many columns its Normalization takes, and no Keras "
+                "loads it so: write that number into the file, here 9, with pip install h5py and "
+                f"python -c \"import h5py; c = h5py.File('{in_command(path.name)}', 'r+').attrs; "
+                "c['model_config'] = c['model_config'].replace('[null, null]', '[null, 9]')\"."
+            )
+
+
+def _knows_axes(normalization: dict) -> bool:
+    """Return whether the axes have a size that a layer of Keras 2 normalizes."""
+    shape, axes = normalization.get("batch_input_shape"), normalization.get("axis")
+    axes = axes if isinstance(axes, list) else [axes]
+    return not shape or None not in [shape[axis] for axis in axes if axis is not None]
 
 
 def _refuse_several(path: Path, outputs: list[str]) -> None:

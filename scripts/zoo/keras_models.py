@@ -103,6 +103,79 @@ def grey(x):
     return np.stack([Image.fromarray(each.astype(np.uint8)).convert("L") for each in x]) / 255
 
 
+def applications() -> None:
+    """What keras.applications' preprocess_input does to pixels, inside and outside.
+
+    The networks are small, with the names of the large ones and of their layers.
+    """
+    caffe = keras.applications.vgg16.preprocess_input
+    given = keras.Input((24, 24, 3))
+
+    def convolutions(x, *names):
+        for name in names:
+            x = layers.Conv2D(8, 3, 2, "same", activation="relu", name=name)(x)
+        return layers.GlobalAveragePooling2D()(x)
+
+    def end(x):
+        return layers.Dense(4, "softmax")(x)
+
+    resnet = keras.Model(given, convolutions(given, "a", "b"), name="resnet50")
+    vgg = ("block1_conv1", "block1_conv2", "block1_pool", "block5_conv3")
+    mobile = ("Conv1", "bn_Conv1", "expanded_conv_project")
+    densenet, mobilenet = (
+        getattr(keras.applications, name).preprocess_input for name in ("densenet", "mobilenet_v2")
+    )
+    for file, output, scale in (
+        ("resnet_outside.keras", end(resnet(given)), caffe),
+        ("vgg_spelled_out.h5", end(convolutions(given, *vgg)), caffe),
+        ("mobilenet_spelled_out.keras", end(convolutions(given, *mobile)), mobilenet),
+        ("caffe_inside.keras", body(caffe(given)), same),
+        ("torch_inside.keras", body(densenet(given)), same),
+        ("tf_inside.keras", body(mobilenet(given)), same),
+    ):
+        model = trained(keras.Model(given, output), lambda x, scale=scale: scale(x.copy()))
+        model.save(file)
+        answers(file, model, lambda x, scale=scale: scale(x.copy()))
+
+
+def losses() -> None:
+    """Regressions, which give no classes, and logits, which the loss tells to be of classes."""
+    age = keras.Sequential([keras.Input((24, 24, 3)), layers.Rescaling(1 / 255), layers.Flatten()])
+    age.add(layers.Dense(1))
+    age.compile(loss="mae")
+    age.save("age.keras")
+    refused("age.keras", "number")
+    box = keras.Sequential([*age.layers[:-1], layers.Dense(4, "sigmoid")])
+    box.compile(loss="mse")
+    box.save("box.h5")
+    refused("box.h5", "number")
+    x = np.random.default_rng(0).normal(size=(200, 5)).astype(np.float32)
+    for file, units, kind in (
+        ("three_logits.keras", 3, keras.losses.SparseCategoricalCrossentropy),
+        ("one_logit_of_rows.h5", 1, keras.losses.BinaryCrossentropy),
+    ):
+        model = keras.Sequential([keras.Input((5,)), layers.Dense(units)])
+        model.compile("adam", kind(from_logits=True))
+        model.fit(x, (x[:, 0] > 0).astype(int), epochs=5, verbose=0)
+        model.save(file)
+        for row in x[:3]:
+            scores = model.predict(row[None], verbose=0)[0]
+            scores = np.array([0, *scores]) if units == 1 else scores
+            chances = np.exp(scores) / np.exp(scores).sum()
+            right(file, row.tolist(), f"class {chances.argmax()}", chances.max())
+    several = keras.Sequential([keras.Input((5,)), layers.Dense(3)])
+    several.compile(loss=keras.losses.BinaryCrossentropy(from_logits=True))
+    several.save("several_logits.keras")
+    refused("several_logits.keras", "sigmoid")
+    normalized = keras.Sequential([layers.Normalization(axis=-1), layers.Dense(1)])
+    normalized.layers[0].adapt(x)
+    normalized.compile("adam", "mean_absolute_error")
+    normalized.fit(x, x[:, 0], verbose=0)
+    normalized.save("fuel.keras")
+    for row in x[:3]:
+        right("fuel.keras", row.tolist(), normalized.predict(row[None], verbose=0)[0].tolist())
+
+
 def tutorials() -> None:
     """Networks of Keras' tutorials on MNIST: of a grey picture's lines, and of its pixels."""
     flat = [layers.Flatten(), layers.Dense(32, "relu"), layers.Dropout(0.2), layers.Dense(4)]
@@ -367,7 +440,7 @@ def others() -> None:
 
 def main() -> None:
     keras.utils.set_random_seed(0)
-    for make in (nets, tutorials, tables, dictionaries, texts, others):
+    for make in (nets, applications, losses, tutorials, tables, dictionaries, texts, others):
         make()
     Path("truth.json").write_text(json.dumps(TRUTH, indent=1), "utf-8")
 
