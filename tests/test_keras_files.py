@@ -303,6 +303,8 @@ def test_columns_of_a_normalization_of_keras_2(tmp_path):
     old = layer("Normalization", batch_input_shape=[None, None], axis=[-1])
     with pytest.raises(Unusable, match="how many columns its Normalization takes.*h5py"):
         inspect(hdf5(tmp_path, sequential(old, END)))
+    given = layer("InputLayer", batch_input_shape=[None, 9], name="x", dtype="float32")
+    assert inspect(hdf5(tmp_path, sequential(given, old, END))).input_shape == (None, 9)
     old["config"]["batch_input_shape"] = [None, 9]
     assert inspect(hdf5(tmp_path, sequential(old, END))).input_shape == (None, 9)
 

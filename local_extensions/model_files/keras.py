@@ -105,26 +105,25 @@ def _refuse_old(path: Path, what: str) -> None:
     )
 
 
-def _refuse_parts_of_keras_2(model: dict, path: Path) -> None:
-    """Refuse models and operations as layers in a file of Keras 2, which Keras 3 does not load."""
+def _refuse_parts_of_keras_2(model: dict, shapes: list[tuple], path: Path) -> None:
+    """Refuse what Keras 3 does not load of Keras 2: models and operations as layers, and more.
+
+    Args:
+        model: of a file of Keras 2.
+        shapes: of its inputs.
+        path: of the file.
+    """
     for layer in keras_layers.layers(model):
         if keras_layers.layers(layer) or "OpLambda" in layer["class_name"]:
             kind = layer["class_name"]
             _refuse_old(path, f"saved by Keras 2 with a layer of the class {kind}")
-        if layer["class_name"] == "Normalization" and not _knows_axes(layer["config"]):
+        if layer["class_name"] == "Normalization" and shapes == [(None, None)]:
             raise Unusable(
                 f"{path.name} does not say how many columns its Normalization takes, and no Keras "
                 "loads it so: write that number into the file, here 9, with pip install h5py and "
                 f"python -c \"import h5py; c = h5py.File('{in_command(path.name)}', 'r+').attrs; "
                 "c['model_config'] = c['model_config'].replace('[null, null]', '[null, 9]')\"."
             )
-
-
-def _knows_axes(normalization: dict) -> bool:
-    """Return whether the axes have a size that a layer of Keras 2 normalizes."""
-    shape, axes = normalization.get("batch_input_shape"), normalization.get("axis")
-    axes = axes if isinstance(axes, list) else [axes]
-    return not shape or None not in [shape[axis] for axis in axes if axis is not None]
 
 
 def _refuse_several(path: Path, outputs: list[str]) -> None:
@@ -139,9 +138,9 @@ def _refuse_several(path: Path, outputs: list[str]) -> None:
 def _model(model: dict, path: Path) -> dict:
     """Read a model's configuration, of any version and from either format."""
     configs = _refuse_code(model, path)
-    if any("batch_input_shape" in config for config in configs):
-        _refuse_parts_of_keras_2(model, path)
     inputs = _inputs(model)
+    if any("batch_input_shape" in config for config in configs):
+        _refuse_parts_of_keras_2(model, [shape for *_, shape in inputs], path)
     # A Sequential without an Input has the batch of its last training, which binds nobody.
     if model["class_name"] == "Sequential" and not any(each.get("stateful") for each in configs):
         inputs = [(name, dtype, (None, *shape[1:])) for name, dtype, shape in inputs]
