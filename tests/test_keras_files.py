@@ -211,7 +211,9 @@ def test_loss_tells_what_the_scores_are(loss, activation, units, scores, tmp_pat
 def test_logits_of_labels_that_do_not_exclude_each_other(tmp_path):
     model = sequential(given((None, 4)), layer("Dense", units=3, activation="linear"))
     model["compile_config"] = {"loss": crossentropy("BinaryCrossentropy", True)}
-    assert "Activation('sigmoid')(m.output)).save('sigmoid_m.keras')" in refusal(tmp_path, model)
+    assert "Activation('sigmoid')(m.outputs[0])).save('sigmoid_m.keras')" in refusal(
+        tmp_path, model
+    )
 
 
 def test_batch_of_the_last_training_binds_nobody(tmp_path):

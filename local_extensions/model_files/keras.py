@@ -191,7 +191,7 @@ def _refuse_logits_of_several(path: Path, loss: str, count: int) -> None:
             f"{path.name} was trained with a binary crossentropy from logits and gives {count} of "
             "them, one for each label alone: end it with the sigmoid that makes probabilities of "
             f"them, by python -c \"import keras; m = keras.saving.load_model('{file}', "
-            "compile=False); keras.Model(m.input, keras.layers.Activation('sigmoid')(m.output))"
+            "compile=False); keras.Model(m.inputs, keras.layers.Activation('sigmoid')(m.outputs[0]))"
             f".save('{other}')\"."
         )
 
