@@ -1,6 +1,7 @@
 """python -m ml_ui check: networks that do not tell how pixels are scaled."""
 
 import sys
+from pathlib import Path
 
 import commands
 import numpy as np
@@ -24,6 +25,7 @@ TRAINED = {  # with pixels as their authors scaled them: a mean, a deviation, th
 }
 
 
+ROOT = Path(__file__).parent.parent
 MODULES = ("app", "model", "runtime")
 
 
@@ -79,6 +81,23 @@ def test_one_labelled_picture_tells_the_scaling(project, tmp_path, title):
     given = model.prepare(np.array([[[255, 128, 0]]], np.uint8), (None, 3, 1, 1)).ravel()
     colour = np.array([1, 128 / 255, 0])[:: -1 if blue_first else 1]
     assert given == pytest.approx((colour - mean) / std, abs=0.01)
+
+
+def test_blue_is_not_first_any_more(project, tmp_path):
+    """A network trained anew, in the project of one that took blue first."""
+    folder = project(0, 1, False)
+    model = folder / "model.py"
+    model.write_text(rewritten(model.read_text("utf-8"), {}, True), "utf-8")
+    save_picture(tmp_path / "wave.png", "sea")
+    asked = ["--example", str(tmp_path / "wave.png"), "--expect", "sea"]
+    run = commands.run("check", *asked, "--write", folder=folder)
+    assert run.returncode == 0 and "Written to model.py, for 0..1:" in run.stdout, run.stdout
+    assert BLUE_FIRST not in model.read_text("utf-8")
+
+
+def test_generated_projects_say_blue_first_as_check_does():
+    template = ROOT / "templates" / "inputs" / "picture" / "_model.py"
+    assert BLUE_FIRST in template.read_text("utf-8").split("\n")
 
 
 def test_size_that_the_file_leaves_free(bake, picture, tmp_path):
