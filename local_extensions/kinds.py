@@ -86,8 +86,9 @@ def _gives_labels(found: ModelFile) -> bool:
 def _gives_picture(found: ModelFile) -> bool:
     shape = found.outputs[0].shape
     of_picture = len(found.input_shape or shape) == 4 or _is_square(found)
-    if found.scores == "probabilities" or not of_picture:  # a segmenter's, or of latent numbers
-        return False
+    several = found.scores == "class logits" and 1 not in (shape[1], shape[-1])
+    if found.scores == "probabilities" or several or not of_picture:
+        return False  # a segmenter's scores, or a picture of latent numbers
     return len(shape) == 4 and {shape[1], shape[3]} & {1, 3} != set() and shape[2] != 1
 
 

@@ -23,7 +23,8 @@ def save_network(path, mean, std, blue_first, size=32, declared=True):
 
     Args:
         path: of the ONNX file.
-        mean, std, blue_first: how pixels are scaled.
+        mean, std, blue_first: how pixels are scaled, as keras.applications' preprocess_input
+            does: first the order of the channels, then the scale, with a mean in that order.
         size: height and width of a picture; no other works.
         declared: the file tells the size.
     """

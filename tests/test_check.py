@@ -1,6 +1,7 @@
 """python -m ml_ui check: networks that do not tell how pixels are scaled."""
 
 import sys
+from pathlib import Path
 
 import commands
 import numpy as np
@@ -10,17 +11,21 @@ from colours import save_network, save_picture
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from ml_ui.scaling import IMAGENET, SCALINGS, rewritten
+from ml_ui.scaling import BLUE_FIRST, IMAGENET, SCALINGS, rewritten
 
+CAFFE = np.array([103.939, 116.779, 123.68]) / 255
 TRAINED = {  # with pixels as their authors scaled them: a mean, a deviation, the order
     "0..255": (0, 1 / 255, False),
     "-1..1": (0.5, 0.5, False),
     "ImageNet's mean and deviation": (*IMAGENET, False),
     "0..16": (0, 1 / 16, False),
-    "0..255 minus ImageNet's mean, blue first": (IMAGENET[0], 1 / 255, True),
+    # keras.applications, mode "caffe".
+    "0..255 minus ImageNet's mean, blue first": (CAFFE, 1 / 255, True),
+    "ImageNet's mean and deviation, blue first": (*(each[::-1] for each in IMAGENET), True),
 }
 
 
+ROOT = Path(__file__).parent.parent
 MODULES = ("app", "model", "runtime")
 
 
@@ -56,9 +61,12 @@ def picture(tmp_path):
 
 
 @pytest.mark.parametrize("title", TRAINED)
-def test_one_labelled_picture_tells_the_scaling(project, picture, title):
-    folder = project(*TRAINED[title])
-    asked = ["--example", picture, "--expect", "grass"]
+def test_one_labelled_picture_tells_the_scaling(project, tmp_path, title):
+    mean, std, blue_first = TRAINED[title]
+    folder = project(mean, std, blue_first)
+    colour = "sea" if blue_first else "grass"  # with as much red as blue
+    save_picture(tmp_path / "meadow.png", colour)
+    asked = ["--example", str(tmp_path / "meadow.png"), "--expect", colour]
     run = commands.run("check", *asked, folder=folder)
     assert run.returncode == 1, run.stdout + run.stderr
     assert "Right: 0 of 1." in run.stdout
@@ -69,6 +77,27 @@ def test_one_labelled_picture_tells_the_scaling(project, picture, title):
         sys.modules.pop(name)
     run = commands.run("check", *asked, folder=folder)
     assert run.returncode == 0 and "Right: 1 of 1." in run.stdout, run.stdout
+    model = sys.modules["model"]
+    given = model.prepare(np.array([[[255, 128, 0]]], np.uint8), (None, 3, 1, 1)).ravel()
+    colour = np.array([1, 128 / 255, 0])[:: -1 if blue_first else 1]
+    assert given == pytest.approx((colour - mean) / std, abs=0.01)
+
+
+def test_blue_is_not_first_any_more(project, tmp_path):
+    """A network trained anew, in the project of one that took blue first."""
+    folder = project(0, 1, False)
+    model = folder / "model.py"
+    model.write_text(rewritten(model.read_text("utf-8"), {}, True), "utf-8")
+    save_picture(tmp_path / "wave.png", "sea")
+    asked = ["--example", str(tmp_path / "wave.png"), "--expect", "sea"]
+    run = commands.run("check", *asked, "--write", folder=folder)
+    assert run.returncode == 0 and "Written to model.py, for 0..1:" in run.stdout, run.stdout
+    assert BLUE_FIRST not in model.read_text("utf-8")
+
+
+def test_generated_projects_say_blue_first_as_check_does():
+    template = ROOT / "templates" / "inputs" / "picture" / "_model.py"
+    assert BLUE_FIRST in template.read_text("utf-8").split("\n")
 
 
 def test_size_that_the_file_leaves_free(bake, picture, tmp_path):
@@ -157,6 +186,14 @@ def test_pictures_have_no_label(bake, picture):
     run = commands.run("check", "--example", picture, "--expect", "lawn", folder=folder)
     assert run.returncode == 2 and "answers with a picture: leave out --expect" in run.stderr
     assert commands.run("check", "--example", picture, folder=folder).returncode == 0
+
+
+def test_order_of_the_colours_is_rewritten_both_ways():
+    source = 'MEAN = 1\n\ndef prepare(image):\n    """Two\n    lines."""\n    return image'
+    once = rewritten(source, {}, True)
+    assert once.count(BLUE_FIRST) == 1
+    assert rewritten(once, {}, True) == rewritten(once, {}) == once
+    assert rewritten(once, {}, False) == source
 
 
 @pytest.mark.parametrize("odd", ["\u2028", "\f", "\x85", "\x1c"])

@@ -1,11 +1,13 @@
 """What a Keras file tells: pixel scaling, scores, outputs and columns, as Keras 3.15 writes it."""
 
 import json
+import re
 
 import crafted
 import pytest
 from crafted import archive
 
+from local_extensions.catalog import FRAMEWORKS
 from local_extensions.kinds import fitting, unfit
 from local_extensions.model_files import Unusable, inspect
 
@@ -98,6 +100,131 @@ def test_arithmetic_tells_it_as_well(tmp_path):
     assert found(tmp_path, model).pixels is None
 
 
+def each(*values):
+    """A constant with a value for each channel, as Keras 3 writes it."""
+    return {"class_name": "__tensor__", "config": {"value": [[[[*values]]]], "dtype": "float32"}}
+
+
+def functional(*graph, name="functional"):
+    model = layer("Functional", inside=list(graph), name=name)
+    model["config"]["output_layers"] = [graph[-1]["name"], 0, 0]
+    return model
+
+
+CAFFE = [  # preprocess_input(), channel by channel
+    layer("GetItem", "inputlayer", name="blue"),
+    layer("GetItem", "inputlayer", name="green"),
+    layer("GetItem", "inputlayer", name="red"),
+    layer("Stack", "blue", "green", "red"),
+    layer("Add", "stack", each(-103.939, -116.779, -123.68)),
+]
+TORCH = [
+    layer("TrueDivide", "inputlayer", 255.0, name="unit"),
+    layer("Add", "unit", each(-0.485, -0.456, -0.406)),
+    layer("TrueDivide", "add", each(0.229, 0.224, 0.225)),
+]
+
+
+@pytest.mark.parametrize("ahead", [CAFFE, TORCH], ids=["caffe", "torch"])
+def test_preprocess_input_in_the_network_tells_it(ahead, tmp_path):
+    conv = layer("Conv2D", ahead[-1]["name"], filters=4)
+    end = layer("Dense", "conv2d", units=3, activation="softmax")
+    read = found(tmp_path, functional(given(), *ahead, conv, end))
+    assert (read.pixels.std, read.blue_first) == ("1 / 255", False)
+    other = layer("Conv2D", "inputlayer", filters=4, name="fork")
+    assert found(tmp_path, functional(given(), *ahead, other, conv, end)).pixels is None
+
+
+VGG = [layer("Conv2D", name=name) for name in ("block1_conv1", "block1_conv2", "block5_conv3")]
+VGG.insert(2, layer("MaxPooling2D", name="block1_pool"))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        sequential(given(), sequential(given(), CONV, name="resnet50"), END),
+        sequential(given(), sequential(given(), CONV, name="vgg16"), END, name="cats_and_dogs"),
+        sequential(given(), *VGG, END),
+        sequential(given(), sequential(given(), *VGG, name="base"), END, name="mine"),
+    ],
+)
+def test_networks_that_take_blue_first(model, tmp_path):
+    read = found(tmp_path, model)
+    assert read.blue_first
+    assert [255 * n for n in read.pixels.mean] == pytest.approx(
+        [103.939, 116.779, 123.68], abs=0.01
+    )
+    model["config"]["layers"].insert(1, RESCALE)
+    assert found(tmp_path, model).pixels.source.startswith("the network, which scales 0 to 255")
+    assert not found(tmp_path, model).blue_first
+
+
+def test_grey_pictures_have_no_blue(tmp_path):
+    assert not found(tmp_path, sequential(given((None, 32, 32, 1)), *VGG, END)).blue_first
+
+
+@pytest.mark.parametrize(
+    ("names", "network"),
+    [
+        (["conv1_pad", "conv1_conv", "conv2_block1_preact_bn"], "resnetv2"),
+        (["conv1_conv", "conv1_bn", "conv2_block1_0_bn"], "densenet"),
+        (["Conv1", "bn_Conv1", "expanded_conv_project"], "mobilenetv2"),
+        (["block1_conv1", "block1_conv2", "block1_conv1_bn", "block14_sepconv2"], "xception"),
+        (["conv1", "conv2"], None),
+    ],
+)
+def test_networks_that_are_spelled_out(names, network, tmp_path):
+    inner = [layer("Conv2D", name=name) for name in names]
+    read = found(tmp_path, sequential(given(), *inner, END))
+    assert read.name == network and not read.blue_first
+    rules = FRAMEWORKS["keras"].pixels
+    assert any(re.fullmatch(rule["name"], read.name or "") for rule in rules) == bool(network)
+
+
+def crossentropy(kind, from_logits):
+    return {"class_name": kind, "config": {"name": "loss", "from_logits": from_logits}}
+
+
+@pytest.mark.parametrize(
+    ("loss", "activation", "units", "scores"),
+    [
+        ("mse", "linear", 1, "numbers"),
+        ("mean_absolute_error", "relu", 2, "numbers"),
+        ({"class_name": "Huber", "config": {"delta": 1.0}}, "linear", 1, "numbers"),
+        ({"class_name": "function", "config": "mean_squared_error"}, "sigmoid", 4, "numbers"),
+        ({"dense": "log_cosh"}, "linear", 1, "numbers"),
+        (["mse"], "softmax", 3, "probabilities"),
+        (["mse", "mae"], "linear", 1, "logits"),
+        (crossentropy("SparseCategoricalCrossentropy", True), "linear", 3, "class logits"),
+        (crossentropy("BinaryCrossentropy", True), "linear", 1, "class logits"),
+        (crossentropy("SparseCategoricalCrossentropy", False), "softmax", 3, "probabilities"),
+        ({"class_name": "function", "config": "my_loss"}, "linear", 1, "logits"),
+        (None, "linear", 1, "logits"),
+    ],
+)
+def test_loss_tells_what_the_scores_are(loss, activation, units, scores, tmp_path):
+    model = sequential(given((None, 4)), layer("Dense", units=units, activation=activation))
+    model["compile_config"] = {"optimizer": "adam", "loss": loss}
+    assert found(tmp_path, model).scores == scores
+
+
+def test_logits_of_labels_that_do_not_exclude_each_other(tmp_path):
+    model = sequential(given((None, 4)), layer("Dense", units=3, activation="linear"))
+    model["compile_config"] = {"loss": crossentropy("BinaryCrossentropy", True)}
+    assert "Activation('sigmoid')(m.outputs[0])).save('sigmoid_m.keras')" in refusal(
+        tmp_path, model
+    )
+
+
+def test_batch_of_the_last_training_binds_nobody(tmp_path):
+    """A Sequential without an Input, such as one that begins with Normalization."""
+    normalize = layer("Normalization", mean=None, variance=None)
+    read = found(tmp_path, sequential(given((32, 9)), normalize, END))
+    assert read.input_shape == (None, 9) and fitting(read) == ["tabular"]
+    for state in (layer("LSTM", units=4, stateful=True), sequential(layer("GRU", stateful=True))):
+        assert "a fixed batch of 32" in refusal(tmp_path, sequential(given((32, 9, 4)), state, END))
+
+
 @pytest.mark.parametrize(
     ("layers", "scores"),
     [
@@ -172,6 +299,16 @@ def test_what_keras_3_cannot_load_of_keras_2_is_refused_with_the_way(tmp_path):
     for part in (sequential(CONV), layer("TFOpLambda")):
         with pytest.raises(Unusable, match="(Sequential|TFOpLambda), which Keras 3 does not load"):
             inspect(hdf5(tmp_path, sequential(old, part, END)))
+
+
+def test_columns_of_a_normalization_of_keras_2(tmp_path):
+    old = layer("Normalization", batch_input_shape=[None, None], axis=[-1])
+    with pytest.raises(Unusable, match="how many columns its Normalization takes.*h5py"):
+        inspect(hdf5(tmp_path, sequential(old, END)))
+    given = layer("InputLayer", batch_input_shape=[None, 9], name="x", dtype="float32")
+    assert inspect(hdf5(tmp_path, sequential(given, old, END))).input_shape == (None, 9)
+    old["config"]["batch_input_shape"] = [None, 9]
+    assert inspect(hdf5(tmp_path, sequential(old, END))).input_shape == (None, 9)
 
 
 def hdf5(tmp_path, config, ahead=b""):

@@ -6,11 +6,17 @@ from pathlib import Path
 from . import keras_layers
 from .common import Archive, Unusable, in_command, numbered, parsed
 from .hdf5 import attribute
+from .pixels import CAFFE
 from .protobuf import Message, axes
 from .unserved import TOKENS, is_column, refuse_unserved
 
 LIMIT = 8 * 2**20  # bytes of an architecture; NASNetLarge has 1.0 MB
 SAVE = "save the whole model with model.save('model.keras')"
+MADE_UP = re.compile(r"(sequential|functional|model|data_augmentation)(_\d+)?")  # names
+KNOWN = re.compile(
+    r"vgg|resnet|densenet|mobilenet|xception|inception|nasnet|efficientnet|convnext", re.IGNORECASE
+)
+CAFFE_NETWORKS = re.compile(r"resnet(50|101|152)?|vgg(16|19)?")  # see pixels.CAFFE
 DTYPES = numbered(  # TensorFlow's
     "float32 float64 int32 uint8 int16 int8 string complex64 int64 bool qint8 quint8 "
     "qint32 bfloat16 qint16 quint16 uint16 complex128 float16"
@@ -30,7 +36,8 @@ def hdf5(data, path: Path) -> dict:
     config = attribute(data, "model_config")
     if config is None:
         raise Unusable(f"{path.name} contains weights or other data but no architecture: {SAVE}.")
-    return _model(parsed(config), path)
+    compiled = attribute(data, "training_config")
+    return _model(parsed(config) | {"compile_config": parsed(compiled or "{}")}, path)
 
 
 def saved_model(data, path: Path) -> dict:
@@ -55,12 +62,15 @@ def saved_model(data, path: Path) -> dict:
     refuse_unserved(path, inputs, outputs)
     _refuse_several(path, [name for name, *_ in outputs])
     count = (outputs[0][2] or ()) if outputs else ()
+    metadata = _metadata(path / "keras_metadata.pb")
+    if [shape for *_, shape in inputs] != [(None, None)]:
+        metadata.pop("n_features", None)
     return {
         "inputs": inputs,
         "outputs": outputs,
         "n_outputs": count[1] if len(count) == 2 else None,
         **_columns(inputs, {}),
-        **_metadata(path / "keras_metadata.pb"),
+        **metadata,
     }
 
 
@@ -69,12 +79,21 @@ def _metadata(path: Path) -> dict:
     if not path.is_file() or path.stat().st_size > LIMIT:
         return {}
     data = path.read_bytes()
-    nodes = Message(data, 0, len(data)).all(1)
-    root = next((node.text(5) for node in nodes if node.text(3) == "root"), "{}")
-    model = parsed(root)
+    nodes = {node.text(3): node for node in Message(data, 0, len(data)).all(1)}
+    model, first = (
+        parsed(nodes[name].text(5)) if name in nodes else {}
+        for name in ("root", "root.layer_with_weights-0")
+    )
+    # Of a Normalization that is the first layer, the input may be of any number of columns.
+    is_normalized = first.get("class_name") == "Normalization"
+    built = (first.get("build_input_shape") or {}).get("items") if is_normalized else None
     if model.get("class_name") not in ("Functional", "Model", "Sequential"):
         return {}
-    return {"scores": keras_layers.scores(model), "pixels": keras_layers.scaling(model).pixels}
+    return {
+        "scores": keras_layers.scores(model, model.get("training_config")),
+        "pixels": keras_layers.scaling(model).pixels,
+        "n_features": built[1] if built and len(built) == 2 else None,
+    }
 
 
 def _refuse_old(path: Path, what: str) -> None:
@@ -86,12 +105,25 @@ def _refuse_old(path: Path, what: str) -> None:
     )
 
 
-def _refuse_parts_of_keras_2(model: dict, path: Path) -> None:
-    """Refuse models and operations as layers in a file of Keras 2, which Keras 3 does not load."""
+def _refuse_parts_of_keras_2(model: dict, shapes: list[tuple], path: Path) -> None:
+    """Refuse what Keras 3 does not load of Keras 2: models and operations as layers, and more.
+
+    Args:
+        model: of a file of Keras 2.
+        shapes: of its inputs.
+        path: of the file.
+    """
     for layer in keras_layers.layers(model):
         if keras_layers.layers(layer) or "OpLambda" in layer["class_name"]:
             kind = layer["class_name"]
             _refuse_old(path, f"saved by Keras 2 with a layer of the class {kind}")
+        if layer["class_name"] == "Normalization" and shapes == [(None, None)]:
+            raise Unusable(
+                f"{path.name} does not say how many columns its Normalization takes, and no Keras "
+                "loads it so: write that number into the file, here 9, with pip install h5py and "
+                f"python -c \"import h5py; c = h5py.File('{in_command(path.name)}', 'r+').attrs; "
+                "c['model_config'] = c['model_config'].replace('[null, null]', '[null, 9]')\"."
+            )
 
 
 def _refuse_several(path: Path, outputs: list[str]) -> None:
@@ -106,9 +138,12 @@ def _refuse_several(path: Path, outputs: list[str]) -> None:
 def _model(model: dict, path: Path) -> dict:
     """Read a model's configuration, of any version and from either format."""
     configs = _refuse_code(model, path)
-    if any("batch_input_shape" in config for config in configs):
-        _refuse_parts_of_keras_2(model, path)
     inputs = _inputs(model)
+    if any("batch_input_shape" in config for config in configs):
+        _refuse_parts_of_keras_2(model, [shape for *_, shape in inputs], path)
+    # A Sequential without an Input has the batch of its last training, which binds nobody.
+    if model["class_name"] == "Sequential" and not any(each.get("stateful") for each in configs):
+        inputs = [(name, dtype, (None, *shape[1:])) for name, dtype, shape in inputs]
     _refuse_several(path, keras_layers.outputs(model))
     ahead = list(keras_layers.forward(model))
     past = [each for each in ahead if not keras_layers.KEEPS.fullmatch(each["class_name"])]
@@ -116,20 +151,49 @@ def _model(model: dict, path: Path) -> dict:
     if not is_text and any(each["class_name"] == "Embedding" for each in past[:2]):
         raise Unusable(f"{path.name} takes {TOKENS}.")
     shape = keras_layers.shape(model)
-    names = [keras_layers.name(each) for each in [model, *ahead] if keras_layers.layers(each)]
-    made_up = re.compile(r"(sequential|functional|model|data_augmentation)(_\d+)?")
+    name = _network([model, *(each for each in ahead if keras_layers.layers(each))])
+    pixels = keras_layers.scaling(model).pixels if len(inputs) == 1 else None
+    is_coloured = [shape[-1] for *_, shape in inputs if len(shape) == 4] == [3]
+    is_caffe = not pixels and is_coloured and bool(CAFFE_NETWORKS.fullmatch(name or ""))
+    compiled = model.get("compile_config")
+    scores = keras_layers.scores(model, compiled)
     several = [n for n in (shape or ())[1:] if n != 1]
+    if scores == "class logits" and shape and len(shape) == 2:
+        _refuse_logits_of_several(path, keras_layers.loss(compiled)[0], shape[1] or 1)
     return {
         "inputs": inputs,
         "outputs": [(keras_layers.outputs(model)[0], "float32", shape)] if shape else [],
         "n_outputs": (several or [1])[0] if shape and len(shape) == 2 else None,
-        "scores": keras_layers.scores(model),
-        "pixels": keras_layers.scaling(model).pixels if len(inputs) == 1 else None,
+        "scores": scores,
+        "pixels": CAFFE if is_caffe else pixels,
+        "blue_first": is_caffe,
         "weights": [(_dtype(config), 1) for config in configs if "trainable" in config],
         "layers": sum("trainable" in config for config in configs),
-        "name": next((each for each in names if each and not made_up.fullmatch(each)), None),
+        "name": name,
         **_columns(inputs, _categories(model)),
     }
+
+
+def _network(models: list[dict]) -> str | None:
+    """Return the name of a model or of one in it: a known network's before one that is given."""
+    names = [keras_layers.name(each) for each in models]
+    named = [each for each in names if each and not MADE_UP.fullmatch(each)]
+    known = [each for each in named if KNOWN.match(each)]
+    made_of = filter(None, map(keras_layers.network, models))
+    return next(iter([*known, *made_of, *named]), None)
+
+
+def _refuse_logits_of_several(path: Path, loss: str, count: int) -> None:
+    """Refuse labels that do not exclude each other, and have no probabilities yet."""
+    if loss.startswith("binary") and count > 1:
+        file, other = in_command(path.name), in_command(f"sigmoid_{path.stem}.keras")
+        raise Unusable(
+            f"{path.name} was trained with a binary crossentropy from logits and gives {count} of "
+            "them, one for each label alone: end it with the sigmoid that makes probabilities of "
+            f"them, by python -c \"import keras; m = keras.saving.load_model('{file}', "
+            "compile=False); keras.Model(m.inputs, keras.layers.Activation('sigmoid')(m.outputs[0]))"
+            f".save('{other}')\"."
+        )
 
 
 def _refuse_code(model: dict, path: Path) -> list[dict]:

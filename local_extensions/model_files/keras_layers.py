@@ -25,6 +25,26 @@ SAME = re.compile(
     r"Activation|Softmax|Identity|Cast|BatchNormalization|\w*Dropout\w*|(Leaky)?ReLU|Rescaling"
 )
 POOLS = r"Global\w+Pooling2D"
+SELECTS = ("GetItem", "Stack")  # channels, as preprocess_input puts blue first
+CLASSIFIED = re.compile(r"\bacc|accuracy|\bauc\b|precision|recall")  # metrics of classes
+# Losses of numbers that are no scores of classes: their names in lower case, without "_".
+REGRESSION = re.compile(
+    r"mse|mae|mape|msle|mean(squared|absolute)(percentage|logarithmic)?error|huber(loss)?"
+    r"|logcosh|poisson|cosine(similarity|proximity)"
+)
+# Layers that tell a network of keras.applications where a model is made of its layers.
+NETWORKS = {
+    "vgg": {"block1_conv2", "block1_pool", "block5_conv3"},
+    "resnet": {"conv1_conv", "conv1_bn", "conv2_block1_out"},
+    "resnetv2": {"conv1_conv", "conv2_block1_preact_bn"},
+    "densenet": {"conv1_conv", "conv2_block1_0_bn"},
+    "mobilenet": {"conv1", "conv_dw_1", "conv_pw_13"},
+    "mobilenetv2": {"Conv1", "bn_Conv1", "expanded_conv_project"},
+    "xception": {"block1_conv1_bn", "block14_sepconv2"},
+    "inception_v3": {"mixed0", "mixed10"},
+    "inception_resnet_v2": {"mixed_5b", "conv_7b"},
+    "nasnet": {"stem_conv1", "reduction_conv_1_stem_1"},
+}
 
 
 def layers(model: Layer) -> list[Layer]:
@@ -99,7 +119,13 @@ def forward(model: Layer) -> Generator[Layer, None, bool]:
             (*others, after) = users.get(name(layer), [-1])
             if after < 0:
                 return True
-            if others or after <= at:
+            if others:  # one for each channel, which are stacked again
+                kinds = {inside[n]["class_name"] for n in (*others, after)}
+                joined = {n for fork in (*others, after) for n in users.get(name(inside[fork]), [])}
+                if kinds != {"GetItem"} or len(joined) != 1:
+                    return False
+                (after,) = joined
+            if after <= at:
                 return False
             at = after
         else:
@@ -133,7 +159,7 @@ def scaling(model: Layer) -> Affine:
     found = Affine()
     for layer in forward(model):
         kind = layer.get("class_name", "")
-        if layers(layer) or KEEPS.fullmatch(kind):
+        if layers(layer) or KEEPS.fullmatch(kind) or kind in SELECTS:
             continue
         step = _step(layer, kind)
         if not step:
@@ -155,10 +181,10 @@ def _step(layer: Layer, kind: str) -> tuple[float, float] | None:
         return 1 / math.sqrt(variance), -mean / math.sqrt(variance)
     nodes = layer.get("inbound_nodes") or [{}]
     args = nodes[0].get("args", []) if isinstance(nodes[0], dict) else []
-    if len(args) != 2 or sum(isinstance(arg, int | float) for arg in args) != 1:
+    values = [value for arg in args if (value := _mean(arg)) is not None]
+    if len(args) != 2 or len(values) != 1:
         return None
-    first = isinstance(args[0], dict)
-    value = float(args[1 if first else 0])
+    first, value = _mean(args[0]) is None, values[0]
     return {
         "Add": (1.0, value),
         "Subtract": (1.0, -value) if first else (-1.0, value),
@@ -170,7 +196,7 @@ def _step(layer: Layer, kind: str) -> tuple[float, float] | None:
 
 def _mean(value: Any) -> float | None:
     """Return the mean of a number or of nested lists of them."""
-    if isinstance(value, dict):  # an array, as Keras serializes it
+    if isinstance(value, dict):  # an array or a tensor, as Keras serializes it
         value = (value.get("config") or {}).get("value")
     if isinstance(value, list):
         parts = [_mean(each) for each in value]
@@ -178,7 +204,47 @@ def _mean(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def scores(model: Layer) -> str | None:
+def network(model: Layer) -> str | None:
+    """Return the name of the network of keras.applications that a model is made of."""
+    inside = {name(layer) for layer in layers(model)}
+    return next((known for known, needed in NETWORKS.items() if needed <= inside), None)
+
+
+def loss(compiled: Any) -> tuple[str, bool]:
+    """Return the loss that a model was trained with, and whether from logits.
+
+    Args:
+        compiled: what compile() was given: the loss is a name, a serialized object or function,
+            or one for each output in a list or by name.
+
+    Returns:
+        Its name in lower case, without "_"; empty if it is not known.
+    """
+    given, config = (compiled or {}).get("loss"), None
+    if isinstance(given, dict) and "class_name" not in given:
+        given = [*given.values()]
+    if isinstance(given, list):
+        given = given[0] if len(given) == 1 else None
+    if isinstance(given, dict):
+        given, config = given.get("class_name"), given.get("config")
+    options = config if isinstance(config, dict) else {}
+    text = config if isinstance(config, str) else given  # of a function
+    return str(text or "").replace("_", "").lower(), bool(options.get("from_logits"))
+
+
+def scores(model: Layer, compiled: Any = None) -> str | None:
+    """Return what the scores are, by the last layer's activation and the loss."""
+    found, (trained, from_logits) = _activation(model), loss(compiled)
+    if REGRESSION.fullmatch(trained) and found != "probabilities":
+        # A sigmoid's are a picture's pixels; or classes, if their accuracy was looked at.
+        is_sigmoid = found == "independent"
+        judged = CLASSIFIED.search(str((compiled or {}).get("metrics")).lower())
+        return found if judged or is_sigmoid and len(shape(model) or ()) == 4 else "numbers"
+    certain = from_logits and "crossentropy" in trained and found in ("logits", None)
+    return "class logits" if certain else found
+
+
+def _activation(model: Layer) -> str | None:
     """Return what the last layer's activation makes of the scores."""
     for layer in backward(model):
         kind, config = layer.get("class_name", ""), layer["config"]

@@ -14,6 +14,14 @@ class Pixels(NamedTuple):
     crop: str | None = None  # the middle that is left, as a part of the shorter side
 
 
+# keras.applications, mode "caffe": less 103.939, 116.779 and 123.68, blue first.
+CAFFE = Pixels(
+    (0.4076, 0.45796, 0.48502),
+    "1 / 255",
+    "keras.applications for this network: 0 to 255 less ImageNet's mean, blue first",
+)
+
+
 def ranged(most: int, source: str) -> Pixels:
     """Return the scaling to 0..1 or 0..255."""
     return Pixels(0.0, {1: 1.0, 255: "1 / 255"}[most], source)

@@ -119,6 +119,31 @@ def tables() -> None:
             else:
                 right(file, row.tolist(), list(COLOURS)[said.argmax()], said.max())
     named("kind/kind.h5")
+    fuel(x)
+    house()
+
+
+def fuel(x: np.ndarray) -> None:
+    """Save a Sequential that begins with Normalization, of a tutorial, in both formats."""
+    scale = layers.Normalization(axis=-1)
+    scale.adapt(x)
+    model = trained(keras.Sequential([scale, layers.Dense(1)]), x, x[:, 1] * 2 + 1, "mae")
+    model.save("fuel.h5")
+    refuse("fuel.h5", "h5py")
+    model.save("fuel")
+    for row in x[:3]:
+        right("fuel", row.tolist(), [float(model.predict(row[None], verbose=0)[0, 0])])
+
+
+def house() -> None:
+    """Save a model of a dictionary, whose columns are not in the order of the alphabet."""
+    row = {"sqft": 1.5, "beds": 2.0, "age": 3.0}
+    inputs = {name: keras.Input((1,), name=name) for name in row}
+    model = keras.Model(inputs, layers.Dense(1)(layers.Concatenate()([*inputs.values()])))
+    model.layers[-1].set_weights([np.array([[100.0], [5.0], [-2.0]]), np.zeros(1)])
+    model.save("house.h5")
+    said = model({name: tf.constant([[value]]) for name, value in row.items()})
+    right("house.h5", [*row.values()], np.ravel(said).tolist())
 
 
 def texts() -> None:

@@ -17,6 +17,7 @@ from keras import layers
 from PIL import Image
 
 TRUTH = []
+RELEASE = tuple(map(int, keras.__version__.split(".")[:2]))
 COLOURS = {
     "red": (200, 40, 40),
     "green": (40, 180, 60),
@@ -103,6 +104,79 @@ def grey(x):
     return np.stack([Image.fromarray(each.astype(np.uint8)).convert("L") for each in x]) / 255
 
 
+def applications() -> None:
+    """What keras.applications' preprocess_input does to pixels, inside and outside.
+
+    The networks are small, with the names of the large ones and of their layers.
+    """
+    caffe = keras.applications.vgg16.preprocess_input
+    given = keras.Input((24, 24, 3))
+
+    def convolutions(x, *names):
+        for name in names:
+            x = layers.Conv2D(8, 3, 2, "same", activation="relu", name=name)(x)
+        return layers.GlobalAveragePooling2D()(x)
+
+    def end(x):
+        return layers.Dense(4, "softmax")(x)
+
+    resnet = keras.Model(given, convolutions(given, "a", "b"), name="resnet50")
+    vgg = ("block1_conv1", "block1_conv2", "block1_pool", "block5_conv3")
+    mobile = ("Conv1", "bn_Conv1", "expanded_conv_project")
+    densenet, mobilenet = (
+        getattr(keras.applications, name).preprocess_input for name in ("densenet", "mobilenet_v2")
+    )
+    for file, output, scale in (
+        ("resnet_outside.keras", end(resnet(given)), caffe),
+        ("vgg_spelled_out.h5", end(convolutions(given, *vgg)), caffe),
+        ("mobilenet_spelled_out.keras", end(convolutions(given, *mobile)), mobilenet),
+        ("caffe_inside.keras", body(caffe(given)), same),
+        ("torch_inside.keras", body(densenet(given)), same),
+        ("tf_inside.keras", body(mobilenet(given)), same),
+    ):
+        model = trained(keras.Model(given, output), lambda x, scale=scale: scale(x.copy()))
+        model.save(file)
+        answers(file, model, lambda x, scale=scale: scale(x.copy()))
+
+
+def losses() -> None:
+    """Regressions, which give no classes, and logits, which the loss tells to be of classes."""
+    age = keras.Sequential([keras.Input((24, 24, 3)), layers.Rescaling(1 / 255), layers.Flatten()])
+    age.add(layers.Dense(1))
+    age.compile(loss="mae")
+    age.save("age.keras")
+    refused("age.keras", "number")
+    box = keras.Sequential([*age.layers[:-1], layers.Dense(4, "sigmoid")])
+    box.compile(loss="mse")
+    box.save("box.h5")
+    refused("box.h5", "number")
+    x = np.random.default_rng(0).normal(size=(200, 5)).astype(np.float32)
+    for file, units, kind in (
+        ("three_logits.keras", 3, keras.losses.SparseCategoricalCrossentropy),
+        ("one_logit_of_rows.h5", 1, keras.losses.BinaryCrossentropy),
+    ):
+        model = keras.Sequential([keras.Input((5,)), layers.Dense(units)])
+        model.compile("adam", kind(from_logits=True))
+        model.fit(x, (x[:, 0] > 0).astype(int), epochs=5, verbose=0)
+        model.save(file)
+        for row in x[:3]:
+            scores = model.predict(row[None], verbose=0)[0]
+            scores = np.array([0, *scores]) if units == 1 else scores
+            chances = np.exp(scores) / np.exp(scores).sum()
+            right(file, row.tolist(), f"class {chances.argmax()}", chances.max())
+    several = keras.Sequential([keras.Input((5,)), layers.Dense(3)])
+    several.compile(loss=keras.losses.BinaryCrossentropy(from_logits=True))
+    several.save("several_logits.keras")
+    refused("several_logits.keras", "sigmoid")
+    normalized = keras.Sequential([layers.Normalization(axis=-1), layers.Dense(1)])
+    normalized.layers[0].adapt(x)
+    normalized.compile("adam", "mean_absolute_error")
+    normalized.fit(x, x[:, 0], verbose=0)
+    normalized.save("fuel.keras")
+    for row in x[:3]:
+        right("fuel.keras", row.tolist(), normalized.predict(row[None], verbose=0)[0].tolist())
+
+
 def tutorials() -> None:
     """Networks of Keras' tutorials on MNIST: of a grey picture's lines, and of its pixels."""
     flat = [layers.Flatten(), layers.Dense(32, "relu"), layers.Dropout(0.2), layers.Dense(4)]
@@ -171,7 +245,7 @@ def nets() -> None:
     }
     for file, (model, scale, more) in cases.items():
         trained(model, scale).save(file)
-        if file == "augmented.keras" and keras.__version__ < "3.6":
+        if file == "augmented.keras" and RELEASE < (3, 6):
             refused(file, "RandomRotation of an older Keras 3")
             continue
         answers(file, model, scale, **more)
@@ -263,6 +337,33 @@ def columns(rng) -> None:
                 right("columns_saved", given, said)
 
 
+def dictionaries() -> None:
+    """Dictionaries of columns that are not in the order of the alphabet."""
+    shown = {"sqft": 1.5, "beds": 2.0, "age": 3.0}
+    inputs = {name: keras.Input((1,), name=name) for name in shown}
+    model = keras.Model(inputs, layers.Dense(1)(layers.Concatenate()([*inputs.values()])))
+    model.layers[-1].kernel.assign([[100.0], [5.0], [-2.0]])
+    mixed = {"thal": "fixed", "age": 51.0, "sex": 1, "chol": 240.0}
+    kinds = {"thal": "string", "sex": "int64"}
+    inputs = {n: keras.Input((1,), name=n, dtype=kinds.get(n, "float32")) for n in mixed}
+    parts = [
+        inputs["age"] / 100,
+        layers.StringLookup(vocabulary=["normal", "fixed"], output_mode="one_hot")(inputs["thal"]),
+        layers.IntegerLookup(vocabulary=[0, 1], output_mode="one_hot")(inputs["sex"]),
+        inputs["chol"] / 100,
+    ]
+    heart = keras.Model(inputs, layers.Dense(1, "sigmoid")(layers.Concatenate()(parts)))
+    for files, made, first in (
+        (("house.keras", "house.h5"), model, shown),
+        (("heart.keras",), heart, mixed),
+    ):
+        for file in files:
+            made.save(file)
+            for row in (first, {n: v if isinstance(v, str) else 1 - v for n, v in first.items()}):
+                given = {n: tf.constant([[v]], made.input[n].dtype) for n, v in row.items()}
+                right(file, [*row.values()], np.ravel(made(given)).tolist())
+
+
 def texts() -> None:
     """A TextVectorization inside, and one outside: tokens, which nobody can type."""
     words = np.array(["good day", "bad night", "very good", "very bad"] * 8, object)
@@ -340,7 +441,7 @@ def others() -> None:
 
 def main() -> None:
     keras.utils.set_random_seed(0)
-    for make in (nets, tutorials, tables, texts, others):
+    for make in (nets, applications, losses, tutorials, tables, dictionaries, texts, others):
         make()
     Path("truth.json").write_text(json.dumps(TRUTH, indent=1), "utf-8")
 

@@ -222,7 +222,7 @@ def report(app: Any, model: Any, chosen: Sequence[Example], write: bool) -> int:
     if hasattr(model, "MEAN") and hasattr(model, "prepare"):
         found = find_scaling(app, model, [each for each, _ in known])
         if found is not None:
-            apply(model, found.title, found.constants(), write, found.reverse)
+            apply(model, found.title, found.constants(), write, found.blue_first)
             return 0 if write else 1
     else:
         print(
@@ -406,7 +406,7 @@ def apply(
     title: str,
     constants: Mapping[str, str],
     write: bool,
-    reverse: bool = False,
+    blue_first: bool | None = None,
 ) -> None:
     """Print an edit of model.py, and make it if asked.
 
@@ -415,11 +415,11 @@ def apply(
         title: what the edit is for.
         constants: names and their new values, as source code.
         write: make the edit.
-        reverse: put blue first in prepare().
+        blue_first: put blue first in prepare(), or no more; None leaves the order.
     """
     path = Path(model.__file__)
     source = path.read_text("utf-8")
-    edited = scaling.rewritten(source, constants, reverse)
+    edited = scaling.rewritten(source, constants, blue_first)
     if write:
         beside = path.with_name(f"{path.name}.new")
         beside.write_text(edited, "utf-8")

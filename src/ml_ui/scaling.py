@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,13 +13,22 @@ IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Scaling(NamedTuple):
-    """How pixels become numbers, (pixel / 255 - MEAN) / STD, and the order of channels."""
+    """How pixels become numbers, (pixel / 255 - MEAN) / STD, in the order of channels."""
 
     title: str
     mean: float | tuple[float, ...]
     std: float | tuple[float, ...]
     std_source: str = ""  # source code of STD, if it says more than the value
-    reverse: bool = False  # blue, green, red
+    blue_first: bool = False
+
+    def reversed(self) -> "Scaling":
+        """Return the same with blue first: picture, mean and deviation."""
+        mean, std = (
+            each[::-1] if isinstance(each, tuple) else each
+            for each in (self.mean, self.std)
+        )
+        title = f"{self.title}, blue first"
+        return self._replace(title=title, mean=mean, std=std, blue_first=True)
 
     def constants(self) -> dict[str, str]:
         """Return the constants of model.py for this scaling, as source code."""
@@ -32,8 +42,10 @@ SCALINGS = [
     Scaling("ImageNet's mean and deviation", *IMAGENET),
     Scaling("0..16", 0.0, 1 / 16, "1 / 16"),
     Scaling("1..0, dark for light", 1.0, -1.0),
-    # keras.applications, mode "caffe", with blue first.
-    Scaling("0..255 minus ImageNet's mean", IMAGENET[0], 1 / 255, "1 / 255"),
+    # keras.applications, mode "caffe", with blue first: 123.68, 116.779, 103.939.
+    Scaling(
+        "0..255 minus ImageNet's mean", (0.48502, 0.45796, 0.4076), 1 / 255, "1 / 255"
+    ),
 ]
 # Sides of pictures that networks are trained with, in pixels: MNIST's and CIFAR's, ImageNet's
 # crops, and those of torchvision's, timm's and Keras' networks.
@@ -91,22 +103,21 @@ def usual(model: Any) -> list[Scaling]:
             each._replace(mean=float(np.mean(each.mean)), std=float(np.mean(each.std)))
             for each in SCALINGS
         ]
-    return SCALINGS + [
-        each._replace(title=f"{each.title}, blue first", reverse=True)
-        for each in SCALINGS
-    ]
+    return SCALINGS + [each.reversed() for each in SCALINGS]
 
 
 @contextmanager
 def applied(model: Any, scaling: Scaling) -> Iterator[None]:
     """Scale pictures in another way within the block."""
     before = model.MEAN, model.STD, model.prepare
+    is_blue_first = BLUE_FIRST in Path(model.__file__).read_text("utf-8").split("\n")
 
     def prepare(image: np.ndarray, *more: Any) -> Any:
         return before[2](image[:, :, ::-1], *more)
 
     model.MEAN, model.STD = scaling.mean, scaling.std
-    model.prepare = prepare if scaling.reverse else before[2]
+    if scaling.blue_first != is_blue_first:
+        model.prepare = prepare
     try:
         yield
     finally:
@@ -120,24 +131,30 @@ def with_side(model: Any, side: int) -> tuple[int, ...]:
     return (batch, *(n if at == channel else side for at, n in enumerate(axes)))
 
 
-def rewritten(source: str, constants: Mapping[str, str], reverse: bool = False) -> str:
+def rewritten(
+    source: str, constants: Mapping[str, str], blue_first: bool | None = None
+) -> str:
     """Return the source of model.py with other constants; the rest is left as it is.
 
     Args:
         source: of model.py.
         constants: names and their new values, as source code.
-        reverse: put blue first in prepare().
+        blue_first: put blue first in prepare(), or no more; None leaves the order.
     """
     lines = source.split("\n")  # as ast counts them; str.splitlines knows more breaks
-    edits = []  # first and last line, and the new one
+    is_other = blue_first not in (None, BLUE_FIRST in lines)
+    edits = []  # first and last line, and the new ones
     for node in ast.parse(source).body:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)]) if name in constants:
                 last = node.end_lineno or node.lineno
-                edits.append((node.lineno - 1, last, f"{name} = {constants[name]}"))
-            case ast.FunctionDef(name="prepare", body=body) if reverse:
+                edits.append((node.lineno - 1, last, [f"{name} = {constants[name]}"]))
+            case ast.FunctionDef(name="prepare", body=body) if is_other and blue_first:
                 first = body[1 if ast.get_docstring(node) else 0].lineno - 1
-                edits.append((first, first, BLUE_FIRST))
-    for start, end, text in sorted(edits, reverse=True):
-        lines[start:end] = [text]
+                edits.append((first, first, [BLUE_FIRST]))
+    if is_other and not blue_first:
+        at = lines.index(BLUE_FIRST)
+        edits.append((at, at + 1, []))
+    for start, end, new in sorted(edits, reverse=True):
+        lines[start:end] = new
     return "\n".join(lines)

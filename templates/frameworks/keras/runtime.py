@@ -15,7 +15,7 @@ class Model:
 
     Attributes:
         input_shape: as the model declares it, batch axis first; None is any length. Of
-            several inputs, one a column, it is (None, columns).
+            several inputs, one a column in their order, it is (None, columns).
         labels: None: the file does not name the classes.
     """
 
@@ -25,7 +25,12 @@ class Model:
         # Safe mode refuses code hidden in the file, such as a Lambda layer's.
         self._model = keras.saving.load_model(path, compile=False, safe_mode=True)
         self._inputs = self._model.inputs
-        self.input_shape = self._inputs[0].shape
+        self._names: list[str] = []  # of columns that go in as a dictionary
+        if len(self._inputs) > 1 and isinstance(self._model.input, dict):
+            self._names = [*self._model.input]  # of which model.inputs is sorted
+            self._inputs = [*self._model.input.values()]
+        # The batch may be declared as that of the last training, which binds nobody.
+        self.input_shape = (None, *self._inputs[0].shape[1:])
         if len(self._inputs) > 1:
             self.input_shape = (None, len(self._inputs))
         # Compiled it runs several times as fast; a free size has no compiled form.
@@ -43,9 +48,9 @@ class Model:
             _tensor(column, declared)
             for declared, column in zip(self._inputs, columns, strict=True)
         ]
-        given = inputs[0]
-        if len(inputs) > 1:  # as the model takes them, by name or in a list
-            given = keras.tree.pack_sequence_as(self._model.input, inputs)
+        given = inputs[0] if len(inputs) == 1 else inputs
+        if self._names:
+            given = dict(zip(self._names, inputs, strict=True))
         if self._compiled:
             return self._model.predict_on_batch(given)
         return keras.ops.convert_to_numpy(self._model(given, training=False))

@@ -47,6 +47,9 @@ def prepare(image: np.ndarray, declared: tuple[int | None, ...] | None) -> np.nd
     if not {np.size(MEAN), np.size(STD)} <= {1, channels}:
         raise ValueError(f"MEAN and STD need one value, or {channels}: one a channel")
     height, width = (n or m for n, m in zip(axes, image.shape, strict=False))
+{% if model.blue_first %}
+    image = image[:, :, ::-1]  # blue first, as in training
+{% endif %}
     picture = Image.fromarray(image).convert("L" if channels == 1 else "RGB")
 {% if model.crop %}
     smooth, bleed = Image.Resampling.BILINEAR, (1 - CROP) / 2

@@ -18,8 +18,11 @@ def predict(image: np.ndarray) -> np.ndarray:
         raise ValueError("the model's output has values that are not finite")
     if output.shape[0] in (1, 3):  # channels first
         output = output.transpose(1, 2, 0)
-{% if (cookiecutter | project).model.scores == "independent" %}
+{% set scores = (cookiecutter | project).model.scores %}
+{% if scores == "independent" %}
     pixels = output * 255  # a sigmoid's, 0 to 1
+{% elif scores == "class logits" %}
+    pixels = 255 / (1 + np.exp(-output))  # a mask's logits
 {% else %}
     pixels = (output * np.float32(STD) + np.float32(MEAN)).clip(0, 1) * 255
 {% endif %}
