@@ -208,6 +208,30 @@ def test_loss_tells_what_the_scores_are(loss, activation, units, scores, tmp_pat
     assert found(tmp_path, model).scores == scores
 
 
+@pytest.mark.parametrize("metrics", [["accuracy"], ["acc"], [{"class_name": "AUC"}]], ids=str)
+def test_classes_trained_as_numbers(metrics, tmp_path):
+    model = sequential(given((None, 4)), layer("Dense", units=3, activation="sigmoid"))
+    model["compile_config"] = {"loss": "mse", "metrics": metrics}
+    assert found(tmp_path, model).scores == "independent"
+
+
+@pytest.mark.parametrize(
+    ("loss", "scores", "tasks"),
+    [
+        ("mse", "independent", ["image-to-image"]),
+        (crossentropy("BinaryCrossentropy", True), "class logits", ["image-to-image"]),
+    ],
+)
+def test_pictures_out(loss, scores, tasks, tmp_path):
+    """A picture or a mask: a sigmoid is at its end, or belongs there."""
+    activation = "linear" if scores == "class logits" else "sigmoid"
+    end = layer("Conv2D", filters=1, kernel_size=3, padding="same", activation=activation)
+    model = sequential(given((None, 8, 8, 3)), end)
+    model["compile_config"] = {"loss": loss}
+    read = found(tmp_path, model)
+    assert (read.scores, fitting(read)) == (scores, tasks)
+
+
 def test_logits_of_labels_that_do_not_exclude_each_other(tmp_path):
     model = sequential(given((None, 4)), layer("Dense", units=3, activation="linear"))
     model["compile_config"] = {"loss": crossentropy("BinaryCrossentropy", True)}
