@@ -304,7 +304,7 @@ def _to_do(
     if found.scores == "class":
         yield "It gives no probabilities, so the page shows its answer alone."
     has_labels = found.labels or "labels.txt" in weights["files"].values()
-    if has_labels:
+    if has_labels or task.output.note:  # which says it all
         return
     if task.output.classes or found.scores in ("probabilities", "class logits"):
         yield "The file does not name its classes: write model/labels.txt, one name a line."
