@@ -38,7 +38,7 @@ from torch import nn
 
 torch.manual_seed(0)
 layers = [nn.Conv2d(3, 64, 7, 4), nn.ReLU(), nn.Conv2d(64, 256, 5, 4), nn.ReLU()]
-layers += [nn.AvgPool2d(2), nn.Flatten(), nn.Linear(9216, 2200), nn.Linear(2200, 1000)]
+layers += [nn.AdaptiveAvgPool2d(6), nn.Flatten(), nn.Linear(9216, 2200), nn.Linear(2200, 1000)]
 network = nn.Sequential(*layers).eval()
 torch.jit.trace(network, torch.zeros(1, 3, 224, 224)).save("network.pt")
 torch.save(network.state_dict(), "weights.pt")

@@ -419,7 +419,7 @@ with contextlib.suppress(ImportError):  # before 1.5
     for file, model in {"threshold.joblib": sure, "tuned.pkl": tuned}.items():
         model.fit(IRIS.data, rare)
         plain = model.estimator_.predict(IRIS.data)
-        right(file, model, IRIS.data[model.predict(IRIS.data) != plain].iloc[:2])
+        right(file, model, IRIS.data[model.predict(IRIS.data) != plain][:2])
         for entry in TRUTH[-2:]:  # the answer contradicts it
             del entry["probability"]
 array = PEOPLE.to_numpy(object)
