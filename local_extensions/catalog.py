@@ -42,6 +42,7 @@ class Output(NamedTuple):
     component: str
     module: str | None = None  # of ml_ui, to write it
     classes: bool = False  # the output is one of the model's classes
+    labels: bool = False  # names of classes, in labels.txt, can be among it
     note: str = ""  # what the owner of any model with it should know
 
 

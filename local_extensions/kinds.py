@@ -74,9 +74,10 @@ def _gives_scores(found: ModelFile) -> bool:
 
 def _is_autoencoder(found: ModelFile) -> bool:
     """Return whether as many values come out of a network as go in: pixels, or a series."""
-    count = found.n_outputs or 0
+    count, (_, *axes) = found.n_outputs or 0, found.input_shape or (None, 0)
+    taken = columns(found) or math.prod(axis or 0 for axis in axes)
     is_class = found.labels or found.scores in ("probabilities", "class", "class logits")
-    return count >= SMALLEST and count == columns(found) and not is_class
+    return count >= SMALLEST and count == taken and not is_class
 
 
 def _gives_labels(found: ModelFile) -> bool:
@@ -85,11 +86,13 @@ def _gives_labels(found: ModelFile) -> bool:
 
 def _gives_picture(found: ModelFile) -> bool:
     shape = found.outputs[0].shape
+    if len(shape) != 4:
+        return False
     of_picture = len(found.input_shape or shape) == 4 or _is_square(found)
     several = found.scores == "class logits" and 1 not in (shape[1], shape[-1])
     if found.scores == "probabilities" or several or not of_picture:
         return False  # a segmenter's scores, or a picture of latent numbers
-    return len(shape) == 4 and {shape[1], shape[3]} & {1, 3} != set() and shape[2] != 1
+    return {shape[1], shape[3]} & {1, 3} != set() and shape[2] != 1
 
 
 # Functions that tell whether the first output of a model file is of this kind.
@@ -102,7 +105,7 @@ GIVES: dict[str, Callable[[ModelFile], bool]] = {
 
 def takes(found: ModelFile) -> dict[str, str]:
     """Return the kinds of input that a model file fits, in words; none if unknown."""
-    said = {kind: takes(found) for kind, takes in TAKES.items()}
+    said = {kind: describe(found) for kind, describe in TAKES.items()}
     return {kind: text for kind, text in said.items() if text}
 
 
@@ -120,8 +123,9 @@ def unfit(found: ModelFile) -> str:
             "vectorizer, is not in the file: train it on a table that names its columns, or "
             f"{YOURSELF.format('both')}."
         )
-    if gives(found) == ["values"]:
-        return f"gives a number for {' or '.join(takes(found).values())}, which no page here shows yet: {CALL}."
+    if takes(found) and gives(found) == ["values"]:
+        given = " or ".join(takes(found).values())
+        return f"gives a number for {given}, which no page here shows yet: {CALL}."
     if gives(found):
         return (
             f"takes {found.input_dtype or 'values'} of {_axes(found.input_shape)} "
@@ -131,8 +135,8 @@ def unfit(found: ModelFile) -> str:
     output = found.outputs[0]
     return (
         f"gives {_axes(output.shape)} ({output.name}), neither scores of classes, numbers nor a "
-        "picture: a detector, a segmenter, an autoencoder or an embedding, which no page here shows yet. Give a "
-        f"classifier, or {CALL}."
+        "picture: a detector, a segmenter, an autoencoder or an embedding, which no page here "
+        f"shows yet. Give a classifier, or {CALL}."
     )
 
 

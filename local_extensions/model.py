@@ -270,7 +270,7 @@ def read_labels(source: Path) -> list[str] | None:
     except OSError as error:
         raise Unusable(unreachable(path, error)) from None
     except ValueError:
-        raise Unusable("the file beside the model is not UTF-8 text. Save it as UTF-8.") from None
+        raise Unusable(f"{path} is not UTF-8 text: save it as UTF-8.") from None
 
 
 def _title(name: str) -> str:
@@ -304,7 +304,7 @@ def _to_do(
     if found.scores == "class":
         yield "It gives no probabilities, so the page shows its answer alone."
     has_labels = found.labels or "labels.txt" in weights["files"].values()
-    if has_labels or task.output.note:  # which says it all
+    if has_labels or not task.output.labels:
         return
     if task.output.classes or found.scores in ("probabilities", "class logits"):
         yield "The file does not name its classes: write model/labels.txt, one name a line."

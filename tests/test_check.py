@@ -145,16 +145,23 @@ def test_every_layout_of_a_grey_picture(bake, picture, tmp_path, shape):
 
 
 @pytest.mark.parametrize(
-    ("operator", "answer"), [("LogSoftmax", "class 1 50.0%, "), ("Neg", "-0.1, -0.7, 0.1")]
-)
-def test_logarithms_of_probabilities_are_classes(bake, tmp_path, operator, answer):
-    """Without their names; other numbers might be a regression's, and are shown."""
-    graph = onnx.parser.parse_graph(f"g (float[n, 3] x) => (float[n, 3] y) {{ y = {operator}(x) }}")
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.save(model, tmp_path / "m.onnx")
+    ("operator", "row", "answer"),
+    [
+        ("LogSoftmax", "0.1,0.7", "class 1 64.6%, class 0 35.4%"),
+        ("Neg", "0.1,0.7", "-0.1, -0.7"),
+        # Numbers, though they might be taken for probabilities.
+        ("ai.onnx.ml.LinearRegressor <coefficients = [1.0, 0.0, 0.0, 1.0], targets = 2>",
+         "0.25,0.75", "0.25, 0.75"),
+    ],
+    ids=["logarithms", "anything", "a regression"],
+)  # fmt: skip
+def test_numbers_are_classes_if_the_file_tells(bake, tmp_path, operator, row, answer):
+    graph = onnx.parser.parse_graph(f"g (float[n, 2] x) => (float[n, 2] y) {{ y = {operator}(x) }}")
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "m.onnx")
     folder = bake(model_path=str(tmp_path / "m.onnx"), platform="local", ci=False)
-    run = commands.run("check", "--example", "0.1,0.7,-0.1", folder=folder)
-    assert answer in run.stdout, run.stdout + run.stderr
+    run = commands.run("check", "--example", row, folder=folder)
+    assert f": {answer}\n" in run.stdout, run.stdout + run.stderr
 
 
 def test_right_answer_needs_no_edit(project, picture):

@@ -142,8 +142,6 @@ VGG.insert(2, layer("MaxPooling2D", name="block1_pool"))
 @pytest.mark.parametrize(
     "model",
     [
-        sequential(given(), sequential(given(), CONV, name="resnet50"), END),
-        sequential(given(), sequential(given(), CONV, name="vgg16"), END, name="cats_and_dogs"),
         sequential(given(), *VGG, END),
         sequential(given(), sequential(given(), *VGG, name="base"), END, name="mine"),
     ],
@@ -157,6 +155,11 @@ def test_networks_that_take_blue_first(model, tmp_path):
     model["config"]["layers"].insert(1, RESCALE)
     assert found(tmp_path, model).pixels.source.startswith("the network, which scales 0 to 255")
     assert not found(tmp_path, model).blue_first
+
+
+def test_name_alone_makes_no_known_network(tmp_path):
+    for name in ("resnet", "vgg16"):
+        assert not found(tmp_path, sequential(given(), CONV, END, name=name)).blue_first
 
 
 def test_grey_pictures_have_no_blue(tmp_path):
@@ -230,6 +233,19 @@ def test_pictures_out(loss, scores, tasks, tmp_path):
     model["compile_config"] = {"loss": loss}
     read = found(tmp_path, model)
     assert (read.scores, fitting(read)) == (scores, tasks)
+
+
+def test_as_many_values_out_as_pixels_in(tmp_path):
+    end = layer("Dense", units=784, activation="sigmoid")
+    for shape in ((None, 28, 28), (None, 28, 28, 1), (None, 784)):
+        read = found(tmp_path, sequential(given(shape), layer("Flatten"), end))
+        assert not fitting(read) and "an autoencoder" in unfit(read)
+
+
+def test_series_that_gives_a_number(tmp_path):
+    model = sequential(given((None, 30, 1)), layer("LSTM", units=8), layer("Dense", units=1))
+    model["compile_config"] = {"loss": "mse"}
+    assert "such as sound, a series" in unfit(found(tmp_path, model))
 
 
 def test_logits_of_labels_that_do_not_exclude_each_other(tmp_path):

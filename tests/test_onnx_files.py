@@ -223,6 +223,13 @@ def test_detector_and_series_are_named(ask, tmp_path):
     assert "model_path: m.onnx takes float32 of nx30x5" in ask(f"model_path={found.path}").output
 
 
+def test_metadata_that_is_too_long_to_read(tmp_path):
+    graph = f"({PICTURE}) => (float[n] y) {{ y = LogSoftmax(x) }}"
+    assert fitting(inspect(save(tmp_path, graph)))
+    names = str([0] * 100_000)
+    assert "metadata of more than" in refusal(save(tmp_path, graph, metadata={"names": names}))
+
+
 UNFIT = {  # of inputs, outputs and operators
     "an autoencoder": "(float[n, 784] x) => (float[n, 784] y) { y = Sigmoid(x) }",
     "a segmenter": f"({PICTURE}) => (float[n, 3, 8, 8] y) {{ y = Softmax <axis = 1> (x) }}",

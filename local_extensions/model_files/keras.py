@@ -16,7 +16,7 @@ MADE_UP = re.compile(r"(sequential|functional|model|data_augmentation)(_\d+)?") 
 KNOWN = re.compile(
     r"vgg|resnet|densenet|mobilenet|xception|inception|nasnet|efficientnet|convnext", re.IGNORECASE
 )
-CAFFE_NETWORKS = re.compile(r"resnet(50|101|152)?|vgg(16|19)?")  # see pixels.CAFFE
+CAFFE_NETWORKS = {"resnet", "vgg"}  # by their layers; see pixels.CAFFE
 DTYPES = numbered(  # TensorFlow's
     "float32 float64 int32 uint8 int16 int8 string complex64 int64 bool qint8 quint8 "
     "qint32 bfloat16 qint16 quint16 uint16 complex128 float16"
@@ -151,10 +151,12 @@ def _model(model: dict, path: Path) -> dict:
     if not is_text and any(each["class_name"] == "Embedding" for each in past[:2]):
         raise Unusable(f"{path.name} takes {TOKENS}.")
     shape = keras_layers.shape(model)
-    name = _network([model, *(each for each in ahead if keras_layers.layers(each))])
+    models = [model, *(each for each in ahead if keras_layers.layers(each))]
+    name = _network(models)
     pixels = keras_layers.scaling(model).pixels if len(inputs) == 1 else None
     is_coloured = [shape[-1] for *_, shape in inputs if len(shape) == 4] == [3]
-    is_caffe = not pixels and is_coloured and bool(CAFFE_NETWORKS.fullmatch(name or ""))
+    made_of = {keras_layers.network(each) for each in models}
+    is_caffe = not pixels and is_coloured and not made_of.isdisjoint(CAFFE_NETWORKS)
     compiled = model.get("compile_config")
     scores = keras_layers.scores(model, compiled)
     several = [n for n in (shape or ())[1:] if n != 1]

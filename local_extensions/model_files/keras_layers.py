@@ -18,7 +18,7 @@ SCORES = {  # by the activation of the last layer
     "sigmoid": "independent",
     "hard_sigmoid": "independent",
     "linear": "logits",
-    "log_softmax": "logits",
+    "log_softmax": "class logits",
 }
 # Layers whose output has the shape of their input.
 SAME = re.compile(

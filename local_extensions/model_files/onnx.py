@@ -38,6 +38,7 @@ TASKS = {  # of Ultralytics
     "pose": "a detector of poses",
     "obb": "a detector of rotated objects",
 }
+LITERAL = 150_000  # characters of metadata; the names of 1000 classes take 20,000
 PHOTOGRAPH = 128  # pixels; networks of smaller ones are rarely trained from ImageNet's
 NAMES_OF_MEAN = ("mean", "image_mean", "normalize_mean", "norm_mean")
 NAMES_OF_STD = ("std", "image_std", "normalize_std", "norm_std")
@@ -257,9 +258,9 @@ def _convention(whole: Message, inputs: list[tuple], outputs: list[tuple]) -> Pi
     *_, scores = outputs[0] if outputs else ((),)
     if whole.text(2) != "pytorch" or len(shape or ()) != 4 or len(scores or ()) != 2:
         return None
-    if shape[1] != 3 or None in shape[2:] or min(shape[2:]) < PHOTOGRAPH:
+    if shape[1] != 3 or None in shape[2:] or min(shape[2:]) < PHOTOGRAPH or scores[1] == 1:
         return None
-    return Pixels(*IMAGENET, "torchvision's convention, a guess: PyTorch exported the file")
+    return Pixels(*IMAGENET, "torchvision's convention, a guess, since PyTorch exported the file")
 
 
 def _is_scaling(value: object) -> bool:
@@ -268,7 +269,13 @@ def _is_scaling(value: object) -> bool:
 
 
 def _parsed(text: str) -> object:
-    """Read a Python literal, in metadata that others wrote."""
+    """Read a Python literal, in metadata that others wrote.
+
+    Raises:
+        OverflowError: it is long: a literal takes 500 bytes of memory for each of its own.
+    """
+    if len(text) > LITERAL:
+        raise OverflowError(f"metadata of more than {LITERAL:,} characters")
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -115,7 +115,7 @@ def export(members: Archive, path: Path) -> dict:
     whole = next((call["signature"] for call in module.get("module_call_graph", ())), None)
     if len(outputs) > 1 or whole and json.loads(whole["out_spec"])[1]["type"]:
         raise Unusable(_several(path, f"a tuple, list or dict of {len(outputs)}"))
-    return {"inputs": inputs, "outputs": outputs, "weights": weights} | _scaling(inputs, outputs)
+    return {"inputs": inputs, "outputs": outputs, "weights": weights} | _untold(inputs, outputs)
 
 
 def _declared(spec: dict, tensors: dict) -> tuple[str | None, str | None, tuple | None]:
@@ -391,14 +391,20 @@ def _network(tensors: Iterable[tuple[str, tuple[int, ...]]], path: Path) -> dict
             f"{CALL}, or give a transformers folder with its tokenizer."
         )
     if not layers:
-        return _scaling((), ())
+        return _untold((), ())
     inputs: list[tuple] = []
+    notes: list[str] = []
     first = next((shape for _, shape in layers if len(shape) == 4), layers[0][1])
     if len(first) == 2:
         inputs = [("input", None, (None, first[1]))]
     elif first[:2] != (3, 1):  # else three grey filters, or one for each of three colours
         side = _side([shape for _, shape in layers])
         inputs = [("input", None, (None, first[1], side, side))]
+        if side:
+            notes.append(
+                f"Pictures of {side}x{side}, INPUT_SHAPE in model.py, are a guess by the first fully "
+                "connected layer."
+            )
         if first[1] not in (1, 3):
             raise Unusable(
                 f"{path.name} takes {first[1]} channels in its first convolution, and a picture "
@@ -407,7 +413,8 @@ def _network(tensors: Iterable[tuple[str, tuple[int, ...]]], path: Path) -> dict
     outputs = []
     if len(layers[-1][1]) == 2 and not recurrent:
         outputs = [("output", None, (None, layers[-1][1][0]))]
-    return {"inputs": inputs, "outputs": outputs} | _scaling(inputs, outputs, guessed=True)
+    told = _untold(inputs, outputs)
+    return {"inputs": inputs, "outputs": outputs} | told | {"notes": notes + told["notes"]}
 
 
 def _side(shapes: list[tuple[int, ...]]) -> int | None:
@@ -415,7 +422,8 @@ def _side(shapes: list[tuple[int, ...]]) -> int | None:
 
     A linear layer after convolutions that takes more than a value of each channel takes the
     whole map that they leave. Each convolution keeps the map's size or cuts its kernel's off,
-    and halves it or not: of the usual sides, the first that leaves such a map.
+    and halves it or not: of the usual sides, the first that leaves such a map, before all one
+    of the two usual ones that is only halved.
     """
     convolutions, linear = ([each for each in shapes if len(each) == rank] for rank in (4, 2))
     # The last and the first, whose sizes no other has: safetensors sorts them by name.
@@ -428,35 +436,29 @@ def _side(shapes: list[tuple[int, ...]]) -> int | None:
     left = isqrt(values // channels)
     if left < 2 or left**2 * channels != values:
         return None
-    for side in GREY_SIDES if convolutions[0][1] == 1 else SIDES:
+    sides = GREY_SIDES if convolutions[0][1] == 1 else SIDES
+    halved = {left * 2**times for times in range(len(convolutions) + 1)}
+    if side := next((side for side in sides[:2] if side in halved), None):
+        return side
+    for side in sides:
         sizes = {side}
         for *_, kernel in convolutions:
             whole = sizes | {size - kernel + 1 for size in sizes}
-            sizes = whole | {size // 2 for size in whole}
+            sizes = {size for size in whole | {size // 2 for size in whole} if size >= left}
         if left in sizes:
             return side
     return None
 
 
-def _scaling(inputs: Iterable[tuple], outputs: Iterable[tuple], guessed: bool = False) -> dict:
+def _untold(inputs: Iterable[tuple], outputs: Iterable[tuple]) -> dict:
     """Return the number of outputs, and notes on what only the network's owner knows.
 
     Args:
         inputs, outputs: names, dtypes and shapes.
-        guessed: the size of pictures in them is not in the file.
     """
     notes, found = [], {}
-    for _, _, axes in inputs or [("", None, (None,) * 4)]:
-        if axes and len(axes) == 4:
-            guess = "0 to 1" if axes[1] == 1 else "ImageNet's, as torchvision's models have them"
-            side, size, shape = axes[2] or 224, "", ""
-            if guessed or not axes[2]:
-                size, shape, guess = "the size and ", "INPUT_SHAPE, ", f"{side}x{side}; {guess}"
-            notes.append(
-                f"The file does not tell {size}the scaling of pictures. {shape}MEAN and STD in "
-                f"model.py are a guess ({guess}): make them yours."
-            )
-        elif axes and len(axes) == 2 and (axes[1] or 0) <= FORM:
+    for _, _, axes in inputs:
+        if axes and len(axes) == 2 and (axes[1] or 0) <= FORM:
             notes.append(
                 "The file does not tell the scaling of columns. If the network was trained with "
                 "scaled ones, scale them in predict() of model.py."

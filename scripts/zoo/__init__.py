@@ -14,6 +14,7 @@ files and `truth.json` into the current folder: a list of objects with
 
 import hashlib
 import json
+import math
 import re
 import subprocess
 import sys
@@ -306,7 +307,7 @@ def is_right(case: dict[str, Any], answer: Any) -> bool:
         texts = case["answer"] if isinstance(case["answer"], list) else [case["answer"]]
         return str(answer) == ", ".join(map(str, texts))
     return len(said) == len(truth) and all(
-        abs(a - b) <= 1e-3 * max(1, abs(b)) for a, b in zip(said, truth, strict=True)
+        math.isclose(a, b, rel_tol=1e-3, abs_tol=1e-6) for a, b in zip(said, truth, strict=True)
     )
 
 

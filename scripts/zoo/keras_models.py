@@ -146,7 +146,7 @@ def losses() -> None:
     age.compile(loss="mae")
     age.save("age.keras")
     refused("age.keras", "number")
-    box = keras.Sequential([*age.layers[:-1], layers.Dense(4, "sigmoid")])
+    box = keras.Sequential([keras.Input((24, 24, 3)), *age.layers[:-1], layers.Dense(4, "sigmoid")])
     box.compile(loss="mse")
     box.save("box.h5")
     refused("box.h5", "number")

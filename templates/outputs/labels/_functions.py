@@ -34,7 +34,7 @@ def _labelled(scores: np.ndarray) -> {{ "str" if model.answers_class else "dict[
 {% else %}
     return {name: float(score) for name, score in zip(names, scores, strict=True)}
 {% endif %}
-{% if not model.scores or project.task.output.name == "values" and model.scores != "class logits" %}
+{% if not model.scores %}
 
 
 def _are_probabilities(scores: np.ndarray) -> bool:

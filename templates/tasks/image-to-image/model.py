@@ -20,11 +20,11 @@ def predict(image: np.ndarray) -> np.ndarray:
         output = output.transpose(1, 2, 0)
 {% set scores = (cookiecutter | project).model.scores %}
 {% if scores == "independent" %}
-    pixels = output * 255  # a sigmoid's, 0 to 1
+    pixels = output  # a sigmoid's, 0 to 1
 {% elif scores == "class logits" %}
-    pixels = 255 / (1 + np.exp(-output))  # a mask's logits
+    pixels = 0.5 + np.tanh(output / 2) / 2  # the sigmoid of a mask's logits
 {% else %}
-    pixels = (output * np.float32(STD) + np.float32(MEAN)).clip(0, 1) * 255
+    pixels = output * np.float32(STD) + np.float32(MEAN)
 {% endif %}
-    return pixels.round().astype(np.uint8).squeeze()
+    return (pixels.clip(0, 1) * 255).round().astype(np.uint8).squeeze()
 {% endblock %}

@@ -1,5 +1,6 @@
 {% extends "inputs/row/_model.py" %}
 {% block predict %}
+{% set scores = (cookiecutter | project).model.scores %}
 def predict(*row: float | str) -> dict[str, float] | float | str:
     """Predict the class or the numbers for a row.
 
@@ -25,12 +26,16 @@ def predict(*row: float | str) -> dict[str, float] | float | str:
     output = np.ravel(model(np.array([row], object if has_text else float))[0])
     if output.dtype.kind == "U":  # the classes of several targets
         return ", ".join(output)
-{% if (cookiecutter | project).model.scores == "class logits" %}
+{% if scores in ("probabilities", "class logits") %}
     return _labelled(output)
 {% else %}
     labels = model.labels
     if labels is None:
+{% if scores %}
+        labels = LABELS.exists()
+{% else %}
         labels = LABELS.exists() or (output.size > 1 and _are_probabilities(output))
+{% endif %}
     if labels:
         return _labelled(output)
     if not np.isfinite(output).all():
