@@ -14,7 +14,7 @@ PICTURE = "np.zeros((8, 8, 3), np.uint8)"
 @pytest.mark.parametrize(
     ("task", "shape", "values", "given"),
     [
-        ("image-classification", [1, 3, 8, 8], 192, PICTURE),
+        ("image-classification", [1, 3, 4, 4], 48, PICTURE),
         ("image-to-image", [1, 3, 8, 8], None, PICTURE),
         ("tabular", [1, 3], 3, "1.0, 2.0, 3.0"),
         ("tabular", [1, 1], 1, "1.0"),
