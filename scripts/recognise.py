@@ -149,6 +149,16 @@ CASES: dict[str, tuple[str, Callable[[Path], None]]] = {
     ),
     "deep ONNX": (".onnx", content(lambda: b"\x08\x08" + field(7, nested(1, 3000)))),
     "ONNX of a million nodes": (".onnx", content(lambda: GRAPH)),
+    "ONNX of long metadata": (
+        ".onnx",
+        content(
+            lambda: (
+                b"\x08\x08"
+                + field(14, field(1, b"names") + field(2, b"[" + b"0," * 10**6 + b"]"))
+                + field(7, field(1, field(4, b"Relu")))
+            )
+        ),
+    ),
     "ONNX of empty fields": (".onnx", content(lambda: b"\x08\x08" + b"\x3a\0" * 10**7)),
     "pickle of many opcodes": (".pkl", content(lambda: b"\x80\x02" + b"N0" * 3 * 10**7 + b"N.")),
     "pickle of a deep stack": (".pkl", content(lambda: b"\x80\x02" + b"(" * 3 * 10**7)),

@@ -11,6 +11,7 @@ from colours import save_network, save_picture
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from local_extensions.model_files import pixels
 from ml_ui.scaling import BLUE_FIRST, IMAGENET, SCALINGS, rewritten
 
 CAFFE = np.array([103.939, 116.779, 123.68]) / 255
@@ -58,6 +59,10 @@ def picture(tmp_path):
     """Return the path of a picture of grass."""
     save_picture(tmp_path / "meadow.png", "grass")
     return str(tmp_path / "meadow.png")
+
+
+def test_generation_and_check_know_one_imagenet():
+    assert pixels.IMAGENET == IMAGENET
 
 
 @pytest.mark.parametrize("title", TRAINED)

@@ -137,6 +137,18 @@ def test_size_of_a_tensor(size, tmp_path):
     assert DAMAGED in refusal(crafted.write(tmp_path, "a.safetensors", content))
 
 
+def test_convolutions_of_many_sizes(tmp_path):
+    """Which size of pictures they leave is not a matter of trying all."""
+    shapes = {f"{n}.weight": [8, 8 if n else 3, 7**n + 3, 7**n + 3] for n in range(14)}
+    tensors = {
+        name: {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}
+        for name, shape in (shapes | {"fc.weight": [10, 8 * 49]}).items()
+    }
+    header = json.dumps(tensors).encode()
+    content = len(header).to_bytes(8, "little") + header
+    assert inspect(crafted.write(tmp_path, "a.safetensors", content)).format == "safetensors"
+
+
 def test_header_of_safetensors(tmp_path):
     content = struct.pack("<Q", 20 * 2**20) + b"{" + b" " * 20 * 2**20
     assert "more than 16 MiB" in refusal(crafted.write(tmp_path, "a.safetensors", content))

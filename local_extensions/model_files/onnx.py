@@ -38,6 +38,19 @@ TASKS = {  # of Ultralytics
     "pose": "a detector of poses",
     "obb": "a detector of rotated objects",
 }
+CLASSES = ("string", "int64", "int32")  # types of an output that is the class, by name or number
+SCORES = {  # by the operator that makes them
+    r"Softmax": "probabilities",
+    r"Sigmoid|HardSigmoid": "independent",
+    r"LogSoftmax": "class logits",
+    r"(Q?Gemm|(QLinear|FusedM)?M?atMul(Integer)?|Add|(QLinear)?Conv|.*Pool|ReduceMean)": "logits",
+    r".*Regressor": "numbers",
+}
+# Operators that move numbers and do not change them, but for rounding.
+MOVES = {
+    "Cast", "Identity", "Transpose", "QuantizeLinear", "DequantizeLinear", "Reshape", "Flatten",
+    "Squeeze", "Unsqueeze", "Resize", "Upsample", "Pad", "Dropout",
+}  # fmt: skip
 LITERAL = 150_000  # characters of metadata; the names of 1000 classes take 20,000
 PHOTOGRAPH = 128  # pixels; networks of smaller ones are rarely trained from ImageNet's
 NAMES_OF_MEAN = ("mean", "image_mean", "normalize_mean", "norm_mean")
@@ -210,26 +223,6 @@ def _scores(graph: Graph, outputs: list[tuple]) -> str | None:
         if node.op not in MOVES:
             break
     return None
-
-
-CLASSES = ("string", "int64", "int32")  # types of an output that is the class, by name or number
-SCORES = {
-    r"Softmax": "probabilities",
-    r"Sigmoid|HardSigmoid": "independent",
-    r"LogSoftmax": "class logits",
-    r"(Q?Gemm|(QLinear|FusedM)?M?atMul(Integer)?|Add|(QLinear)?Conv|.*Pool|ReduceMean)": ("logits"),
-    r".*Regressor": "numbers",
-}
-# Operators that move numbers and do not change them, but for rounding.
-MOVES = {"Cast", "Identity", "Transpose", "QuantizeLinear", "DequantizeLinear", "Reshape"} | {
-    "Flatten",
-    "Squeeze",
-    "Unsqueeze",
-    "Resize",
-    "Upsample",
-    "Pad",
-    "Dropout",
-}
 
 
 def _pixels(metadata: dict[str, str], graph: Graph, inputs: list[tuple]) -> Pixels | None:
