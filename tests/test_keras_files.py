@@ -142,6 +142,7 @@ VGG.insert(2, layer("MaxPooling2D", name="block1_pool"))
 @pytest.mark.parametrize(
     "model",
     [
+        sequential(given(), sequential(given(), CONV, name="resnet50"), END),
         sequential(given(), *VGG, END),
         sequential(given(), sequential(given(), *VGG, name="base"), END, name="mine"),
     ],
@@ -158,7 +159,7 @@ def test_networks_that_take_blue_first(model, tmp_path):
 
 
 def test_name_alone_makes_no_known_network(tmp_path):
-    for name in ("resnet", "vgg16"):
+    for name in ("resnet", "my_vgg16"):
         assert not found(tmp_path, sequential(given(), CONV, END, name=name)).blue_first
 
 

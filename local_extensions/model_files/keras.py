@@ -16,7 +16,8 @@ MADE_UP = re.compile(r"(sequential|functional|model|data_augmentation)(_\d+)?") 
 KNOWN = re.compile(
     r"vgg|resnet|densenet|mobilenet|xception|inception|nasnet|efficientnet|convnext", re.IGNORECASE
 )
-CAFFE_NETWORKS = {"resnet", "vgg"}  # by their layers; see pixels.CAFFE
+# Networks with blue first, by the names of their layers or their own; see pixels.CAFFE.
+CAFFE_LAYERS, CAFFE_NAMES = {"resnet", "vgg"}, re.compile(r"resnet(50|101|152)|vgg(16|19)")
 DTYPES = numbered(  # TensorFlow's
     "float32 float64 int32 uint8 int16 int8 string complex64 int64 bool qint8 quint8 "
     "qint32 bfloat16 qint16 quint16 uint16 complex128 float16"
@@ -156,7 +157,8 @@ def _model(model: dict, path: Path) -> dict:
     pixels = keras_layers.scaling(model).pixels if len(inputs) == 1 else None
     is_coloured = [shape[-1] for *_, shape in inputs if len(shape) == 4] == [3]
     made_of = {keras_layers.network(each) for each in models}
-    is_caffe = not pixels and is_coloured and not made_of.isdisjoint(CAFFE_NETWORKS)
+    is_known = made_of & CAFFE_LAYERS or CAFFE_NAMES.fullmatch(name or "")
+    is_caffe = not pixels and is_coloured and bool(is_known)
     compiled = model.get("compile_config")
     scores = keras_layers.scores(model, compiled)
     several = [n for n in (shape or ())[1:] if n != 1]
