@@ -47,6 +47,10 @@ WRAPPED = re.compile(r"(module\.|_orig_mod\.)+")  # DataParallel's and torch.com
 SIDES = (224, 32, 64, 128, 256, 28, 96, 48, 150, 299, 384, 512)
 GREY_SIDES = (28, 32, 64, 48, 128, 224, 256)
 CROP = "224 / 256"  # Resize(256) and CenterCrop(224), as torchvision's tutorials have it
+ONE = (
+    "Its one output is taken as a probability where labels.txt names two classes: if it is a logit, "
+    "end forward() with torch.sigmoid."
+)
 # Networks of torchvision that classify no pictures, by a pattern of a tensor's name and rank.
 SHOWS_NO_CLASS = {
     r"(^|\.)roi_heads\.mask_predictor\.": "Mask R-CNN, a segmenter",
@@ -366,6 +370,8 @@ def _of_torchvision(network: Network) -> Iterator[str]:
             f"Its head is not torchvision's, and layers without tensors are not in the file: "
             f"{', '.join(network.layers)} in architecture.py is a guess. Make it yours."
         )
+    if network.classes == 1:
+        yield ONE
     if network.arguments.get("transform_input"):
         yield (
             "architecture.py has transform_input=True, as in every network that was trained from "
@@ -467,10 +473,7 @@ def _untold(inputs: Iterable[tuple], outputs: Iterable[tuple]) -> dict:
         if axes and len(axes) == 2:
             found["n_outputs"] = axes[1]
             if axes[1] == 1:
-                notes.append(
-                    "Its one output is taken as a probability where labels.txt names two classes: "
-                    "if it is a logit, end forward() with torch.sigmoid."
-                )
+                notes.append(ONE)
         elif not axes:
             notes.append(
                 "The file does not tell its output: the app expects one score for each class, or in "
