@@ -82,6 +82,7 @@ def page(rows: list[tuple[Animal, Verdict]], counts: Counter) -> str:
     releases = defaultdict(list)
     for animal, verdict in rows:
         recognised = verdict.recognised.removeprefix("model_path: ")
+        recognised = recognised.replace(f"{animal.folder}/", "")  # of this machine
         cells = (animal.path.relative_to(animal.folder).as_posix(), recognised, verdict.verdict)
         releases[animal.family, *cells].append((animal.made_by, verdict.said))
     lines = []
