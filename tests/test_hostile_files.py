@@ -14,7 +14,7 @@ from test_transformers import BERT, PICTURE, TEXT, VIT, WEIGHTS
 from test_transformers import write as folder
 
 from local_extensions import model_files
-from local_extensions.model_files import inspect, keras_layers, pickles, scikit_learn
+from local_extensions.model_files import inspect, keras_layers, pickles, scikit_learn, torch
 from local_extensions.model_files.pickles import Stub
 
 DAMAGED = "is damaged or cut short"
@@ -147,6 +147,11 @@ def test_convolutions_of_many_sizes(tmp_path):
     header = json.dumps(tensors).encode()
     content = len(header).to_bytes(8, "little") + header
     assert inspect(crafted.write(tmp_path, "a.safetensors", content)).format == "safetensors"
+
+
+def test_layers_are_compared_in_linear_time():
+    convolutions = [(8, 8 if n else 3, 2 + n % 40, 2 + n % 40) for n in range(20_000)]
+    assert torch._side(convolutions + [(n, 8 * 49) for n in range(20_000)]) is None
 
 
 def test_header_of_safetensors(tmp_path):

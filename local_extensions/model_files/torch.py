@@ -45,6 +45,7 @@ CLASSES = ("class_to_idx", "classes", "class_names", "labels")
 WRAPPED = re.compile(r"(module\.|_orig_mod\.)+")  # DataParallel's and torch.compile's
 # Usual sides of pictures, the likeliest first: ImageNet's, CIFAR's, and MNIST's.
 SIDES = (224, 32, 64, 128, 256, 28, 96, 48, 150, 299, 384, 512)
+DEEPEST = 500  # convolutions; the deepest networks end in a mean of each channel anyway
 GREY_SIDES = (28, 32, 64, 48, 128, 224, 256)
 CROP = "224 / 256"  # Resize(256) and CenterCrop(224), as torchvision's tutorials have it
 ONE = (
@@ -432,11 +433,12 @@ def _side(shapes: list[tuple[int, ...]]) -> int | None:
     of the two usual ones that is only halved.
     """
     convolutions, linear = ([each for each in shapes if len(each) == rank] for rank in (4, 2))
+    if len(convolutions) > DEEPEST:
+        return None
     # The last and the first, whose sizes no other has: safetensors sorts them by name.
-    last = [
-        each for each in convolutions if each[0] not in {taken for _, taken, *_ in convolutions}
-    ]
-    first = [each for each in linear if each[1] not in {given for given, _ in linear}]
+    taken, given = {each[1] for each in convolutions}, {each[0] for each in linear}
+    last = [each for each in convolutions if each[0] not in taken]
+    first = [each for each in linear if each[1] not in given]
     channels = (last or convolutions)[-1][0]
     values = first[0][1] if first else 0
     left = isqrt(values // channels)
