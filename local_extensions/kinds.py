@@ -88,11 +88,12 @@ def _gives_picture(found: ModelFile) -> bool:
     shape = found.outputs[0].shape
     if len(shape) != 4:
         return False
-    of_picture = len(found.input_shape or shape) == 4 or _is_square(found)
-    several = found.scores == "class logits" and 1 not in (shape[1], shape[-1])
-    if found.scores == "probabilities" or several or not of_picture:
-        return False  # a segmenter's scores, or a picture of latent numbers
-    return {shape[1], shape[3]} & {1, 3} != set() and shape[2] != 1
+    channels = {shape[1], shape[3]}
+    several = found.scores == "class logits" and 1 not in channels
+    if found.scores == "probabilities" or several:  # a segmenter's
+        return False
+    of_picture = len(found.input_shape or shape) == 4 or _is_square(found)  # not latent numbers
+    return of_picture and not channels.isdisjoint({1, 3}) and shape[2] != 1
 
 
 # Functions that tell whether the first output of a model file is of this kind.
@@ -192,7 +193,7 @@ def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> Fa
         size = [n or m for n, m in zip(axes, size, strict=True)]
     elif number:
         first, channels, size = False, 1, [math.isqrt(number)] * 2
-    mean, std, source, crop = found.pixels or (0.0, 1.0, "", None)
+    mean, std, source, crop, blue_first = found.pixels or (0.0, 1.0, "", None, False)
     rules = framework.formats[found.format].get("pixels", framework.pixels)
     by_name = (r for r in rules if re.fullmatch(r["name"], found.name or ""))
     if own and not found.pixels and (rule := next(by_name, None)):
@@ -207,6 +208,7 @@ def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> Fa
         "std": tuple(std) if isinstance(std, list) else std,
         "pixel_source": source,
         "crop": crop,
+        "blue_first": blue_first,
     }
     guesses = _pixel_notes(found, facts, free and None not in size) if own else ()
     return Facts(facts, " ".join(guesses))
@@ -246,8 +248,8 @@ def _fields(found: ModelFile, own: bool, task: Task, framework: Framework) -> Fa
         "answers": table.answers,
         "table": bool(table.rows),
     }
-    known = found.features or table.rows
-    guess = "" if known else "The file does not name its columns: check FEATURES in model.py."
+    named = found.features or table.rows
+    guess = "" if named else "The file does not name its columns: check FEATURES in model.py."
     return Facts(facts, guess, table.notes, table.columns)
 
 

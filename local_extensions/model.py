@@ -57,7 +57,7 @@ class Model(NamedTuple):
     std: float | str | tuple[float, ...] = 1.0
     pixel_source: str = ""
     crop: str | None = None  # as Pixels has it
-    blue_first: bool = False
+    blue_first: bool = False  # likewise
     # Of rows and texts.
     features: Mapping[str, float | str] = {}  # with the fields' default values
     rows: Sequence[Sequence[Any]] = ()  # examples
@@ -183,7 +183,6 @@ def _weights(
         "output": found.outputs[0].name if len(found.outputs) > 1 else None,
         "classes": _classes(found) if found.scores == "class" else (),
         "scores": found.scores,
-        "blue_first": found.blue_first,
         "needs": found.needs,
         "packages": found.packages,
         "network": found.network,

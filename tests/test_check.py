@@ -63,6 +63,7 @@ def picture(tmp_path):
 
 def test_generation_and_check_know_one_imagenet():
     assert pixels.IMAGENET == IMAGENET
+    assert pixels.CAFFE.mean == SCALINGS[-1].reversed().mean
 
 
 @pytest.mark.parametrize("title", TRAINED)

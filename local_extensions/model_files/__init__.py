@@ -168,11 +168,10 @@ class ModelFile:
     n_features: int | None = None
     n_outputs: int | None = None  # scores or other numbers per item
     # What the scores are: "probabilities", "independent" ones (a sigmoid each), "logits",
-    # "class logits" if the loss tells that they are of classes, "class" if only that of the
+    # "class logits" if the file tells that they are of classes, "class" if only that of the
     # predicted class is 1, or "numbers" of no class.
     scores: str | None = None
     pixels: Pixels | None = None  # how they go in, if the file tells
-    blue_first: bool = False  # they go in as blue, green, red
     needs: tuple[str, ...] = ()  # locales of the system, to load it
     packages: tuple[str, ...] = ()  # beside the framework's, to load it
     network: Network | None = None  # that weights alone belong to, if they tell

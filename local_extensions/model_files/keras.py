@@ -16,8 +16,9 @@ MADE_UP = re.compile(r"(sequential|functional|model|data_augmentation)(_\d+)?") 
 KNOWN = re.compile(
     r"vgg|resnet|densenet|mobilenet|xception|inception|nasnet|efficientnet|convnext", re.IGNORECASE
 )
-# Networks with blue first, by the names of their layers or their own; see pixels.CAFFE.
-CAFFE_LAYERS, CAFFE_NAMES = {"resnet", "vgg"}, re.compile(r"resnet(50|101|152)|vgg(16|19)")
+# Networks that take pixels.CAFFE, by the names of their layers or their own.
+CAFFE_LAYERS = {"resnet", "vgg"}
+CAFFE_NAMES = re.compile(r"resnet(50|101|152)|vgg(16|19)")
 DTYPES = numbered(  # TensorFlow's
     "float32 float64 int32 uint8 int16 int8 string complex64 int64 bool qint8 quint8 "
     "qint32 bfloat16 qint16 quint16 uint16 complex128 float16"
@@ -170,7 +171,6 @@ def _model(model: dict, path: Path) -> dict:
         "n_outputs": (several or [1])[0] if shape and len(shape) == 2 else None,
         "scores": scores,
         "pixels": CAFFE if is_caffe else pixels,
-        "blue_first": is_caffe,
         "weights": [(_dtype(config), 1) for config in configs if "trainable" in config],
         "layers": sum("trainable" in config for config in configs),
         "name": name,

@@ -12,6 +12,7 @@ class Pixels(NamedTuple):
     std: float | str | tuple[float, ...]
     source: str  # who says so
     crop: str | None = None  # the middle that is left, as a part of the shorter side
+    blue_first: bool = False
 
 
 # keras.applications, mode "caffe": less 103.939, 116.779 and 123.68, blue first.
@@ -19,6 +20,7 @@ CAFFE = Pixels(
     (0.4076, 0.45796, 0.48502),
     "1 / 255",
     "keras.applications for this network: 0 to 255 less ImageNet's mean, blue first",
+    blue_first=True,
 )
 
 

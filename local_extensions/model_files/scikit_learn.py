@@ -396,9 +396,9 @@ def _refuse_others(path: Path, root) -> None:
     if models:
         load = f'found = joblib.load("{in_command(path.name)}"); joblib.dump('
         encoders = [key for key, each in models.items() if ENCODERS.search(each.cls)]
-        steps = [key for key, each in models.items() if TRANSFORMERS.match(each.cls)]
-        steps = [key for key in steps if key not in encoders]
-        others = [key for key in models if key not in steps + encoders]
+        columns = [key for key in models if key not in encoders]
+        steps = [key for key in columns if TRANSFORMERS.match(models[key].cls)]
+        others = [key for key in columns if key not in steps]
         wanted = f"found[{others[0]!r}]" if others else "model"
         if steps:
             before = ", ".join(f"found[{key!r}]" for key in steps)

@@ -50,44 +50,9 @@ SCALINGS = [
 # Sides of pictures that networks are trained with, in pixels: MNIST's and CIFAR's, ImageNet's
 # crops, and those of torchvision's, timm's and Keras' networks.
 SIDES = (
-    224,
-    256,
-    32,
-    28,
-    64,
-    128,
-    299,
-    384,
-    512,
-    96,
-    48,
-    160,
-    192,
-    240,
-    227,
-    112,
-    150,
-    300,
-) + (
-    320,
-    180,
-    200,
-    448,
-    100,
-    260,
-    336,
-    380,
-    456,
-    480,
-    528,
-    600,
-    640,
-    40,
-    50,
-    80,
-    120,
-    16,
-)
+    224, 256, 32, 28, 64, 128, 299, 384, 512, 96, 48, 160, 192, 240, 227, 112, 150, 300,
+    320, 180, 200, 448, 100, 260, 336, 380, 456, 480, 528, 600, 640, 40, 50, 80, 120, 16,
+)  # fmt: skip
 BLUE_FIRST = "    image = image[:, :, ::-1]  # blue first, as in training"
 
 
