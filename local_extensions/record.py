@@ -1,13 +1,12 @@
 """The record of a project, .ml-ui.json: its answers, versions and sizes."""
 
-import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ml_ui
 from ml_ui import record
 
 from .catalog import ROOT
+from .git import commit
 
 if TYPE_CHECKING:
     from .project import Project
@@ -27,7 +26,8 @@ def answers_json(project: "Project") -> str:
             "template": {"address": record.address(answers.template), **version},
             "ml_ui": version,
             "lock": project.host.lock,
-            "answers": dict(answers.given) | {"task": answers.task, "model_path": model_path},
+            "answers": {k: v for k, v in answers.given if k != "preview"}
+            | {"task": answers.task, "model_path": model_path},
             "model": {
                 "file": model.file,
                 "framework": answers.framework,
@@ -46,21 +46,3 @@ def _of_weights(project: "Project") -> dict[str, dict[str, float]]:
         return {}
     found = project.footprint
     return {"weights": {"gzip": round(found.gzip, 3), "unpacked": round(found.unpacked, 3)}}
-
-
-def commit(repository: Path) -> str | None:
-    """Return the commit of a repository; None without one or with uncommitted changes."""
-    if not (repository / ".git").exists():  # an archive, which may lie in another repository
-        return None
-    command = ["git", "-C", str(repository), "status", "--porcelain=v2", "--branch", "-uno"]
-    try:
-        status = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    head, *changes = [
-        line
-        for line in status.splitlines()
-        if not line.startswith("# branch.") or line.startswith("# branch.oid")
-    ]
-    name = head.rpartition(" ")[2]
-    return None if changes or name == "(initial)" else name
