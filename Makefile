@@ -4,7 +4,7 @@ DEMO := build/demo
 # A process for each core; the tests of a file share what they generate and install.
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-fast typecheck wheel lock runtimes demos prompts bench boot faults \
+.PHONY: help demo test test-fast typecheck wheel lock runtimes demos bench boot faults \
 	canary packages recognise verify-footprint zoo architectures networks
 
 help:  ## list the targets
@@ -31,16 +31,12 @@ wheel: $(VENV)/installed  ## build the package ml-ui
 
 lock: $(VENV)/installed  ## refresh the locked requirements and sizes, of ONLY=... or all
 	$(BIN)/uv run scripts/lock.py $(if $(ONLY),--only $(ONLY))
-	$(BIN)/python -m scripts.prompts
 
 runtimes: $(VENV)/installed  ## measure the memory and load time of model formats, ONLY=... or all
 	$(BIN)/python -m scripts.runtimes $(ONLY)
 
 demos: $(VENV)/installed  ## retrain the demo models, of ONLY=... (tasks, frameworks) or all
 	$(BIN)/uv run scripts/train_demos.py $(ONLY)
-
-prompts: $(VENV)/installed  ## regenerate the prompts from the data
-	$(BIN)/python -m scripts.prompts
 
 bench: $(VENV)/installed  ## time the generation of a project, and count the combinations
 	$(BIN)/python -m scripts.bench

@@ -13,6 +13,7 @@ sys.dont_write_bytecode = True
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 
@@ -22,9 +23,10 @@ COPIES = json.loads(r""" {{ (cookiecutter | project).copies | tojson }} """)
 VENDORED = "{{ vendored }}"
 IS_NEW = ANSWERS.get("_is_new", False)  # cookiecutter made the folder in this run
 KEEP = ANSWERS.get("_skip_if_file_exists", False)  # cookiecutter's option
+WHERE = ANSWERS.get("_where", ANSWERS["project_slug"])
 APP = "python app.py\n"
 CHECK = json.loads(r""" {{ (cookiecutter | project).check | tojson }} """)
-SUMMARY = json.loads(r""" {{ (cookiecutter | project).summary | tojson }} """)
+SUMMARY = json.loads(r""" {{ cookiecutter | summary | tojson }} """)
 
 
 def unpack(bundle: str) -> None:
@@ -76,7 +78,7 @@ def with_lines(text: str) -> str:
             lines = [n for n, line in enumerate(file, 1) if line.startswith(f"{found[1]} = ")]
         return f"{found[0]} (line {lines[0]})" if lines else found[0]
 
-    return re.sub(r"\b([A-Z_]{3,})(?: and [A-Z_]+)? in (model\.py)", add_line, text)
+    return re.sub(r"\b([A-Z_]{3,})(?:\s+and\s+[A-Z_]+)?\s+in\s+(model\.py)", add_line, text)
 
 
 def next_steps(readme: str) -> str:
@@ -86,8 +88,8 @@ def next_steps(readme: str) -> str:
     if len(found) < 2:
         return ""
     steps = found[0].replace(APP, f"{CHECK}\n{APP}") if CHECK else found[0]
-    here = f"cd {ANSWERS['project_slug']}\n{steps}"
-    return f"\n\nRun it here:\n\n{here}\nPut it online:\n\n{found[-1]}"
+    here = f"cd {shlex.quote(WHERE)}\n{steps}"
+    return f"\nRun it here:\n\n{here}\nPut it online:\n\n{found[-1]}"
 
 
 def main() -> None:
@@ -97,7 +99,8 @@ def main() -> None:
         copy(source, target)
     mark("ml_ui/__init__.py", VENDORED)
     with open("README.md", encoding="utf-8") as file:
-        text = f"\n{with_lines(SUMMARY)}{next_steps(file.read())}"
+        steps = next_steps(file.read())
+    text = f"\n{with_lines(SUMMARY)}\n\nYour project is in {WHERE}.\n{steps}"
     try:
         print(text, flush=True)
     except BrokenPipeError:  # the reader is gone; the project is complete

@@ -13,7 +13,7 @@ from jinja2.ext import Extension
 # Generation and the generated project share one copy of the sizing.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
-from . import catalog, questions, quoting, record
+from . import catalog, git, preview, prompts, questions, quoting, record
 from .answers import Answers
 from .model_files.common import human
 from .project import project
@@ -37,20 +37,22 @@ class ProjectExtension(Extension):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         questions.refuse_jinja()
+        prompts.replace_readers()
         environment.bytecode_cache = CompiledTemplates()
         environment.globals |= {
             "platforms": catalog.PLATFORMS,
             "vendored": record.VENDORED,
             "year": date.today().year,
+            "holder": git.user_name,
         }
         environment.filters |= {
             "project": lambda context: project(Answers.of(context)),
+            "summary": lambda context: preview.summary(project(Answers.of(context))),
             "project_folder": questions.project_folder,
-            "check_call": questions.check_call,
+            "begin": prompts.begin,
             "choose_model": questions.choose_model,
             "choose_task": questions.choose_task,
             "choose_framework": questions.choose_framework,
-            "show_hardware": questions.show_hardware,
             "check": questions.check,
             "slug": quoting.slug,
             "py": quoting.py,

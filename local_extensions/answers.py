@@ -22,6 +22,8 @@ class Answers(NamedTuple):
     python_version: str | None
     license: str | None
     ci: bool
+    limits: str | None  # "ignore" to generate what does not fit
+    preview: str | None
     template: str  # as given on the command line
     given: tuple[tuple[str, Any], ...]  # questions and answers, unchanged
 
@@ -48,6 +50,8 @@ class Answers(NamedTuple):
             python_version=context.get("python_version"),
             license=context.get("license"),
             ci=bool(context.get("ci")),
+            limits=context.get("limits"),
+            preview=context.get("preview"),
             template=context.get("_template", ""),
             given=tuple((name, value) for name, value in context.items() if name[0] != "_"),
         )

@@ -67,6 +67,11 @@ def jinja_errors() -> Iterator[str]:
                 )
 
 
+def wants_json() -> bool:
+    """Return whether the command line asks for a preview as JSON."""
+    return (arguments().get("extra_context") or {}).get("preview") == "json"
+
+
 @cache
 def questions() -> dict[str, Any]:
     """Return the questions of cookiecutter.json, including its private variables."""

@@ -73,15 +73,16 @@ def compare(project: "Project") -> report.Report:
     return report.check(answers.platform, answers.hardware, project.footprint)
 
 
+def fits(project: "Project") -> bool | None:
+    """Return whether the estimate is within the limits; None if that is not known."""
+    answers = project.answers
+    checks = limits.checks_of(answers.platform, answers.hardware, project.footprint, {})
+    return limits.verdict(checks)
+
+
 def as_text(found: report.Report) -> str:
     """Return a report for the terminal."""
     return report.as_text(found, brief=True)
-
-
-def summary(project: "Project") -> str:
-    """Return the summary for the terminal: whether it fits, and notes on the model."""
-    notes = (f"Note: {note}" for note in project.model.notes)
-    return "\n".join([as_text(project.report), *notes])
 
 
 def cost_section(project: "Project") -> str:

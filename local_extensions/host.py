@@ -1,7 +1,7 @@
 """Host of the project: platform, hardware tier and locked packages."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ from ml_ui.sizing import limits
 
 from . import locks
 from .catalog import COMMON, FRAMEWORKS, PLATFORMS
+from .locks import PYTHONS
 
 
 class Host(NamedTuple):
@@ -91,13 +92,17 @@ def unsupported(framework: str, version: str | None) -> str:
     )
 
 
-def pythons(framework: str, version: str | None) -> Sequence[str] | None:
-    """Return the versions of Python that run a version of a framework; None for all."""
-    return FRAMEWORKS[framework].versions.get(version or "", {}).get("python")
+def pythons(framework: str, version: str | None, tier: Mapping[str, Any]) -> list[str]:
+    """Return the versions of Python that run a version of a framework on a tier."""
+    able = FRAMEWORKS[framework].versions.get(version or "", {}).get("python", PYTHONS)
+    return [each for each in PYTHONS if each in able and each in tier.get("python", PYTHONS)]
 
 
-def useful_tiers(platform: str, framework: str) -> dict[str, Any]:
-    """Return the tiers of a platform that the framework has packages for, the default first."""
+def useful_tiers(platform: str, framework: str, version: str | None) -> dict[str, Any]:
+    """Return the tiers of a platform that can run a version of a framework, the default first."""
     classes = FRAMEWORKS[framework].requirements
-    tiers = PLATFORMS[platform]["hardware"]
-    return {name: tier for name, tier in tiers.items() if tier["class"] in classes}
+    return {
+        name: tier
+        for name, tier in PLATFORMS[platform]["hardware"].items()
+        if tier["class"] in classes and pythons(framework, version, tier)
+    }

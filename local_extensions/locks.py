@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 LOCKS = Path(__file__).resolve().parent.parent / "templates" / "requirements"
+PYTHONS = ("3.12", "3.13", "3.11")  # that projects can be generated for, the default first
 EXTRAS = {"spaces", "torchvision", "timm"}  # the requirements that are locked as extras
 
 Classes = Mapping[str, list[str]]  # requirements, by class of hardware

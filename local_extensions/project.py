@@ -10,7 +10,7 @@ from ml_ui.sizing.report import Report
 from . import estimate, manifest, record
 from .answers import Answers
 from .catalog import FRAMEWORKS, PLATFORMS, TASKS, Framework, Task
-from .host import Host, host, useful_tiers
+from .host import Host, host, pythons, useful_tiers
 from .model import Model, model
 
 
@@ -52,9 +52,15 @@ class Project:
         return host(answers.framework, *place, self.model.version, self.model.packages)
 
     @property
-    def hardware(self) -> str:
-        """The platform's default hardware, of what the framework has packages for."""
-        return next(iter(useful_tiers(self.answers.platform, self.answers.framework)))
+    def tiers(self) -> Mapping[str, Any]:
+        """Hardware of the platform that can run the model, the default first."""
+        return useful_tiers(self.answers.platform, self.answers.framework, self.model.version)
+
+    @property
+    def pythons(self) -> list[str]:
+        """Versions of Python that run the model on the hardware, the default first."""
+        tier = self.platform["hardware"].get(self.answers.hardware, {})
+        return pythons(self.answers.framework, self.model.version, tier)
 
     @cached_property
     def files(self) -> dict[str, str]:
@@ -80,11 +86,6 @@ class Project:
     def report(self) -> Report:
         """Footprint against the platform's limits."""
         return estimate.compare(self)
-
-    @property
-    def summary(self) -> str:
-        """Text for the terminal: whether it fits, and notes on the model."""
-        return estimate.summary(self)
 
     @property
     def check(self) -> str:

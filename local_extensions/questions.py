@@ -1,26 +1,31 @@
-"""Validation of the answers, each right after its question.
+"""Validation of the answers, before anything is created.
 
-cookiecutter renders the private variables of cookiecutter.json in their place among
-the questions. A refusal there ends it with one message, before anything is created.
+cookiecutter renders the private variables of cookiecutter.json in their place among the
+questions: what later ones depend on is refused there, in one message. In a terminal, prompts.py
+asks such a question again.
 """
 
+import difflib
 import json
 import os
-import sys
-import textwrap
+import shlex
 import unicodedata
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from urllib.parse import unquote
 
+import click
+from click.exceptions import Exit
 from cookiecutter.exceptions import FailedHookException
 
-from ml_ui.sizing import limits
-
-from . import command_line, estimate, examples, host, hub, manifest, model_files, quoting
+from . import command_line, estimate, examples, host, hub, manifest, model_files, preview, quoting
 from .answers import Answers
-from .catalog import FRAMEWORKS, OFFERED, PLATFORMS, TASKS
+from .catalog import FRAMEWORKS, OFFERED, TASKS
+from .choices import NAMES, unknown
+from .host import pythons
 from .kinds import fitting, framework_of, takes, unfit
 from .model import inspect, model, read_labels
 from .project import Project, project
@@ -35,6 +40,15 @@ TASK = "image-classification"  # of the demo, if none is asked for
 class Refused(FailedHookException):
     """Answers that cannot work; cookiecutter prints the text and exits 1."""
 
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+    def __str__(self) -> str:
+        if command_line.arguments() and command_line.wants_json():
+            return json.dumps({"problems": self.problems}, indent=2)
+        return "\n".join(self.problems)
+
 
 def refuse_jinja() -> None:
     """Refuse Jinja in the command line's answers, before cookiecutter renders anything.
@@ -44,15 +58,16 @@ def refuse_jinja() -> None:
     _refuse(command_line.jinja_errors())
 
 
-def check_call(context: Context) -> str:
+def check_call() -> None:
     """Validate the command line before the first question and before anything is written."""
     _refuse(command_line.replay_errors())
-    return check(context, "arguments")
+    if not command_line.arguments().get("no_input"):  # then with the other problems
+        _refuse(command_line.question_errors())
 
 
 def choose_model(context: Context) -> str:
     """Return the model's absolute path, its id on the Hub with a commit, or "" for the demo."""
-    given = context["model_path"].strip()
+    given = context["model_path"] = _as_typed(context["model_path"])
     if not given:
         return ""
     if hub.is_id(given):
@@ -61,11 +76,23 @@ def choose_model(context: Context) -> str:
     else:
         own = str(Path(os.path.expanduser(given)).absolute())
     _refuse(_own_model(own))
-    if _interactive():
-        context = context | {"__model_path": own}
-        found = inspect(Answers.of(context).model_path)
-        _tell(*([own] if own == context["model_path"] else []), found.detail, *found.notes)
     return own
+
+
+def _as_typed(text: str) -> str:
+    """Return a path without the quotes and escapes that terminals give a dropped file."""
+    text = text.strip()
+    if text in ("", "-"):
+        return ""
+    if os.path.lexists(os.path.expanduser(text)):
+        return text
+    if text.startswith("file://"):
+        return unquote(text.removeprefix("file://"))
+    try:
+        (path,) = shlex.split(text, posix=os.name == "posix")
+    except ValueError:  # several words, or an open quote
+        return text
+    return path.strip('"') or text  # Windows keeps the quotes
 
 
 def _found(given: str) -> hub.Source:
@@ -80,10 +107,9 @@ def choose_task(context: Context) -> str:
     chosen, own = context["task"], context["__model_path"]
     if chosen == "auto":
         chosen = fitting(inspect(Answers.of(context).model_path))[0] if own else TASK
-        if own and _interactive():
-            _tell(f"{TASKS[chosen].title}: {TASKS[chosen].does}.")
+    if chosen not in TASKS:
+        raise Refused(unknown("task", chosen, NAMES["task"]))
     context["__task"] = chosen
-    check(context, "task")
     if own:
         _refuse(_own_table(Answers.of(context).model_path, chosen))
     return chosen
@@ -140,23 +166,15 @@ def _own_model(own: str) -> Iterator[str]:
         )
 
 
-def _interactive() -> bool:
-    """Return whether the questions are asked in a terminal."""
-    return sys.stdin.isatty() and "--no-input" not in sys.argv
-
-
-def _tell(*lines: str) -> None:
-    print("".join(f"        {line}\n" for line in lines), end="")
-
-
 def _refuse(problems: Iterable[str]) -> None:
-    if text := "\n".join(problems):
-        raise Refused(text)
+    if found := [*problems]:
+        raise Refused(*found)
 
 
 def choose_framework(context: Context) -> str:
     """Return the framework that runs the model; refuse one that cannot."""
     chosen, answers = context["framework"], Answers.of(context)
+    check(context, "framework")
     if answers.model_path:
         found = inspect(answers.model_path)
         own = framework_of(found).name
@@ -182,23 +200,9 @@ def choose_framework(context: Context) -> str:
     return chosen
 
 
-def show_hardware(context: Context) -> str:
-    """Print the hardware tiers of the platform with price, memory and notes."""
-    if not _interactive():
-        return ""
-    answers = Answers.of(context)
-    for name, tier in host.useful_tiers(answers.platform, answers.framework).items():
-        cost = "" if tier["price_usd"] is None else limits.price(tier)
-        room = limits.size(tier["ram_bytes"]) if tier["ram_bytes"] else ""
-        _tell(f"{name:17} {cost:>13} {room:>7}  {tier['title']}"[:70])
-        _tell(*(f"    {line}" for line in textwrap.wrap(tier["note"], 66)))
-    return ""
-
-
 def check(context: Context, question: str) -> str:
-    """Validate an answer before the next question."""
-    if _interactive():
-        _refuse(CHECKS[question](Answers.of(context)))
+    """Validate an answer that later questions depend on."""
+    _refuse(CHECKS[question](Answers.of(context)))
     return ""
 
 
@@ -214,22 +218,44 @@ def project_folder(context: Context) -> str:
             _refuse(_own_model(own))
         context["__task"] = choose_task(context)  # a replay has any
         context["__framework"] = choose_framework(context)
-        wanted = project(Answers.of(context))
+        check(context, "platform")
+        answers = Answers.of(context)
         folder = Path(context["_output_dir"], context["project_slug"])
         is_new = not os.path.lexists(folder)
-        refuse_what_cannot_work(wanted, folder, is_new)
+        _refuse(problem for check in CHECKS.values() for problem in check(answers))
+        if answers.preview != "no":
+            show(project(answers), folder)
+        refuse_what_cannot_work(project(answers), folder, is_new)
         # For the hook: it removes only a new folder if it fails, and skips existing files.
         context["_is_new"] = is_new
+        context["_where"] = where(folder)
         context["_skip_if_file_exists"] = command_line.arguments().get("skip_if_file_exists", False)
         if is_new:
             command_line.clean_up_after_failure(folder)
     return context["project_slug"]
 
 
+def where(folder: Path) -> str:
+    """Return the path of the project as its owner would type it here."""
+    with suppress(ValueError):  # on another drive of Windows
+        if not (path := os.path.relpath(folder)).startswith(os.pardir):
+            return path
+    return str(folder)
+
+
+def show(wanted: Project, folder: Path) -> NoReturn:
+    """Print a preview and end: with status 1 if the project does not fit, as preflight does."""
+    if wanted.answers.preview == "json":
+        click.echo(json.dumps(preview.as_dict(wanted, folder), indent=2, ensure_ascii=False))
+    else:
+        click.echo(preview.as_text(wanted, folder))
+    raise Exit(wanted.report.fits is False)
+
+
 def refuse_what_cannot_work(wanted: Project, folder: Path, is_new: bool) -> None:
-    """Refuse answers that cannot work, with all problems in one message."""
-    _refuse(problem for check in CHECKS.values() for problem in check(wanted.answers))
-    _refuse([estimate.as_text(wanted.report)] if wanted.report.fits is False else [])
+    """Refuse a project that does not fit its platform, or for which there is no room here."""
+    if wanted.report.fits is False and wanted.answers.limits != "ignore":
+        _refuse([estimate.as_text(wanted.report)])
     written, size, count = manifest.written(wanted), MARGIN, 0
     if is_new:
         size, count = size + estimate.checkout(wanted), len(written)
@@ -249,13 +275,16 @@ def _replayed(context: Context) -> Iterator[str]:
     for name, default in command_line.questions().items():
         answer = context.get(name)
         shown = f"{name}: {json.dumps(answer)[:60]}"
-        if isinstance(default, str):
-            if not isinstance(answer, str):
-                yield f"{shown} is not a text."
-        elif name[0] != "_":
-            offered = default if isinstance(default, list) else [True, False]
-            if answer not in offered:
-                yield f"{shown} is not offered. Answer one of {json.dumps(offered)[1:-1]}."
+        if isinstance(default, str) and not isinstance(answer, str):
+            yield f"{shown} is not a text."
+        elif isinstance(default, bool) and not isinstance(answer, bool):
+            yield f"{shown} is not offered. Answer true or false."
+
+
+def _choice(answers: Answers, question: str) -> Iterator[str]:
+    given = dict(answers.given)[question]
+    if given not in NAMES[question]:
+        yield unknown(question, given, NAMES[question])
 
 
 def _task(answers: Answers) -> Iterator[str]:
@@ -293,41 +322,36 @@ def _slug(answers: Answers) -> Iterator[str]:
 
 
 def _hardware(answers: Answers) -> Iterator[str]:
-    tiers, chosen = PLATFORMS[answers.platform]["hardware"], answers.hardware
-    useful = host.useful_tiers(answers.platform, answers.framework)
-    if chosen not in tiers:
-        import difflib  # slow to import, and only needed for misspellings
-
-        near = difflib.get_close_matches(chosen, tiers, 1)
-        hint = f"Did you mean {near[0]}? " if near else ""
-        yield (
-            f"hardware: {answers.platform} has no {chosen[:60]!r}. {hint}"
-            f"Answer one of {', '.join(useful)}."
-        )
-    elif chosen not in useful:
-        yield (
-            f"hardware: {FRAMEWORKS[answers.framework].title} does not use the GPU of {chosen}. "
-            f"Answer one of {', '.join(useful)}."
-        )
+    chosen, useful = answers.hardware, project(answers).tiers
+    if chosen in useful:
+        return
+    title, tier = FRAMEWORKS[answers.framework].title, project(answers).platform["hardware"]
+    if chosen not in tier:
+        near = difflib.get_close_matches(chosen, tier, 1)
+        reason = f"{answers.platform} has no {chosen[:60]!r}."
+        reason += f" Did you mean {near[0]}?" if near else ""
+    elif tier[chosen]["class"] not in FRAMEWORKS[answers.framework].requirements:
+        reason = f"{title} does not use the GPU of {chosen}."
+    else:
+        version = project(answers).model.version
+        reason = f"{answers.model_name} needs {title} {version}, and {chosen} no Python for it."
+    yield f"hardware: {reason} Answer one of {', '.join(useful)}."
 
 
 def _python(answers: Answers) -> Iterator[str]:
-    version, chosen = answers.python_version, answers.hardware
-    tier = PLATFORMS[answers.platform]["hardware"].get(chosen, {})
-    runs = tier.get("python", [version])
-    if version not in runs:
-        yield f"python_version: {chosen} does not run {version}. Answer {' or '.join(runs)}."
-    if not answers.model_path:
+    if answers.hardware not in project(answers).tiers:
+        return  # that is refused, and the default follows from it
+    yield from _choice(answers, "python_version")
+    chosen, able = answers.python_version, project(answers).pythons
+    if chosen in able or chosen not in NAMES["python_version"]:
         return
-    saved, title = project(answers).model.version, FRAMEWORKS[answers.framework].title
-    able = host.pythons(answers.framework, saved)
-    if able and version not in able:
-        also = (
-            "" if {*able} & {*tier.get("python", able)} else f", on another hardware than {chosen}"
-        )
+    version, title = project(answers).model.version, FRAMEWORKS[answers.framework].title
+    if chosen in pythons(answers.framework, version, {}):
+        yield f"python_version: {answers.hardware} does not run {chosen}. Answer {' or '.join(able)}."
+    else:
         yield (
-            f"python_version: {answers.model_name} needs {title} {saved}, which has no "
-            f"packages for {version}. Answer {' or '.join(able)}{also}."
+            f"python_version: {answers.model_name} needs {title} {version}, which has no "
+            f"packages for {chosen}. Answer {' or '.join(able)}."
         )
 
 
@@ -335,9 +359,14 @@ def _python(answers: Answers) -> Iterator[str]:
 CHECKS = {
     "arguments": lambda _: command_line.question_errors(),
     "task": _task,
+    "framework": partial(_choice, question="framework"),
     "project_name": partial(_text, question="project_name", longest=100),
     "project_slug": _slug,
     "description": partial(_text, question="description", longest=300),
+    "platform": partial(_choice, question="platform"),
     "hardware": _hardware,
     "python_version": _python,
+    "license": partial(_choice, question="license"),
+    "limits": partial(_choice, question="limits"),
+    "preview": partial(_choice, question="preview"),
 }

@@ -46,8 +46,11 @@ from locks import Pins
 TARGET = locks.LOCKS
 PACKAGES = ROOT / "src" / "ml_ui" / "sizing" / "packages.json"
 COMMON = json.loads((ROOT / "templates" / "common.json").read_text("utf-8"))["requirements"]
-QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
-PYTHONS = QUESTIONS["python_version"]  # sizes are taken on the first that has every wheel
+PYTHONS = (
+    "3.12",
+    "3.13",
+    "3.11",
+)  # of local_extensions/host.py; sizes are taken on the first that has every wheel
 FACTS = {
     path.parent.name: json.loads(path.read_text("utf-8"))
     for path in sorted(ROOT.glob("templates/frameworks/*/framework.json"))

@@ -3,13 +3,20 @@
 import ast
 import json
 import os
+import re
+import select
 import shutil
+import signal
+import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from conftest import QUESTIONS, ROOT
+
+from local_extensions.prompts import HIDDEN
 
 ASKED = [question for question in QUESTIONS if not question.startswith("_")]
 IRIS = ROOT / "demos" / "tabular" / "iris.skops"
@@ -31,14 +38,14 @@ def copy_template(folder: Path) -> Path:
 
 def lines(**answers) -> str:
     """Return what somebody types who gives these answers and takes the default for others."""
-    typed = []
-    for question in ASKED:
-        answer = answers.pop(question, "")
-        if isinstance(QUESTIONS[question], list) and answer:
-            answer = QUESTIONS[question].index(answer) + 1
-        typed.append(f"{answer}\n")
-    assert not answers, f"no such questions: {answers}"
-    return "".join(typed)
+    asked = [name for name in ASKED if name not in HIDDEN]
+    if answers.get("model_path", "-") != "-":  # the file tells them
+        asked = [name for name in asked if name not in ("task", "framework")]
+    if answers.get("platform", "huggingface") == "huggingface":  # ZeroGPU has one
+        asked.remove("python_version")
+    typed = "".join(f"{answers.pop(name, '')}\n" for name in asked)
+    assert not answers, f"not asked: {answers}"
+    return typed
 
 
 def run(*arguments, **options) -> subprocess.CompletedProcess:
@@ -75,16 +82,56 @@ def record(folder: Path) -> dict:
     return json.loads((folder / ".ml-ui.json").read_text("utf-8"))
 
 
-def at_terminal(here: Path, typed: str, *arguments: str) -> subprocess.CompletedProcess:
-    """Run the command line for somebody who types."""
-    pty = pytest.importorskip("pty")
-    mine, its = pty.openpty()
-    os.write(mine, typed.encode())
-    command = [sys.executable, "-m", "cookiecutter", ROOT, *arguments]
-    try:
-        return subprocess.run(
-            command, stdin=its, cwd=here, capture_output=True, text=True, check=False, timeout=60
+class Terminal:
+    """A terminal of 80x24 in which somebody answers the questions."""
+
+    def __init__(self, here: Path, *arguments: str) -> None:
+        pty = pytest.importorskip("pty")
+        import fcntl
+        import termios
+
+        self.end, its = pty.openpty()
+        fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "cookiecutter", ROOT, *arguments],
+            cwd=here,
+            stdin=its,
+            stdout=its,
+            stderr=its,
+            start_new_session=True,
         )
-    finally:
-        os.close(mine)
         os.close(its)
+        self.shown = self.read()
+
+    def read(self) -> str:
+        """Return what is shown up to the next question, or up to the end."""
+        shown, patience = "", time.monotonic() + 60
+        while time.monotonic() < patience:
+            ready, _, _ = select.select([self.end], [], [], 0.3)
+            if not ready and re.search(r": ?$", shown):
+                break
+            try:
+                more = os.read(self.end, 65536) if ready else b"-"
+            except OSError:  # Linux's for the end of a terminal
+                more = b""
+            if not more:
+                self.process.wait(10)
+                os.close(self.end)
+                break
+            shown += more.decode(errors="replace") if ready else ""
+        return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", shown)
+
+    def type(self, *answers: str) -> str:
+        """Type answers; return what is shown after the last."""
+        for answer in answers:
+            if answer == "\3":  # Ctrl-C
+                os.killpg(self.process.pid, signal.SIGINT)
+            else:
+                os.write(self.end, answer.encode() + (b"" if answer == "\4" else b"\n"))
+            self.shown = self.read()
+        return self.shown
+
+    @property
+    def status(self) -> int:
+        """Exit status."""
+        return self.process.wait(10)

@@ -66,11 +66,14 @@ def bake(tmp_path_factory):
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    """Stand in an empty folder with nothing beside it."""
+def here(tmp_path, tmp_path_factory, monkeypatch):
+    """Stand in an empty folder with nothing beside it, and with no answers kept from before."""
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)
+    config = tmp_path_factory.mktemp("config") / "config.yaml"
+    config.write_text(f"replay_dir: {config.parent}\n")
+    monkeypatch.setenv("COOKIECUTTER_CONFIG", str(config))
     return folder
 
 

@@ -1,7 +1,9 @@
 """Defaults and refusals as pytest-cookies sees them: exit code, context, folder."""
 
 import pytest
-from conftest import QUESTIONS, ROOT
+from conftest import ROOT
+
+from local_extensions.choices import HOSTS
 
 pytest.importorskip("pytest_cookies")
 
@@ -19,7 +21,7 @@ def baked(cookies):
     return lambda **answers: cookies.bake(extra_context=answers, template=str(ROOT))
 
 
-@pytest.mark.parametrize("platform", QUESTIONS["platform"])
+@pytest.mark.parametrize("platform", HOSTS)
 def test_defaults_of_a_platform(baked, platform):
     result = baked(platform=platform)
     assert (result.exit_code, result.exception) == (0, None)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import click
 import pytest
-from asking import IRIS, assert_refused, at_terminal, copy_template, lines, run, texts, tree
+from asking import IRIS, Terminal, assert_refused, copy_template, lines, run, texts, tree
 from click.testing import CliRunner
 from conftest import ROOT
 from cookiecutter.main import cookiecutter
@@ -114,9 +114,9 @@ def test_answer_may_refer_to_the_slug(here):
 
 
 def test_unknown_question_is_refused_before_the_first(here):
-    done = at_terminal(here, lines(), "titel=x")
-    assert_refused(done.stdout + done.stderr, done.returncode, "'titel': no such question")
-    assert "[1/" not in done.stdout
+    terminal = Terminal(here, "titel=x")
+    assert_refused(terminal.shown, terminal.status, "'titel': no such question")
+    assert "Your model" not in terminal.shown
 
 
 def test_arguments_of_another_program(here, monkeypatch):
@@ -132,16 +132,6 @@ def test_arguments_of_another_program(here, monkeypatch):
     result = CliRunner().invoke(program, ["titel=x"])
     assert result.exit_code == 0, (result.output, result.exception)
     assert (here / "made" / "app.py").is_file()
-
-
-def test_terminal(here):
-    """A terminal shows what the model is and what the hardware costs."""
-    shutil.copy(IRIS, here / "iris.skops")
-    typed = lines(model_path="iris.skops", task="tabular", platform="heroku")
-    shown = at_terminal(here, typed)
-    assert "skops model" in shown.stdout and "4 columns" in shown.stdout
-    assert "standard-1x" in shown.stdout and "$5/month" in shown.stdout
-    assert (here / "iris" / "Procfile").is_file()
 
 
 @pytest.mark.parametrize("answers", [1, 3, 6])

@@ -17,7 +17,7 @@ from local_extensions import locks
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "templates" / "requirements"
 PACKAGES = json.loads((ROOT / "src" / "ml_ui" / "sizing" / "packages.json").read_text())
-PYTHONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))["python_version"]
+PYTHONS = locks.PYTHONS
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 COMMON = json.loads((ROOT / "templates" / "common.json").read_text())["requirements"]
 FACTS = {

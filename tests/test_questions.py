@@ -15,7 +15,6 @@ from asking import (
     ASKED,
     IRIS,
     assert_refused,
-    at_terminal,
     lines,
     project,
     record,
@@ -27,9 +26,11 @@ from conftest import QUESTIONS, ROOT
 from cookiecutter.main import cookiecutter
 from test_quoting import LINES, LONG, ODD
 
+from local_extensions import choices
 from local_extensions.answers import Answers
-from local_extensions.catalog import FRAMEWORKS, TASKS
+from local_extensions.catalog import FRAMEWORKS, PLATFORMS
 from local_extensions.project import Project
+from local_extensions.prompts import HIDDEN
 
 DIGITS = ROOT / "demos" / "image-classification" / "digits.onnx"
 
@@ -324,42 +325,32 @@ def test_labels_with_bom_and_crlf(ask, models):
     assert ask("model_path=fine/iris.skops", "task=tabular", "project_slug=made").exit_code == 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("question", "answers"),
-    [
-        ("task", {"model_path": "digits.onnx", "task": "tabular"}),
-        ("project_name", {"project_name": "x" * 101}),
-        ("project_slug", {"project_slug": "CON"}),
-        ("description", {"description": "x" * 301}),
-        ("hardware", {"hardware": "t5"}),
-        ("python_version", {"python_version": "3.11"}),
-    ],
-)
-def test_refusal_right_after_the_question(models, question, answers):
-    typed = lines(**answers).splitlines(keepends=True)[: ASKED.index(question) + 1]
-    done = at_terminal(models, "".join(typed))
-    last = done.stdout.rpartition("\n        ")[2]
-    assert done.returncode == 1 and f"{question}: " in last, done.stdout + done.stderr
-
-
 # The lists of choices ---------------------------------------------------------------------
 
 
 def test_choices_match_the_data():
-    facts = ROOT / "src" / "ml_ui" / "sizing" / "platforms.json"
-    known = json.loads(facts.read_text("utf-8"))["platforms"]
     offered = {path.name for path in (ROOT / "templates" / "platforms").iterdir()}
-    platforms = {name: facts for name, facts in known.items() if name in offered}
-    assert sorted(QUESTIONS["task"]) == sorted(["auto", *TASKS])
-    used = [framework for framework in FRAMEWORKS.values() if framework.tasks]
-    assert sorted(QUESTIONS["framework"]) == sorted(["auto", *(each.name for each in used)])
-    assert QUESTIONS["platform"] == list(platforms)
-    for framework in used:
-        classes = set(framework.requirements)
-        for platform in platforms.values():
-            default = next(iter(platform["hardware"].values()))
-            assert default["class"] in classes, "the default hardware suits every framework"
+    assert {*choices.HOSTS} == offered
+    assert choices.HOSTS == [name for name in PLATFORMS if name in offered], "in their order"
+    for framework in (framework for framework in FRAMEWORKS.values() if framework.tasks):
+        for platform in choices.HOSTS:
+            default = next(iter(PLATFORMS[platform]["hardware"].values()))
+            assert default["class"] in framework.requirements, "the default suits every framework"
+
+
+@pytest.mark.parametrize("name", [name for name in choices.NAMES if name not in HIDDEN])
+def test_default_is_offered(name):
+    default = QUESTIONS[name]
+    assert default in choices.NAMES[name] or default.startswith("{{")
+
+
+@pytest.mark.parametrize("platform", choices.HOSTS)
+def test_choices_fit_a_terminal(platform):
+    derived = {"__task": "tabular", "__framework": "scikit-learn", "__model_path": ""}
+    answers = Answers.of(QUESTIONS | derived | {"platform": platform})
+    for name, rows in choices.CHOICES.items():
+        lines = choices.aligned(rows(answers)).values()
+        assert all(len(f"    12  {line}") <= 80 for line in lines) or name == "hardware", name
 
 
 def test_no_question_asks_for_a_secret():
@@ -373,5 +364,7 @@ def test_default_hardware_has_packages_of_the_framework(monkeypatch):
     """Not the platform's first, if the framework has none for it."""
     onnx = FRAMEWORKS["onnx"]
     monkeypatch.setitem(FRAMEWORKS, "onnx", onnx._replace(requirements={"cpu": ["onnxruntime"]}))
-    answers = Answers.of({"platform": "huggingface", "__framework": "onnx"})
-    assert Project(answers).hardware == "cpu-basic"
+    answers = Answers.of(
+        {"platform": "huggingface", "__framework": "onnx", "__task": "image-classification"}
+    )
+    assert next(iter(Project(answers).tiers)) == "cpu-basic"

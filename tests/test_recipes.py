@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -78,8 +76,7 @@ def write(folder: Path, files: dict[str, str]) -> None:
 
 
 def generate(template: Path, **answers: str) -> Path:
-    """Write the prompts, as `make prompts` does; generate a project, and compile its files."""
-    subprocess.run([sys.executable, "-m", "scripts.prompts"], cwd=template, check=True)
+    """Generate a project, and compile its files."""
     given = [f"{name}={answer}" for name, answer in answers.items()]
     made = template.parent / "made"
     done = run("--no-input", "-o", made, template, "project_slug=made", *given, cwd=template)
@@ -93,7 +90,7 @@ def test_task(template):
     write(template / "templates" / "tasks" / "risk", TASK)
     write(template / "demos" / "risk", {"card.json": json.dumps(CARD)})
     shutil.copy(template / "demos" / "tabular" / "iris.skops", template / "demos" / "risk")
-    named = {*TASK, *json.loads(TASK["task.json"]), "make prompts"}
+    named = {*TASK, *json.loads(TASK["task.json"])}
     assert unnamed(named, "task") == set()
     assert unnamed({"demos/<task>/card.json", *CARD}, "demo model") == set()
     project = generate(template, task="risk")
@@ -105,7 +102,7 @@ def test_platform(template):
     """Fly.io, whose facts are there already."""
     files = {"_deploy.md": "```sh\nfly deploy\n```\n", "fly.toml": "[build]\n"}
     write(template / "templates" / "platforms" / "fly", files)
-    assert unnamed({"_deploy.md", "make prompts"}, "platform") == set()
+    assert unnamed({"_deploy.md"}, "platform") == set()
     project = generate(template, platform="fly", hardware="shared-cpu-1x-2gb")
     assert (project / "fly.toml").is_file()
     assert "fly deploy" in (project / "README.md").read_text("utf-8")

@@ -13,16 +13,17 @@ import pytest
 import yaml
 from conftest import QUESTIONS, ROOT, ruff
 
+from local_extensions import choices, locks
 from local_extensions.catalog import FRAMEWORKS, OFFERED, SHOWN, TASKS
+from local_extensions.choices import HOSTS
 from local_extensions.model_files import FORMATS
 from ml_ui.sizing import limits
 from ml_ui.sizing.footprint import QUANTITIES
 from ml_ui.sizing.project import weigh
-from scripts import prompts
 
 # What interacts is a product; what does not takes turns.
-LICENSES = itertools.cycle(QUESTIONS["license"])
-PYTHONS = itertools.cycle(QUESTIONS["python_version"])
+LICENSES = itertools.cycle(choices.LICENSES)
+PYTHONS = itertools.cycle(locks.PYTHONS)
 CI = itertools.cycle([True, False])
 COMBINATIONS = [
     {
@@ -34,14 +35,13 @@ COMBINATIONS = [
         "python_version": "3.12" if platform == "huggingface" else next(PYTHONS),
         "ci": next(CI),
     }
-    for (task, framework), platform in itertools.product(SHOWN, QUESTIONS["platform"])
+    for (task, framework), platform in itertools.product(SHOWN, HOSTS)
 ]
 # One for each pair, on each platform in turn: for what a platform changes little.
 PAIRS = [
     answers
     for n, answers in enumerate(COMBINATIONS)
-    if n % len(QUESTIONS["platform"])
-    == n // len(QUESTIONS["platform"]) % len(QUESTIONS["platform"])
+    if n % len(HOSTS) == n // len(HOSTS) % len(HOSTS)
 ]
 
 
@@ -216,7 +216,7 @@ def check_schema(*arguments) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("platform", QUESTIONS["platform"])
+@pytest.mark.parametrize("platform", HOSTS)
 def test_schemas(bake, platform):
     project = bake(platform=platform)
     check_schema(
@@ -228,7 +228,7 @@ def test_schemas(bake, platform):
         check_schema("--builtin-schema", "vendor.compose-spec", gpu)
 
 
-@pytest.mark.parametrize("platform", QUESTIONS["platform"])
+@pytest.mark.parametrize("platform", HOSTS)
 def test_workflows_are_safe(bake, platform):
     """Actions by their commit, no credentials left, as few rights as needed; ours as well."""
     zizmor = Path(sys.executable).with_name("zizmor")
@@ -266,7 +266,7 @@ def times_tested(project: Path, branch: str) -> int:
     return times
 
 
-@pytest.mark.parametrize("platform", QUESTIONS["platform"])
+@pytest.mark.parametrize("platform", HOSTS)
 def test_push_is_tested_once(bake, platform):
     assert [times_tested(bake(platform=platform), branch) for branch in ("main", "other")] == [1, 1]
 
@@ -388,16 +388,6 @@ def test_same_answers_same_project(bake, tmp_path):
     assert files(first) == files(again)
     for path in files(first):
         assert (first / path).read_bytes() == (again / path).read_bytes(), path
-
-
-def test_prompts_are_up_to_date():
-    assert QUESTIONS["__prompts__"] == prompts.prompts()
-    for label in QUESTIONS["__prompts__"].values():  # in 80 columns
-        if isinstance(label, dict):
-            for line in label.values():
-                assert len(f"    1 - {line}") <= 80, line
-        else:
-            assert len(f"  [11/11] {label} [y/n] (y): ") <= 80, label
 
 
 def test_readme_table_matches_the_catalog():

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from asking import record
 from conftest import ROOT, ruff
 from crafted import (
     TEXTS,
@@ -128,7 +129,11 @@ def test_python_that_does_not_run_the_version_is_refused(ask, tmp_path):
         run = ask(f"model_path={path}", f"python_version={python}", "platform=docker")
         assert f"which has no packages for {python}. Answer {answer}." in run.output
     run = ask(f"model_path={path}", "hardware=zero-a10g")
-    assert "Answer 3.11, on another hardware than zero-a10g." in run.output
+    assert "needs scikit-learn 1.2, and zero-a10g no Python for it" in run.output
+    run = ask(f"model_path={path}", "project_slug=made")
+    assert run.exit_code == 0, "the defaults suit any model"
+    answers = record(Path("made"))["answers"]
+    assert (answers["python_version"], answers["hardware"]) == ("3.11", "cpu-basic")
 
 
 HIDDEN = {  # before a model, or in it: what pickle does and a reader may overlook

@@ -131,8 +131,7 @@ def g12_long_titles(target: Target) -> Seen:
 
 def g13_unknown_answers(target: Target) -> Seen:
     """Answer a question that does not exist, and give a choice that is not offered."""
-    choices = {name: facts for name, facts in target.questions.items() if isinstance(facts, list)}
-    asked = {target.texts[0][:-1]: [target.texts[0]]} | dict(list(choices.items())[:1])
+    asked = {target.texts[0][:-1]: [target.texts[0]]} | target.choices
     outcomes = {}
     for question, known in asked.items():
         run = Desk(target).generate(**{question: "no-such-thing"})

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -21,6 +21,9 @@ from typing import Any
 import yaml
 
 from local_extensions.catalog import FRAMEWORKS, PLATFORMS, ROOT
+from local_extensions.choices import HOSTS, LICENSES, NAMES
+from local_extensions.locks import PYTHONS
+from local_extensions.prompts import HIDDEN
 
 from .. import Seen
 
@@ -52,10 +55,12 @@ class Target:
     pictures: Answers = field(default_factory=dict, hash=False)
     starts: Answers = field(default_factory=dict, hash=False)
     combinations: tuple[Answers, ...] = field(default=({},), hash=False)
+    choices: Mapping[str, Iterable[str]] = field(default_factory=dict, hash=False)
+    unasked: tuple[str, ...] = ()  # what the defaults leave without a choice
 
     @property
     def questions(self) -> dict[str, Any]:
-        """The questions that are asked, with their defaults or choices."""
+        """The questions, with their defaults."""
         asked = json.loads((self.template / "cookiecutter.json").read_text("utf-8"))
         return {name: default for name, default in asked.items() if name[0] != "_"}
 
@@ -126,10 +131,9 @@ dependencies = ["gradio"]
 def _ours() -> Iterator[Answers]:
     """Yield the combinations: a product of what interacts; the rest cycles."""
     turns = {name: cycle(tiers["hardware"].items()) for name, tiers in PLATFORMS.items()}
-    asked = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
-    versions, licenses = cycle(asked["python_version"]), cycle(asked["license"])
+    versions, licenses = cycle(PYTHONS), cycle(LICENSES)
     ci = cycle(["true", "false"])
-    for (framework, facts), platform in product(FRAMEWORKS.items(), asked["platform"]):
+    for (framework, facts), platform in product(FRAMEWORKS.items(), HOSTS):
         for task in facts.tasks:
             # Not every framework uses every tier, and not every tier has each Python.
             hardware, tier = next(
@@ -137,7 +141,7 @@ def _ours() -> Iterator[Answers]:
                 for name, tier in turns[platform]
                 if tier["class"] in facts.requirements
             )
-            runs = tier.get("python", asked["python_version"])
+            runs = tier.get("python", PYTHONS)
             yield {
                 "task": task,
                 "framework": framework,
@@ -172,14 +176,16 @@ def ours() -> Iterator[Target]:
             pictures={"task": "image-classification"},
             starts={"platform": "heroku"},
             combinations=tuple(_ours()),
+            choices={"task": NAMES["task"]},
+            unasked=("python_version", *HIDDEN),  # ZeroGPU has one Python
         )
 
 
 # Generating -------------------------------------------------------------------------------
 
 
-# All questions at a terminal, up to the answer to `[5/5] Last question (y): `.
-QUESTIONS = re.compile(r"\A.*\[(\d+)/\1\] .*?\): ", re.DOTALL)
+# All questions at a terminal, up to the answer to the last: `[5/5] Question (y): `, or ours.
+QUESTIONS = re.compile(r"\A.*(\[(\d+)/\2\] .*?\)|\[Y/n\]): ", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -235,13 +241,9 @@ class Desk:
 
     def lines(self, answers: Answers) -> str:
         """Return the lines to type for these answers, with defaults for the others."""
-        typed, named = [], self.named(answers)
-        for question, choices in self.target.questions.items():
-            answer = named.get(question, "")
-            if isinstance(choices, list) and answer:
-                answer = choices.index(answer) + 1
-            typed.append(f"{answer}\n")
-        return "".join(typed)
+        named = self.named(answers)
+        asked = [name for name in self.target.questions if name not in self.target.unasked]
+        return "".join(f"{named.get(name, '')}\n" for name in asked)
 
     def environment(self, **variables: str) -> dict[str, str]:
         """Return environment variables with nothing of the user's."""

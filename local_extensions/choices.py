@@ -1,0 +1,136 @@
+"""Choices of the questions: what can be answered, with the facts that decide it.
+
+cookiecutter.json has only defaults: what is offered follows from the catalogue, the platform
+data and the answers so far.
+"""
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+
+from ml_ui.sizing import limits
+
+from . import locks
+from .answers import Answers
+from .catalog import FRAMEWORKS, PLATFORMS, SHOWN, TASKS, TEMPLATES
+from .kinds import fitting, framework_of
+from .locks import PYTHONS
+from .model import inspect
+from .model_files import FORMATS
+from .project import project
+
+Rows = dict[str, tuple[str, ...]]  # by answer: the columns of its line
+
+LICENSES: Rows = {
+    "MIT": ("MIT", "any use, if the notice is kept"),
+    "Apache-2.0": ("Apache 2.0", "as MIT, with a patent grant"),
+    "BSD-3-Clause": ("BSD 3-Clause", "as MIT, without using your name to endorse"),
+    "none": ("none", "all rights reserved"),
+}
+# Platforms that have a folder in templates/; the others are only ways out.
+HOSTS = [name for name in PLATFORMS if (TEMPLATES / "platforms" / name).is_dir()]
+# Every answer to each question with choices, whatever the others are.
+NAMES: Mapping[str, Iterable[str]] = {
+    "task": ("auto", *TASKS),
+    "framework": ("auto", *(name for name in FRAMEWORKS if FRAMEWORKS[name].tasks)),
+    "platform": HOSTS,
+    "python_version": PYTHONS,
+    "license": LICENSES,
+    "limits": ("enforce", "ignore"),
+    "preview": ("no", "text", "json"),
+}
+
+
+def tasks(answers: Answers) -> Rows:
+    """Return the tasks: of an own model those that it fits, the likeliest first."""
+    own = answers.model_path
+    return {
+        name: (TASKS[name].title, TASKS[name].does)
+        for name in (fitting(inspect(own)) if own else TASKS)
+    }
+
+
+def frameworks(answers: Answers) -> Rows:
+    """Return the frameworks: an own model's, or those with a demo model, the default first."""
+    if answers.model_path:
+        names = [framework_of(inspect(answers.model_path)).name]
+    else:
+        offered = [name for task, name in SHOWN if task == answers.task]
+        names = sorted(offered, key=lambda name: name != TASKS[answers.task].framework)
+    rows = {}
+    for name in names:
+        formats = [FORMATS[key] for key in FRAMEWORKS[name].formats]
+        endings = dict.fromkeys(each.endings[0] or each.folder for each in formats)
+        wheels = sum(each["wheel"] for each in locks.sizes(name, "cpu")["packages"].values())
+        does = " ".join(endings) or "no weights"
+        rows[name] = (FRAMEWORKS[name].title, does, f"{wheels / 1e6:.0f} MB to download")
+    return rows
+
+
+def platforms(answers: Answers) -> Rows:
+    """Return the platforms, with the price of the cheapest hardware and the first limit."""
+    rows = {}
+    for name in HOSTS:
+        platform = PLATFORMS[name]
+        slug, tier = next(iter(platform["hardware"].items()))
+        cost = limits.price(tier) + (f" ({slug})" if tier["price_usd"] is not None else "")
+        first = next(limit for limit in platform["limits"] if limit["kind"] == "refuse")
+        limit = f"{first['name']} {first['written']}" if first["bytes"] else "no limit"
+        memory = f", memory {tier['ram_bytes'] / 1e6:.0f} MB" if tier["ram_bytes"] else ""
+        rows[name] = (platform["title"], cost, limit + memory)
+    return rows
+
+
+def hardware(answers: Answers) -> Rows:
+    """Return the hardware tiers that the framework has packages for, the default first."""
+    rows = {}
+    for name, tier in project(answers).tiers.items():
+        cost = "" if tier["price_usd"] is None else limits.price(tier)
+        room = limits.size(tier["ram_bytes"]) if tier["ram_bytes"] else ""
+        rows[name] = (name, f"{cost:>11}", f"{room:>7}", tier["title"])
+    return rows
+
+
+def pythons(answers: Answers) -> Rows:
+    """Return the versions of Python that the hardware and the model's library run."""
+    return {version: (version,) for version in project(answers).pythons}
+
+
+CHOICES: Mapping[str, Callable[[Answers], Rows]] = {
+    "task": tasks,
+    "framework": frameworks,
+    "platform": platforms,
+    "hardware": hardware,
+    "python_version": pythons,
+    "license": lambda _: LICENSES,
+}
+
+
+def unknown(question: str, answer: str, offered: Iterable[str]) -> str:
+    """Return the message for an answer that is not one of those offered."""
+    offered = list(offered)
+    near = difflib.get_close_matches(answer.casefold(), offered, 1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    return f"{question}: {answer[:60]!r} is not offered. {hint}Answer {' or '.join(offered)}."
+
+
+def pick(rows: Rows, typed: str) -> str | None:
+    """Return the answer for what was typed: a number, a name, a title, or how one begins."""
+    names = list(rows)
+    if typed.isdecimal() and 1 <= int(typed) <= len(names):
+        return names[int(typed) - 1]
+    wanted = typed.strip().casefold()
+    spelled = {name: (name.casefold(), rows[name][0].casefold()) for name in names}
+    for fits in (str.__eq__, str.startswith):
+        found = [name for name in names if any(fits(word, wanted) for word in spelled[name])]
+        if len(found) == 1 and wanted:
+            return found[0]
+    return None
+
+
+def aligned(rows: Rows) -> dict[str, str]:
+    """Return a line for each answer, its columns aligned."""
+    widths = [max(map(len, column)) for column in zip(*rows.values(), strict=True)]
+    return {
+        name: "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for name, row in rows.items()
+    }

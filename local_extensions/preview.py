@@ -1,0 +1,78 @@
+"""Preview of a project: what would be generated, as text or as JSON, without writing it."""
+
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from ml_ui import record
+
+from . import estimate, manifest
+from .model import inspect
+from .project import Project
+
+WIDTH = 80
+
+
+def as_dict(project: Project, folder: Path) -> dict[str, Any]:
+    """Return the preview: answers, what was recognised, files, fit and notes.
+
+    `fit` is the object of `python -m ml_ui preflight --json`.
+    """
+    answers = project.answers
+    return {
+        "template": record.TEMPLATE,
+        "answers": dict(answers.given) | {"task": answers.task, "framework": answers.framework},
+        "recognised": recognised(project),
+        "folder": str(folder),
+        "files": paths(project),
+        "notes": list(project.model.notes),
+        "fits": project.report.fits,
+        "fit": json.loads(project.report.as_json()),
+    }
+
+
+def as_text(project: Project, folder: Path) -> str:
+    """Return the preview for a terminal."""
+    return f"{summary(project)}\n\nNothing was written. It would be in {folder}."
+
+
+def summary(project: Project) -> str:
+    """Return what was recognised, the files, what was guessed, and whether it fits."""
+    tree = sorted({name.partition("/")[0] + "/" * ("/" in name) for name in paths(project)})
+    own = "  ".join(sorted((name for name in tree if name != "ml_ui/"), key=str.casefold))
+    return "\n".join(
+        [
+            *textwrap.wrap(recognised(project), WIDTH),
+            "",
+            *textwrap.wrap(f"Yours: {own}", WIDTH, subsequent_indent="       "),
+            "Ours:  ml_ui/",
+            *([""] if project.model.notes else []),
+            *(_note(note) for note in project.model.notes),
+            "",
+            estimate.as_text(project.report),
+        ]
+    )
+
+
+def _note(text: str) -> str:
+    """Return a note; the hook adds the line of a constant that it names."""
+    return textwrap.fill(f"Note: {text}", WIDTH - 10, subsequent_indent=" " * 6)
+
+
+def recognised(project: Project) -> str:
+    """Return what the model is, in words."""
+    answers, task = project.answers, project.task
+    if not answers.model_path:
+        return f"{task.title} with {project.framework.title}: the demo model, {task.does}."
+    detail = inspect(answers.model_path).detail
+    return f"{task.title} with {project.framework.title}: {answers.model_name}, {detail}."
+
+
+def paths(project: Project) -> list[str]:
+    """Return the paths of the files."""
+    names = set(project.files) | {"README.md"}
+    for source, target in {str(manifest.SKELETON): "", **project.copies}.items():
+        for path in manifest.files_of(Path(source)):
+            names.add(Path(target, path.relative_to(source)).as_posix())
+    return sorted(names - {"_chosen_files.json", ".gitattributes"})

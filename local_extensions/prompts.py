@@ -1,0 +1,295 @@
+"""Prompts in a terminal: choices by number or name, and a refused answer is asked again.
+
+cookiecutter's own prompts take a number alone, and it ends at the first refusal. So its readers
+are replaced for the questions of this template, and of no other. Answers are kept beside its
+replays until they have made a project.
+"""
+
+import json
+import re
+import sys
+import textwrap
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from click.exceptions import Exit
+from cookiecutter import prompt
+
+from . import choices, command_line, estimate, questions
+from .answers import Answers
+from .catalog import PLATFORMS
+from .model import inspect
+from .project import Project, project
+from .questions import Context, Refused
+
+INDENT = " " * 8
+ROWS = 5  # of hardware, before one asks for more
+HIDDEN = ("limits", "preview")  # for the command line
+# Answers that follow from the model: with another model they are not offered again.
+OF_MODEL = ("task", "framework", "project_name", "project_slug", "description")
+
+
+class Kept:
+    """File with the answers of a session that made no project yet."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.answers: Context = {}
+        with suppress(OSError, ValueError, TypeError, KeyError):
+            found = json.loads(path.read_text("utf-8"))["cookiecutter"]
+            kinds = {name: type(value) for name, value in command_line.questions().items()}
+            self.answers = {k: v for k, v in found.items() if type(v) is kinds.get(k)}
+
+    @property
+    def age(self) -> str:
+        """When the answers were given."""
+        return f"{datetime.fromtimestamp(self.path.stat().st_mtime):%d %B, %H:%M}"
+
+    def save(self) -> None:
+        """Write the file; if that fails, the session goes on without it."""
+        with suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_text(json.dumps({"cookiecutter": self.answers}, indent=2), "utf-8")
+
+    def remove(self) -> None:
+        """Remove the file."""
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+
+class Session:
+    """One run through the questions."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context  # cookiecutter's own, with the answers so far
+        self.kept: Kept | None = None
+        self.asked = False
+        if command_line.arguments():
+            self.kept = Kept(
+                Path(command_line.settings()["replay_dir"]) / "ml-ui-template.unfinished.json"
+            )
+            click.get_current_context().call_on_close(self.close)
+
+    def close(self) -> None:
+        """Remove the kept answers once they made a project, or say that they are kept."""
+        if not (self.asked and self.kept and self.kept.answers):
+            return
+        error = sys.exc_info()[1]
+        if error is None or (isinstance(error, Exit) and self.context.get("preview") == "no"):
+            self.kept.remove()
+        else:
+            click.echo("\nYour answers are kept: start again, and they are the defaults.")
+
+    def answers(self, **more: str) -> Answers:
+        """Return the answers so far with some more, and the defaults of later questions."""
+        later = {k: v for k, v in command_line.questions().items() if "{{" not in str(v)}
+        derived = {f"__{k}": v for k, v in more.items() if k in ("task", "framework")}
+        return Answers.of(later | self.context | more | derived)
+
+    def ask(self, name: str, default: Any, text: str, number: str) -> Any:
+        """Ask a question until its answer is accepted, and return that."""
+        if not self.asked and self.kept and self.kept.answers:
+            _tell(f"Your answers of {self.kept.age} are the defaults. To start afresh, delete")
+            _tell(str(self.kept.path))
+        self.asked = True
+        offered = self.kept.answers.get(name, default) if self.kept else default
+        number = click.style(number, dim=True)
+        if name == "hardware":
+            answer = self.hardware(offered, f"  {number} {text}")
+        elif name in choices.CHOICES:
+            answer = self.choice(name, offered, number, text)
+        else:
+            answer = self.text(name, offered, f"  {number} {text}")
+        self.keep(name, answer, default)
+        return answer
+
+    def keep(self, name: str, answer: Any, default: Any = None) -> None:
+        """Keep an answer, unless it is the default."""
+        self.context[name] = answer
+        if not self.kept:
+            return
+        known = self.kept.answers
+        if name == "model_path" and answer != known.get(name, ""):
+            for each in OF_MODEL:
+                known.pop(each, None)
+        known.pop(name, None)
+        if answer != default:
+            known[name] = answer
+        self.kept.save()
+
+    def text(self, name: str, default: Any, text: str) -> Any:
+        """Ask for a text, or yes or no."""
+        if isinstance(default, bool):
+            return click.confirm(text, default=default)
+
+        def accept(typed: str) -> str:
+            if name != "model_path":
+                _refuse(questions.CHECKS[name](self.answers(**{name: typed})))
+                return typed
+            context = {**self.context, name: typed}
+            if own := questions.choose_model(context):
+                found = inspect(Answers.of(context | {"__model_path": own}).model_path)
+                pinned = [own] if own == context[name] else []
+                _tell(*pinned, found.detail, *found.notes)
+            return context[name]
+
+        return _until_accepted(text, default, accept)
+
+    def choice(self, name: str, default: str, number: str, text: str) -> str:
+        """Ask for one of a few; what has one answer is not asked."""
+        rows = choices.CHOICES[name](self.answers())
+        if len(rows) == 1:
+            (answer,) = rows
+            click.echo(f"  {number} {text} {'  '.join(rows[answer])}")
+            return answer
+        click.echo(f"  {number} {text}")
+        _show(rows)
+
+        def accept(typed: str) -> str:
+            answer = choices.pick(rows, typed)
+            if answer is None:
+                raise Refused(choices.unknown(name, typed, rows))
+            _refuse(questions.CHECKS[name](self.answers(**{name: answer})))
+            return answer
+
+        first = default if default in rows else next(iter(rows))  # it may be "auto"
+        return _until_accepted("        Number or name", first, accept)
+
+    def hardware(self, default: str, text: str) -> str:
+        """Ask for the hardware, on which the model must fit; or for another platform."""
+        rows: choices.Rows = {}
+        while True:
+            if not rows:  # at first, and on another platform
+                every = choices.hardware(self.answers())
+                fit = [name for name in every if self.fits(name)]
+                rows = {name: every[name] for name in (fit or [*every])[:ROWS]}
+                click.echo(text)
+                _show(rows)
+                first = default if default in fit else next(iter(fit), "")
+                refused = "" if fit else self.refuse(next(iter(every)))
+            more = ", or more" if len(rows) < len(every) else ""
+            ways = ", a platform, or anyway" if refused else more
+            first = first or self.elsewhere()
+            typed = click.prompt(f"{INDENT}Number or name{ways}", default=first).strip()
+            name = choices.pick(rows, typed) or (typed if typed in every else None)
+            if name and self.fits(name):
+                note = PLATFORMS[self.context["platform"]]["hardware"][name]["note"]
+                _tell(note)
+                return name
+            if name:
+                refused = self.refuse(name)
+            elif typed in choices.HOSTS:
+                self.keep("platform", typed)
+                rows = {}
+            elif typed == "anyway" and refused:
+                self.context["limits"] = "ignore"
+                return refused
+            elif typed == "more":
+                rows = every
+                _show(rows)
+            else:
+                _say(*questions.CHECKS["hardware"](self.answers(hardware=typed)))
+
+    def fits(self, hardware: str) -> bool:
+        """Return whether the project fits a tier, or whether that is not known."""
+        return estimate.fits(self.project_on(hardware)) is not False
+
+    def refuse(self, hardware: str) -> str:
+        """Print why the project does not fit a tier; return the tier."""
+        _say(estimate.as_text(self.project_on(hardware).report))
+        return hardware
+
+    def project_on(self, hardware: str, **more: str) -> Project:
+        """Return the project on a tier, with the default version of Python there."""
+        answers = self.answers(hardware=hardware, **more)
+        return project(answers._replace(python_version=project(answers).pythons[0]))
+
+    def elsewhere(self) -> str:
+        """Return the first platform that the project fits."""
+        for name in choices.HOSTS:
+            for tier in project(self.answers(platform=name)).tiers:
+                if estimate.fits(self.project_on(tier, platform=name)) is not False:
+                    return name
+        return choices.HOSTS[-1]
+
+
+SESSION: Session | None = None
+
+
+def begin(context: Context) -> str:
+    """Start a session, before the first question."""
+    global SESSION
+    questions.check_call()
+    SESSION = Session(context)
+    return ""
+
+
+def replace_readers() -> None:
+    """Have cookiecutter ask this template's questions as above."""
+    for name in ("read_user_variable", "read_user_yes_no"):
+        if reader := getattr(prompt, name, None):  # another cookiecutter asks in its own way
+            setattr(prompt, name, _replaced(getattr(reader, "original", reader)))
+
+
+def _replaced(original: Callable[..., Any]) -> Callable[..., Any]:
+    def read(name: str, default: Any, prompts: Any = None, prefix: str = "") -> Any:
+        texts = command_line.questions()["__prompts__"]
+        if not prompts or prompts != texts:
+            return original(name, default, prompts, prefix)
+        if name in HIDDEN:
+            return SESSION.context.get(name, default) if SESSION else default
+        number = re.search(r"\d+(?=/)", prefix)
+        return SESSION.ask(name, default, texts[name], f"{number[0] if number else '-':>2}")
+
+    read.original = original  # type: ignore[attr-defined]
+    return read
+
+
+def _until_accepted(text: str, default: str, accept: Callable[[str], str]) -> str:
+    """Ask until an answer is accepted."""
+    while True:
+        typed = click.prompt(text, default=default, show_default=bool(default))
+        try:
+            return accept(typed)
+        except Refused as error:
+            _say(*error.problems)
+
+
+def _refuse(problems: Any) -> None:
+    if found := [*problems]:
+        raise Refused(*found)
+
+
+def _show(rows: choices.Rows) -> None:
+    """Print the choices, numbered."""
+    for number, line in enumerate(choices.aligned(rows).values(), 1):
+        click.echo(f"    {number:2}  {line}"[:79])
+
+
+def _say(*problems: str) -> None:
+    """Print why an answer is refused."""
+    for text in problems:
+        if "\n" not in text:  # not a report, which fills the screen
+            text = _indented(text)
+        click.secho(text, fg="red")
+
+
+def _tell(*lines: str) -> None:
+    for line in lines:
+        click.echo(_indented(line))
+
+
+def _indented(text: str) -> str:
+    """Return a text as wide as a terminal; a path stays in one piece."""
+    return textwrap.fill(
+        text,
+        80,
+        initial_indent=INDENT,
+        subsequent_indent=INDENT,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
