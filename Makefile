@@ -5,7 +5,7 @@ PYTHON ?= python3
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test test-fast typecheck wheel lock runtimes demos prompts bench boot faults \
-	canary packages recognise verify-footprint zoo architectures networks
+	canary packages recognise verify-footprint zoo architectures networks pictures
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-17s %s\n", $$1, $$2}' Makefile
@@ -67,6 +67,9 @@ architectures: $(VENV)/installed  ## memory and slug of real architectures, pred
 
 networks: $(VENV)/installed  ## refresh the digests by which torchvision's weights are recognised
 	$(BIN)/uv run scripts/networks.py
+
+pictures: $(VENV)/installed  ## make the pictures of the docs, of ONLY=terminal, ONLY=pages or both
+	$(BIN)/python -m scripts.pictures $(ONLY)
 
 $(VENV)/installed: pyproject.toml
 	@test ! -L $(VENV) || { echo "$(VENV) is a link: it is not mine to replace"; exit 1; }
