@@ -1,21 +1,17 @@
 VENV := .venv
 BIN := $(VENV)/bin
-DEMO := build/demo
+PYTHON ?= python3
 # A process for each core; the tests of a file share what they generate and install.
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test test-fast typecheck wheel lock runtimes demos bench boot faults \
-	canary packages recognise verify-footprint zoo architectures networks
+	canary packages recognise verify-footprint zoo architectures networks pictures
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-17s %s\n", $$1, $$2}' Makefile
 
-demo: $(VENV)/installed  ## generate the default project and serve it
-	rm -rf $(DEMO)
-	$(BIN)/cookiecutter . --no-input --output-dir $(DEMO)/project
-	$(BIN)/python -m venv $(DEMO)/venv
-	$(DEMO)/venv/bin/pip install --quiet -r $(DEMO)/project/*/requirements.txt
-	cd $(DEMO)/project/* && ../../venv/bin/python app.py
+demo:  ## generate the default project and serve it
+	$(PYTHON) scripts/demo.py
 
 test: typecheck  ## everything, with the coverage of the package
 	$(PYTEST) --cov
@@ -68,9 +64,12 @@ architectures: $(VENV)/installed  ## memory and slug of real architectures, pred
 networks: $(VENV)/installed  ## refresh the digests by which torchvision's weights are recognised
 	$(BIN)/uv run scripts/networks.py
 
+pictures: $(VENV)/installed  ## make the pictures of the docs, of ONLY=terminal, ONLY=pages or both
+	$(BIN)/python -m scripts.pictures $(ONLY)
+
 $(VENV)/installed: pyproject.toml
 	@test ! -L $(VENV) || { echo "$(VENV) is a link: it is not mine to replace"; exit 1; }
-	python3 -m venv --clear $(VENV)
+	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --group dev
 	touch $@
