@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
 from . import catalog, git, preview, prompts, questions, quoting, record
 from .answers import Answers
+from .languages import chinese
 from .model_files.common import human
 from .project import project
 
@@ -60,6 +61,7 @@ class ProjectExtension(Extension):
             "json": quoting.json_line,
             "sh": shlex.quote,
             "human": human,
+            "chinese": chinese,
         }
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:

@@ -97,6 +97,12 @@ class Model(NamedTuple):
         return self.scores == "class"
 
     @property
+    def runs_code(self) -> bool:
+        """Whether loading the model can run code in its file, as of any pickle."""
+        found = model_files.FORMATS.get(self.format)
+        return found is not None and found.runs_code
+
+    @property
     def has_labels(self) -> bool:
         """Whether the project has a model/labels.txt."""
         return bool(self.labels) or "labels.txt" in self.files.values()
