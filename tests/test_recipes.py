@@ -22,6 +22,7 @@ TASK = {
             "output": "labels",
             "demo": "iris",
             "framework": "scikit-learn",
+            "description": "Fill in the values.",
         }
     ),
     "app.py": """\
@@ -46,6 +47,7 @@ CARD = {
     "title": "Risks",
     "description": "Rates a risk.",
     "data": "Made up.",
+    "source": "None.",
     "measured": "Accuracy {:.2f}.",
     "results": {"scikit-learn": 1},
     "features": {"age": 1.0},
