@@ -20,6 +20,7 @@ TASK = {
             "output": "labels",
             "demo": "iris",
             "framework": "scikit-learn",
+            "description": "Fill in the values.",
         }
     ),
     "app.py": """\
@@ -44,6 +45,7 @@ CARD = {
     "title": "Risks",
     "description": "Rates a risk.",
     "data": "Made up.",
+    "source": "None.",
     "measured": "Accuracy {:.2f}.",
     "results": {"scikit-learn": 1},
     "features": {"age": 1.0},

@@ -85,7 +85,7 @@ def expected(task: str, framework: str, platform: str, license: str, ci: bool, *
     wanted |= {f"examples/{path.name}" for path in demo.glob("examples/*")}
     if formats := FRAMEWORKS[framework].formats:
         model = f"{TASKS[task].demo}{FORMATS[next(iter(formats))].endings[0]}"
-        wanted |= {"runtime.py", f"model/{model}"}
+        wanted |= {"MODEL_CARD.md", "runtime.py", f"model/{model}"}
         wanted |= {f"model/{path.name}" for path in demo.glob("labels.txt")}
     wanted |= {"examples.csv"} if TASKS[task].input.call == "values" else set()
     if license == "none":
