@@ -11,10 +11,11 @@ import model_hub
 import pytest
 import readmes
 from commands import environment
-from conftest import QUESTIONS, ROOT
+from conftest import ROOT
 from crafted import plain_pipeline
 from test_rendered import OWN, PAIRS, name
 
+from local_extensions.choices import HOSTS
 from local_extensions.languages import CHINESE, FIGURE, chinese
 from ml_ui.sizing import limits
 
@@ -26,7 +27,7 @@ TIERS = {  # one for each text about any
         "framework": "keras",
         "ci": False,
     }
-    for platform in QUESTIONS["platform"]
+    for platform in HOSTS
     for tier, facts in limits.PLATFORMS[platform]["hardware"].items()
 }
 SENTENCE = re.compile(r"\b[a-z]+ [a-z]+ [a-z]+\b")  # of English
@@ -68,7 +69,7 @@ def test_languages_of_a_tier(bake, answers):
     check(bake(**answers))
 
 
-@pytest.mark.parametrize("platform", QUESTIONS["platform"])
+@pytest.mark.parametrize("platform", HOSTS)
 def test_languages_of_a_model_on_the_hub(bake, tmp_path, monkeypatch, platform):
     """Downloaded by the README's command, with the client of this machine."""
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import QUESTIONS, ROOT, ruff
+from conftest import PUBLIC, ROOT, ruff
 
 from local_extensions import choices, locks
 from local_extensions.catalog import FRAMEWORKS, OFFERED, SHOWN, TASKS
@@ -152,7 +152,7 @@ def test_text(bake, answers):
 def test_record_is_the_answers(bake, answers):
     recorded = json.loads((bake(**answers) / ".ml-ui.json").read_text("utf-8"))
     assert recorded["answers"].items() >= answers.items()
-    assert recorded["answers"].keys() == {name for name in QUESTIONS if name[0] != "_"}
+    assert recorded["answers"].keys() == PUBLIC - {"preview"}
 
 
 def test_lint(bake):
