@@ -97,7 +97,7 @@ class Session:
             _tell(str(self.kept.path))
         self.asked = True
         offered = self.kept.answers.get(name, default) if self.kept else default
-        number = click.style(number, dim=True)
+        number, text = click.style(number, dim=True), click.style(text, bold=True)
         if name == "hardware":
             answer = self.hardware(offered, f"  {number} {text}")
         elif name in choices.CHOICES:
@@ -144,7 +144,7 @@ class Session:
         rows = choices.CHOICES[name](self.answers())
         if len(rows) == 1:
             (answer,) = rows
-            click.echo(f"  {number} {text} {'  '.join(rows[answer])}")
+            click.echo(f"  {number} {text} {rows[answer][0]}")
             return answer
         click.echo(f"  {number} {text}")
         _show(rows)
