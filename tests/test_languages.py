@@ -134,3 +134,10 @@ def test_figures_are_those_of_the_text():
         "48 小时无人访问后休眠，下次访问时唤醒"
     )
     assert chinese("1x T4, 4 vCPU") == "1x T4, 4 vCPU"
+
+
+# The template's own --------------------------------------------------------------------------
+
+
+def test_languages_of_the_template():
+    check_languages(ROOT)
