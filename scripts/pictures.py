@@ -64,7 +64,7 @@ TERMINALS = {
     "first-answer": [
         (PROMPT, "cd which-iris"),
         (PROMPT, "python -m venv .venv && . .venv/bin/activate"),
-        (PROMPT, "pip install -q -r requirements.txt"),
+        (PROMPT, "uv pip install -q -r requirements.txt"),
         (PROMPT, "python app.py &"),
         ("Running on", ""),
         (PROMPT, f"python -m ml_ui call {URL} 6.3 2.8 5.1 1.5"),
@@ -154,15 +154,14 @@ class Terminal:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Return the environment of somebody with Python, pip and cookiecutter, no settings."""
+    """Return the environment of somebody with Python, uv and cookiecutter, no settings."""
     mine = ("COOKIECUTTER_CONFIG", "PYTHONDONTWRITEBYTECODE", "PROMPT_COMMAND", "VIRTUAL_ENV")
     theirs = {name: value for name, value in os.environ.items() if name not in mine}
     programs = Path(sys.executable).parent
     return theirs | {
         "HOME": str(home), "PATH": f"{programs}:{os.environ['PATH']}", "LANG": "C.UTF-8",
         "TERM": "xterm-256color", "PS1": PROMPT, "VIRTUAL_ENV_DISABLE_PROMPT": "1",
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1",  # nothing of this index's mirror
-        "PIP_CACHE_DIR": str(ROOT / "build" / "pip"),
+        "UV_CACHE_DIR": str(ROOT / "build" / "uv"),
     }  # fmt: skip
 
 
