@@ -6,6 +6,12 @@ from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
+if sys.version_info < (3, 11):  # noqa: UP036 - cookiecutter may run in an older one
+    raise ImportError(
+        f"this template needs Python 3.11 or newer, and cookiecutter runs in "
+        f"{sys.version.split()[0]}. Give it another: uvx --python 3.12 cookiecutter ..."
+    )
+
 from jinja2 import Environment, FileSystemBytecodeCache
 from jinja2.bccache import Bucket
 from jinja2.ext import Extension
