@@ -137,6 +137,9 @@ class Session:
                 _tell(*pinned, found.detail, *found.notes)
             return context[name]
 
+        if len(click.unstyle(f"{text} [{default}]: ")) > 80:
+            click.echo(text)
+            text = INDENT[:-1]
         return _until_accepted(text, default, accept)
 
     def choice(self, name: str, default: str, number: str, text: str) -> str:

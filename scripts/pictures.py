@@ -47,19 +47,17 @@ TERMINALS = {
     "questions": [
         (PROMPT, "ls"),
         (PROMPT, "cookiecutter ml-ui-template"),
-        ("[1/11]", "iris.skops"),
-        ("[2/11]", "video"),  # wrong: it asks again
-        ("[2/11]", ""),
-        ("[3/11]", ""),
-        ("[4/11]", "Which iris?"),
-        ("[5/11]", ""),
-        ("[6/11]", "Names an iris from the size of its leaves."),
-        ("[7/11]", "2"),
-        ("[8/11]", ""),
-        ("[9/11]", ""),
-        ("[10/11]", ""),
-        ("[11/11]", "perhaps"),  # wrong
-        ("[11/11]", "n"),
+        ("Your model", "'iris.skop'"),  # wrong: it asks again
+        ("Your model", "iris.skops"),
+        ("called?", "Which iris?"),
+        ("in the URL", ""),
+        ("sentence?", "Names an iris from the size of its leaves."),
+        ("Number or name", "heroko"),  # wrong
+        ("Number or name", "heroku"),
+        ("Number or name", ""),
+        ("Number or name", ""),
+        ("Number or name", ""),
+        ("workflows", "n"),
     ],
     "first-answer": [
         (PROMPT, "cd which-iris"),
