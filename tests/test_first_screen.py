@@ -25,7 +25,7 @@ PICTURES = ROOT / "docs" / "pictures"
 RECORDED = {
     "questions": [
         "cookiecutter ml-ui-template",
-        "does not exist. Did you mean iris.skops",
+        "does not exist",
         "Did you mean heroku",
         "LogisticRegression",
         "it fits",
