@@ -56,7 +56,7 @@ class ProjectExtension(Extension):
             "project": lambda context: project(Answers.of(context)),
             "summary": lambda context: preview.summary(project(Answers.of(context))),
             "project_folder": questions.project_folder,
-            "begin": prompts.begin,
+            "check_call": prompts.begin,
             "choose_model": questions.choose_model,
             "choose_task": questions.choose_task,
             "choose_framework": questions.choose_framework,

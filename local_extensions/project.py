@@ -54,12 +54,15 @@ class Project:
     @property
     def tiers(self) -> Mapping[str, Any]:
         """Hardware of the platform that can run the model, the default first."""
-        return useful_tiers(self.answers.platform, self.answers.framework, self.model.version)
+        answers = self.answers
+        if answers.platform not in PLATFORMS:  # refused after the last question
+            return {}
+        return useful_tiers(answers.platform, answers.framework, self.model.version)
 
     @property
     def pythons(self) -> list[str]:
         """Versions of Python that run the model on the hardware, the default first."""
-        tier = self.platform["hardware"].get(self.answers.hardware, {})
+        tier = self.tiers.get(self.answers.hardware, {})
         return pythons(self.answers.framework, self.model.version, tier)
 
     @cached_property

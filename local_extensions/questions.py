@@ -218,7 +218,6 @@ def project_folder(context: Context) -> str:
             _refuse(_own_model(own))
         context["__task"] = choose_task(context)  # a replay has any
         context["__framework"] = choose_framework(context)
-        check(context, "platform")
         answers = Answers.of(context)
         folder = Path(context["_output_dir"], context["project_slug"])
         is_new = not os.path.lexists(folder)
@@ -323,7 +322,7 @@ def _slug(answers: Answers) -> Iterator[str]:
 
 def _hardware(answers: Answers) -> Iterator[str]:
     chosen, useful = answers.hardware, project(answers).tiers
-    if chosen in useful:
+    if chosen in useful or answers.platform not in NAMES["platform"]:
         return
     title, tier = FRAMEWORKS[answers.framework].title, project(answers).platform["hardware"]
     if chosen not in tier:

@@ -197,8 +197,8 @@ JINJA = {
     "slug": ["project_slug={{ " + CODE + " }}"],
     "tier": ["hardware={{ " + CODE + " }}"],
     "unknown": ["titel={{ " + CODE + " }}"],
-    "start": ["__begin=x", "description={{ " + CODE + " }}"],
-    "private": ["__begin={{ " + CODE + " }}"],
+    "start": ["__check_call=x", "description={{ " + CODE + " }}"],
+    "private": ["__check_call={{ " + CODE + " }}"],
     "model chosen": ["__model_path=/etc/passwd"],
     "prompts": ["__prompts__=x"],
     "new": ["_new=x"],
@@ -321,6 +321,15 @@ def test_framework_in_a_replay_follows_from_the_answers(here, recorded):
     result = replay(recorded | answers)
     assert result.exit_code == 0, result.output
     assert "keras" in Path("made/requirements.txt").read_text("utf-8")
+
+
+def test_replay_of_an_older_version(here, recorded):
+    """cookiecutter asks what is new, in its own way: the file leaves out our extension."""
+    older = {name: recorded[name] for name in recorded if name not in ("limits", "preview")}
+    Path("replay.json").write_text(json.dumps({"cookiecutter": older | {"project_slug": "made"}}))
+    result = CliRunner().invoke(main, ["--replay-file", "replay.json", str(ROOT)], input="\n\n")
+    assert result.exit_code == 0, result.output
+    assert Path("made/app.py").is_file()
 
 
 def test_replay_of_another_task_is_refused(here, recorded):
