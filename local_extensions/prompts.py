@@ -160,7 +160,7 @@ class Session:
             return answer
 
         first = default if default in rows else next(iter(rows))  # it may be "auto"
-        return _until_accepted("        Number or name", first, accept)
+        return _until_accepted(f"{INDENT}Number or name", first, accept)
 
     def hardware(self, default: str, text: str) -> str:
         """Ask for the hardware, on which the model must fit; or for another platform."""
@@ -241,10 +241,10 @@ def replace_readers() -> None:
 def _replaced(original: Callable[..., Any]) -> Callable[..., Any]:
     def read(name: str, default: Any, prompts: Any = None, prefix: str = "") -> Any:
         texts = command_line.questions()["__prompts__"]
-        if not prompts or prompts != texts:
+        if not SESSION or prompts != texts:
             return original(name, default, prompts, prefix)
         if name in HIDDEN:
-            return SESSION.context.get(name, default) if SESSION else default
+            return SESSION.context.get(name, default)
         number = re.search(r"\d+(?=/)", prefix)
         return SESSION.ask(name, default, texts[name], f"{number[0] if number else '-':>2}")
 
