@@ -102,6 +102,7 @@ def main() -> None:
         steps = next_steps(file.read())
     text = f"\n{with_lines(SUMMARY)}\n\nYour project is in {WHERE}.\n{steps}"
     try:
+        sys.stdout.reconfigure(errors="replace")  # a model's name, in a terminal of Windows
         print(text, flush=True)
     except BrokenPipeError:  # the reader is gone; the project is complete
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -115,13 +115,13 @@ def unknown(question: str, answer: str, offered: Iterable[str]) -> str:
 
 def pick(rows: Rows, typed: str) -> str | None:
     """Return the answer for what was typed: a number, a name, a title, or how one begins."""
-    names = list(rows)
-    if typed.isdecimal() and 1 <= int(typed) <= len(names):
-        return names[int(typed) - 1]
     wanted = typed.strip().casefold()
-    spelled = {name: (name.casefold(), rows[name][0].casefold()) for name in names}
+    names = {str(number): name for number, name in enumerate(rows, 1)}
+    if wanted in names:
+        return names[wanted]
+    spelled = {name: (name.casefold(), row[0].casefold()) for name, row in rows.items()}
     for fits in (str.__eq__, str.startswith):
-        found = [name for name in names if any(fits(word, wanted) for word in spelled[name])]
+        found = [name for name in rows if any(fits(word, wanted) for word in spelled[name])]
         if len(found) == 1 and wanted:
             return found[0]
     return None

@@ -67,9 +67,22 @@ def jinja_errors() -> Iterator[str]:
                 )
 
 
+def given() -> dict[str, str]:
+    """Return the answers on the command line."""
+    return arguments().get("extra_context") or {}
+
+
+def is_replay() -> bool:
+    """Return whether the answers are those of a replay file."""
+    return bool(arguments().get("replay") or arguments().get("replay_file"))
+
+
 def wants_json() -> bool:
-    """Return whether the command line asks for a preview as JSON."""
-    return (arguments().get("extra_context") or {}).get("preview") == "json"
+    """Return whether the command line, or cookiecutter's configuration, asks for JSON."""
+    if not arguments():
+        return False
+    answers = (settings()["default_context"] or {}) | given()
+    return answers.get("preview") == "json" and not is_replay()
 
 
 @cache
@@ -83,10 +96,8 @@ def question_errors() -> Iterator[str]:
 
     cookiecutter itself ignores these silently.
     """
-    if not (given := arguments().get("extra_context")):
-        return
     public = [question for question in questions() if question[0] != "_"]
-    for name in filter(lambda name: name not in public, given):
+    for name in filter(lambda name: name not in public, given()):
         import difflib  # slow to import, and only needed for misspellings
 
         near = difflib.get_close_matches(name, public, 1)

@@ -14,7 +14,7 @@ from .project import Project
 WIDTH = 80
 
 
-def as_dict(project: Project, folder: Path) -> dict[str, Any]:
+def as_dict(project: Project, folder: Path, problems: list[str]) -> dict[str, Any]:
     """Return the preview: answers, what was recognised, files, fit and notes.
 
     `fit` is the object of `python -m ml_ui preflight --json`.
@@ -27,14 +27,16 @@ def as_dict(project: Project, folder: Path) -> dict[str, Any]:
         "folder": str(folder),
         "files": paths(project),
         "notes": list(project.model.notes),
+        "problems": problems,
         "fits": project.report.fits,
         "fit": json.loads(project.report.as_json()),
     }
 
 
-def as_text(project: Project, folder: Path) -> str:
+def as_text(project: Project, folder: Path, problems: list[str]) -> str:
     """Return the preview for a terminal."""
-    return f"{summary(project)}\n\nNothing was written. It would be in {folder}."
+    last = problems or [f"Nothing was generated. It would be in {folder}."]
+    return "\n".join([summary(project), "", *last])
 
 
 def summary(project: Project) -> str:
@@ -77,4 +79,6 @@ def paths(project: Project) -> list[str]:
     for source, target in {str(manifest.SKELETON): "", **project.copies}.items():
         for path in manifest.files_of(Path(source)):
             names.add(Path(target, path.relative_to(source)).as_posix())
-    return sorted(names - {"_chosen_files.json", ".gitattributes"})
+    if not project.lfs_patterns:  # then it renders to nothing
+        names.discard(".gitattributes")
+    return sorted(names - {"_chosen_files.json"})

@@ -88,7 +88,7 @@ class Session:
         """Return the answers so far with some more, and the defaults of later questions."""
         later = {k: v for k, v in command_line.questions().items() if "{{" not in str(v)}
         derived = {f"__{k}": v for k, v in more.items() if k in ("task", "framework")}
-        return Answers.of(later | self.context | more | derived)
+        return Answers.of(later | command_line.given() | self.context | more | derived)
 
     def ask(self, name: str, default: Any, text: str, number: str) -> Any:
         """Ask a question until its answer is accepted, and return that."""
@@ -96,7 +96,9 @@ class Session:
             _tell(f"Your answers of {self.kept.age} are the defaults. To start afresh, delete")
             _tell(str(self.kept.path))
         self.asked = True
-        offered = self.kept.answers.get(name, default) if self.kept else default
+        offered = default
+        if self.kept and name not in command_line.given():
+            offered = self.kept.answers.get(name, default)
         number, text = click.style(number, dim=True), click.style(text, bold=True)
         if name == "hardware":
             answer = self.hardware(offered, f"  {number} {text}")
@@ -117,7 +119,7 @@ class Session:
             for each in OF_MODEL:
                 known.pop(each, None)
         known.pop(name, None)
-        if answer != default:
+        if answer != default or (answer and name == "model_path"):
             known[name] = answer
         self.kept.save()
 
@@ -128,7 +130,7 @@ class Session:
 
         def accept(typed: str) -> str:
             if name != "model_path":
-                _refuse(questions.CHECKS[name](self.answers(**{name: typed})))
+                questions.refuse(questions.CHECKS[name](self.answers(**{name: typed})))
                 return typed
             context = {**self.context, name: typed}
             if own := questions.choose_model(context):
@@ -156,7 +158,7 @@ class Session:
             answer = choices.pick(rows, typed)
             if answer is None:
                 raise Refused(choices.unknown(name, typed, rows))
-            _refuse(questions.CHECKS[name](self.answers(**{name: answer})))
+            questions.refuse(questions.CHECKS[name](self.answers(**{name: answer})))
             return answer
 
         first = default if default in rows else next(iter(rows))  # it may be "auto"
@@ -164,30 +166,32 @@ class Session:
 
     def hardware(self, default: str, text: str) -> str:
         """Ask for the hardware, on which the model must fit; or for another platform."""
-        rows: choices.Rows = {}
         while True:
-            if not rows:  # at first, and on another platform
-                every = choices.hardware(self.answers())
-                fit = [name for name in every if self.fits(name)]
-                rows = {name: every[name] for name in (fit or [*every])[:ROWS]}
-                click.echo(text)
-                _show(rows)
-                first = default if default in fit else next(iter(fit), "")
-                refused = "" if fit else self.refuse(next(iter(every)))
+            click.echo(text)
+            if tier := self.tier(default):
+                return tier
+
+    def tier(self, default: str) -> str | None:
+        """Ask for a tier of the platform; return None if the answer is another platform."""
+        every = choices.hardware(self.answers())
+        fit = [name for name in every if self.fits(name)]
+        rows = {name: every[name] for name in (fit or [*every])[:ROWS]}
+        _show(rows)
+        refused = "" if fit else self.refuse(next(iter(every)))
+        first = default if default in fit else next(iter(fit), "") or self.elsewhere()
+        while True:
             more = ", or more" if len(rows) < len(every) else ""
             ways = ", a platform, or anyway" if refused else more
-            first = first or self.elsewhere()
             typed = click.prompt(f"{INDENT}Number or name{ways}", default=first).strip()
             name = choices.pick(rows, typed) or (typed if typed in every else None)
             if name and self.fits(name):
-                note = PLATFORMS[self.context["platform"]]["hardware"][name]["note"]
-                _tell(note)
+                _tell(PLATFORMS[self.context["platform"]]["hardware"][name]["note"])
                 return name
             if name:
                 refused = self.refuse(name)
             elif typed in choices.HOSTS:
                 self.keep("platform", typed)
-                rows = {}
+                return None
             elif typed == "anyway" and refused:
                 self.context["limits"] = "ignore"
                 return refused
@@ -198,8 +202,9 @@ class Session:
                 _say(*questions.CHECKS["hardware"](self.answers(hardware=typed)))
 
     def fits(self, hardware: str) -> bool:
-        """Return whether the project fits a tier, or whether that is not known."""
-        return estimate.fits(self.project_on(hardware)) is not False
+        """Return whether the project may be on a tier: it fits, or nobody knows, or cares."""
+        found = self.project_on(hardware)
+        return found.answers.limits == "ignore" or estimate.fits(found) is not False
 
     def refuse(self, hardware: str) -> str:
         """Print why the project does not fit a tier; return the tier."""
@@ -260,11 +265,6 @@ def _until_accepted(text: str, default: str, accept: Callable[[str], str]) -> st
             return accept(typed)
         except Refused as error:
             _say(*error.problems)
-
-
-def _refuse(problems: Any) -> None:
-    if found := [*problems]:
-        raise Refused(*found)
 
 
 def _show(rows: choices.Rows) -> None:

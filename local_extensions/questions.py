@@ -9,13 +9,14 @@ import difflib
 import json
 import os
 import shlex
+import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import click
 from click.exceptions import Exit
@@ -45,7 +46,7 @@ class Refused(FailedHookException):
         super().__init__("\n".join(problems))
 
     def __str__(self) -> str:
-        if command_line.arguments() and command_line.wants_json():
+        if command_line.wants_json():
             return json.dumps({"problems": self.problems}, indent=2)
         return "\n".join(self.problems)
 
@@ -55,14 +56,16 @@ def refuse_jinja() -> None:
 
     Called when the extension is loaded: `__check_call=x` would replace that check.
     """
-    _refuse(command_line.jinja_errors())
+    refuse(command_line.jinja_errors())
 
 
 def check_call() -> None:
     """Validate the command line before the first question and before anything is written."""
-    _refuse(command_line.replay_errors())
+    refuse(command_line.replay_errors())
     if not command_line.arguments().get("no_input"):  # then with the other problems
-        _refuse(command_line.question_errors())
+        refuse(command_line.question_errors())
+        if command_line.wants_json():
+            raise Refused("preview: json needs --no-input, since questions are no JSON.")
 
 
 def choose_model(context: Context) -> str:
@@ -75,7 +78,7 @@ def choose_model(context: Context) -> str:
         context["model_path"] = own  # the record and a replay keep to this commit
     else:
         own = str(Path(os.path.expanduser(given)).absolute())
-    _refuse(_own_model(own))
+    refuse(_own_model(own))
     return own
 
 
@@ -87,7 +90,7 @@ def _as_typed(text: str) -> str:
     if os.path.lexists(os.path.expanduser(text)):
         return text
     if text.startswith("file://"):
-        return unquote(text.removeprefix("file://"))
+        return unquote(urlsplit(text).path)
     try:
         (path,) = shlex.split(text, posix=os.name == "posix")
     except ValueError:  # several words, or an open quote
@@ -111,7 +114,7 @@ def choose_task(context: Context) -> str:
         raise Refused(unknown("task", chosen, NAMES["task"]))
     context["__task"] = chosen
     if own:
-        _refuse(_own_table(Answers.of(context).model_path, chosen))
+        refuse(_own_table(Answers.of(context).model_path, chosen))
     return chosen
 
 
@@ -166,7 +169,8 @@ def _own_model(own: str) -> Iterator[str]:
         )
 
 
-def _refuse(problems: Iterable[str]) -> None:
+def refuse(problems: Iterable[str]) -> None:
+    """Refuse the answers if there are problems."""
     if found := [*problems]:
         raise Refused(*found)
 
@@ -202,7 +206,7 @@ def choose_framework(context: Context) -> str:
 
 def check(context: Context, question: str) -> str:
     """Validate an answer that later questions depend on."""
-    _refuse(CHECKS[question](Answers.of(context)))
+    refuse(CHECKS[question](Answers.of(context)))
     return ""
 
 
@@ -213,18 +217,21 @@ def project_folder(context: Context) -> str:
     replay, which asks none.
     """
     if "_output_dir" in context:  # without it, another answer refers to this one
-        _refuse(_replayed(context))
+        refuse(_replayed(context))
         if own := context["__model_path"]:
-            _refuse(_own_model(own))
+            refuse(_own_model(own))
         context["__task"] = choose_task(context)  # a replay has any
         context["__framework"] = choose_framework(context)
         answers = Answers.of(context)
         folder = Path(context["_output_dir"], context["project_slug"])
         is_new = not os.path.lexists(folder)
-        _refuse(problem for check in CHECKS.values() for problem in check(answers))
-        if answers.preview != "no":
-            show(project(answers), folder)
-        refuse_what_cannot_work(project(answers), folder, is_new)
+        refuse(problem for check in CHECKS.values() for problem in check(answers))
+        problems = [*room_errors(project(answers), folder, is_new)]
+        if answers.preview != "no" and not command_line.is_replay():
+            show(project(answers), folder, problems)
+        if project(answers).report.fits is False and answers.limits != "ignore":
+            refuse([estimate.as_text(project(answers).report)])
+        refuse(problems)
         # For the hook: it removes only a new folder if it fails, and skips existing files.
         context["_is_new"] = is_new
         context["_where"] = where(folder)
@@ -242,27 +249,28 @@ def where(folder: Path) -> str:
     return str(folder)
 
 
-def show(wanted: Project, folder: Path) -> NoReturn:
-    """Print a preview and end: with status 1 if the project does not fit, as preflight does."""
+def show(wanted: Project, folder: Path, problems: list[str]) -> NoReturn:
+    """Print a preview and end: with status 1 if generation would refuse, as preflight does."""
+    if os.path.lexists(folder) and not command_line.arguments().get("overwrite_if_exists"):
+        problems = [f"output_dir: {folder} exists already. Choose another with -o, or give -f."]
     if wanted.answers.preview == "json":
-        click.echo(json.dumps(preview.as_dict(wanted, folder), indent=2, ensure_ascii=False))
+        text = json.dumps(preview.as_dict(wanted, folder, problems), indent=2)
     else:
-        click.echo(preview.as_text(wanted, folder))
-    raise Exit(wanted.report.fits is False)
+        text = preview.as_text(wanted, folder, problems)
+    click.echo(text.encode(sys.stdout.encoding or "ascii", "replace"))
+    raise Exit(bool(problems) or wanted.report.fits is False)
 
 
-def refuse_what_cannot_work(wanted: Project, folder: Path, is_new: bool) -> None:
-    """Refuse a project that does not fit its platform, or for which there is no room here."""
-    if wanted.report.fits is False and wanted.answers.limits != "ignore":
-        _refuse([estimate.as_text(wanted.report)])
+def room_errors(wanted: Project, folder: Path, is_new: bool) -> Iterator[str]:
+    """Yield errors if the project's files cannot be written to a folder."""
     written, size, count = manifest.written(wanted), MARGIN, 0
     if is_new:
         size, count = size + estimate.checkout(wanted), len(written)
-    problems = [
+    for problem in (
         *command_line.link_errors(folder, written),
         *command_line.folder_errors(folder, size, count),
-    ]
-    _refuse(f"output_dir: {problem} Choose another with -o." for problem in problems)
+    ):
+        yield f"output_dir: {problem} Choose another with -o."
 
 
 def _replayed(context: Context) -> Iterator[str]:

@@ -3,8 +3,13 @@
 import json
 
 import pytest
-from asking import IRIS, project
+from asking import IRIS, lines, project
+from click.testing import CliRunner
+from conftest import ROOT
+from cookiecutter.cli import main
 from test_questions import sparse
+
+from local_extensions.choices import HOSTS
 
 
 def preview(ask, *arguments: str) -> tuple[int, dict]:
@@ -12,11 +17,13 @@ def preview(ask, *arguments: str) -> tuple[int, dict]:
     return result.exit_code, json.loads(result.output)
 
 
-def test_preview_is_what_is_generated(ask, here):
-    status, found = preview(ask, f"model_path={IRIS}", "platform=heroku", "license=none")
-    assert (status, found["fits"]) == (0, True)
+@pytest.mark.parametrize("platform", HOSTS)
+def test_preview_is_what_is_generated(ask, here, platform):
+    answers = [f"model_path={IRIS}", f"platform={platform}", "license=none"]
+    status, found = preview(ask, *answers)
+    assert status == 0 and found["fits"] and not found["problems"]
     assert not list(here.iterdir())
-    assert ask(f"model_path={IRIS}", "platform=heroku", "license=none").exit_code == 0
+    assert ask(*answers).exit_code == 0
     made = project(here)
     files = [path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file()]
     assert found["files"] == sorted(files)
@@ -42,6 +49,29 @@ def test_preview_of_refused_answers(ask, here):
     assert [problem.split(":")[0] for problem in found["problems"]] == ["project_slug", "hardware"]
     status, found = preview(ask, "platform=herku")
     assert status == 1 and "Did you mean heroku" in found["problems"][0]
+
+
+def test_preview_of_an_existing_folder(ask, here):
+    (here / "iris").mkdir()
+    status, found = preview(ask, f"model_path={IRIS}")
+    assert status == 1 and "exists already" in found["problems"][0]
+    assert preview(ask, "-f", f"model_path={IRIS}")[0] == 0
+
+
+def test_json_needs_no_terminal(ask, here):
+    result = ask("preview=json", typed=lines())
+    assert result.exit_code == 1
+    assert json.loads(result.output)["problems"] == [
+        "preview: json needs --no-input, since questions are no JSON."
+    ]
+
+
+def test_replay_after_a_preview_generates(ask, here):
+    """cookiecutter stores the answers of a preview, too."""
+    assert preview(ask, f"model_path={IRIS}")[0] == 0
+    result = CliRunner().invoke(main, ["--replay", str(ROOT)])
+    assert result.exit_code == 0, result.output
+    assert (here / "iris" / "app.py").is_file()
 
 
 def test_preview_as_text(ask, here):

@@ -102,6 +102,22 @@ def test_answers_are_offered_again(models, end):
     assert "are the defaults" not in Terminal(models).shown
 
 
+def test_answers_of_the_command_line_come_first(ask, models):
+    """They are the defaults, whatever was kept."""
+    assert ask(typed="my iris.skops\nIrises\n\n\ndocker\n").exit_code == 1
+    arguments = ["model_path=my iris.skops", "platform=heroku", "project_slug=made"]
+    assert ask(*arguments, typed="\n" * 9).exit_code == 0
+    answers = record(models / "made")["answers"]
+    assert (answers["platform"], answers["project_name"]) == ("heroku", "Irises")
+
+
+def test_limits_can_be_ignored_from_the_start(ask, models):
+    arguments = ["model_path=big.safetensors", "task=tabular", "limits=ignore", "platform=heroku"]
+    result = ask(*arguments, "--accept-hooks", "no", typed="\n" * 10)
+    assert result.exit_code == 0, result.output
+    assert "it does not fit" not in result.output.partition("Which Python?")[0]
+
+
 def test_answers_of_another_model_are_not_offered(ask, models):
     assert ask(typed="my iris.skops\nIrises\n\n\nheroku\n").exit_code == 1
     result = ask(typed=lines(platform="heroku", model_path="-", project_slug="made"))
@@ -140,6 +156,7 @@ PLACES = {name: (name, name.title()) for name in ("heroku", "huggingface", "dock
     [
         ("1", "heroku"), ("4", "render"), ("docker", "docker"), ("Docker", "docker"), ("r", "render"),
         ("hu", "huggingface"), ("h", None), ("0", None), ("5", None), ("", None), ("²", None),
+        (" 2 ", "huggingface"), ("9" * 5000, None),
     ],
 )  # fmt: skip
 def test_pick(typed, answer):

@@ -182,7 +182,7 @@ def test_untouched_project_matches_the_newest_template(project, template, genera
 
 
 @slow
-def test_edits_of_the_owner_are_kept(project, template):
+def test_edits_of_the_owner_are_kept(project, template, tmp_path):
     replace(project / "model.py", "cv2.COLOR_RGB2GRAY)", "cv2.COLOR_RGB2GRAY) // 2")
     replace(project / "app.py", 'title="Colour to grey"', 'title="Mine"')
     with (project / "README.md").open("a", encoding="utf-8") as readme:
@@ -191,13 +191,16 @@ def test_edits_of_the_owner_are_kept(project, template):
     (project / "untracked.txt").write_text("mine, and not in git\n")
     git(project, "add", "model.py", "app.py", "README.md", "notes.txt")
     git(project, "commit", "--quiet", "-m", "Mine")
-    done = run(project, "--template", template)
+    other = tmp_path / "gitconfig"  # of whoever updates
+    other.write_text("[user]\nname = Somebody Else\nemail = else@example.com\n")
+    done = run(project, "--template", template, GIT_CONFIG_GLOBAL=str(other))
     assert done.returncode == 0, done.stdout + done.stderr
     after = {name: content.decode("utf-8", "replace") for name, content in files(project).items()}
     assert "cv2.COLOR_RGB2GRAY) // 2" in after["model.py"]
     assert 'title="Mine"' in after["app.py"] and 'flagging_mode="auto"' in after["app.py"]
     assert "## Run it\n" in after["README.md"]
     assert after["README.md"].endswith("\n## Notes of mine\n")
+    assert "Somebody Else" not in after["LICENSE"]
     assert after["NEW.txt"] == "Added by the template.\n"
     assert "# Pinned." in after["requirements-dev.txt"]
     assert (after["notes.txt"], after["untracked.txt"]) == ("mine\n", "mine, and not in git\n")

@@ -322,9 +322,15 @@ def rendered(clone: Path, commit: str, answers: dict[str, Any], folder: Path) ->
     file.write_text(json.dumps(settings), "utf-8")  # JSON is YAML
     command = [sys.executable, "-m", "cookiecutter", "--no-input", str(clone)]
     command += ["--config-file", str(file), "--output-dir", str(folder / "out")]
+    # Without the name in git's configuration, which a licence would have.
+    nobody = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     # In a folder of its own, where Python finds no modules of another template.
     render = subprocess.run(
-        command, cwd=folder, env=environment(), capture_output=True, check=False
+        command,
+        cwd=folder,
+        env=environment() | nobody,
+        capture_output=True,
+        check=False,
     )
     if render.returncode:
         output = os.fsdecode(render.stdout + render.stderr).strip()
