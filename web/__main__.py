@@ -4,10 +4,13 @@ import os
 
 import uvicorn
 
+from ml_ui.sizing.limits import PLATFORMS
+
 from .app import create, serving
 
 
 def main() -> None:
+    proxies = PLATFORMS["huggingface"]["proxy"]["networks"] if "SPACE_ID" in os.environ else []
     # No log of requests: a URL has a visitor's answers.
     uvicorn.run(
         create(),
@@ -16,6 +19,7 @@ def main() -> None:
         access_log=False,
         log_level="warning",
         server_header=False,
+        forwarded_allow_ips=proxies or None,  # whose word for a client's address is taken
         http=serving("protocol").LimitedProtocol,  # slow clients are cut off
         timeout_graceful_shutdown=5,
     )

@@ -22,6 +22,8 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import (
     FileResponse,
@@ -104,6 +106,10 @@ async def received(request: Request, folder: Path) -> Job:
             model = form.get("file")
             given = {name: value for name, value in form.items() if isinstance(value, str)}
             if not (isinstance(model, UploadFile) and model.filename):
+                if (name := given.get("uploaded")) and request.url.path.endswith(".zip"):
+                    raise HTTPException(
+                        422, f"Choose {file_name(name)} again: it is not kept here."
+                    )
                 return job(folder, given)
             if (model.size or 0) > LARGEST:
                 raise HTTPException(413, too_large())
@@ -114,7 +120,8 @@ async def received(request: Request, folder: Path) -> Job:
             for each in form.getlist("beside"):
                 if isinstance(each, UploadFile) and each.filename in BESIDE - {name}:
                     await saved(each, folder / "in" / each.filename)
-        return job(folder, given)._replace(model=name, size=0)
+        given |= {"model": "", "size": ""}
+        return job(folder, given)._replace(model=name)
     raise HTTPException(408, f"The request took more than {SECONDS} seconds.")
 
 
@@ -157,7 +164,8 @@ class Site:
         """Do what a request asks for: yield the job and its result, in a folder of its own."""
         if wait := self.rate.acquire(rate_limit.client_of(request.scope)):
             raise busy(429, wait)
-        with tempfile.TemporaryDirectory(prefix="form-", ignore_cleanup_errors=True) as folder:
+        place = os.path.realpath(tempfile.gettempdir())  # as the paths in refusals have it
+        with tempfile.TemporaryDirectory(dir=place, ignore_cleanup_errors=True) as folder:
             Path(folder, "in").mkdir()
             asked = await received(request, Path(folder))
             try:
@@ -290,5 +298,8 @@ def create(processes: Processes | None = None, per_minute: int = PER_MINUTE) -> 
         Route("/form.js", asset),
         Route(f"/{PACKAGE.name}/{{path:path}}", packaged),
         Route("/healthz", healthy),
+        Route("/readyz", healthy),
     ]
-    return Guard(Starlette(routes=routes, exception_handlers={HTTPException: refused}))
+    packed = Middleware(GZipMiddleware, minimum_size=2000)
+    handlers = {HTTPException: refused}
+    return Guard(Starlette(routes=routes, middleware=[packed], exception_handlers=handlers))

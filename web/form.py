@@ -77,14 +77,14 @@ class Form(prompts.Session):
         usual = default if default in offered else next(iter(offered))
         usual = next((each for each in (usual, *offered) if each not in misfits), usual)
         if wanted and wanted not in offered:
-            reason = reasons.get(wanted) or choices.unknown(name, wanted, offered)
-            now = every[usual][0]
-            self.changed.append(f"{question['text']} {_sentence(reason, name)} Now: {now}.")
+            reason = reasons.get(wanted) or _short(choices.unknown(name, wanted, offered))
+            text = f"{question['text']} {_sentence(reason, name)} Now: {every[usual][0]}."
+            self.changed.append(text)
             wanted = ""
         chosen = wanted or usual
         if chosen != usual:
             self.kept[name] = chosen
-        question["rows"] = [
+        rows = [
             row(
                 question,
                 each,
@@ -95,6 +95,10 @@ class Form(prompts.Session):
             )
             for each, cells in every.items()
         ]
+        folds = name == "hardware" and len(rows) > prompts.ROWS  # as in a terminal
+        first = [each for each in rows if not each["disabled"]][: prompts.ROWS]
+        question["rows"] = [r for r in rows if r["checked"] or r in first] if folds else rows
+        question["more"] = [each for each in rows if each not in question["rows"]]
         return default if chosen == usual and default not in offered else chosen
 
     def typed(self, question: dict[str, Any], default: str) -> str:
@@ -118,7 +122,7 @@ class Form(prompts.Session):
             found = [*questions.CHECKS[name](self.answers(**{name: answer}))]
         except Refused as error:
             found = [*error.problems]
-        return re.sub(r" (Answer|Give) .*", "", " ".join(found), flags=re.DOTALL)
+        return _short(" ".join(found))
 
     def misfits(self, name: str, offered: choices.Rows) -> Iterator[tuple[str, str]]:
         """Yield the platforms or tiers on which the project does not fit, with the figures."""
@@ -162,13 +166,12 @@ def misfit(wanted: Project) -> str:
         return ""
     place = wanted.answers.platform, wanted.answers.hardware
     checks = limits.checks_of(*place, wanted.footprint, {})
-    passed = (
-        f"{each.name} {limits.written(each.predicted, each.unit)} of "
-        f"{limits.written(each.limit, each.unit)}"
-        for each in checks
-        if each.fits is False
+    passed = [each for each in checks if each.fits is False]
+    amount, limit = (
+        limits.written(n, passed[0].unit) for n in (passed[0].predicted, passed[0].limit)
     )
-    return f"does not fit: {', '.join(passed)}."
+    more = f", and {len(passed) - 1} more" if len(passed) > 1 else ""
+    return f"does not fit: {passed[0].name} {amount} of {limit}{more}."
 
 
 def filled(given: Mapping[str, str], model: Path | None) -> tuple[Form, Context]:
@@ -197,6 +200,11 @@ def filled(given: Mapping[str, str], model: Path | None) -> tuple[Form, Context]
     if given.get("limits") == IGNORE:
         form.kept["limits"] = form.command["limits"] = context["cookiecutter"]["limits"] = IGNORE
     return form, context
+
+
+def _short(text: str) -> str:
+    """Return a refusal without what to answer instead: the form shows that."""
+    return re.sub(r" (Answer|Give|This task) .*", "", text, flags=re.DOTALL)
 
 
 def _sentence(text: str, name: str) -> str:

@@ -66,17 +66,13 @@ def run(job: Job, answer: Connection) -> None:
     tempfile.tempdir = job.folder
     os.chdir(job.folder)
     try:
-        text = json.dumps(do(job))
+        found = do(job)
     except CookiecutterException as error:
-        text = json.dumps({"problems": str(error).splitlines()})
-    answer.send_bytes(without_paths(text, job.folder).encode())
-
-
-def without_paths(text: str, folder: str) -> str:
-    """Return a text without paths of this machine: a visitor's files have their names alone."""
-    for path in sorted({folder, os.path.realpath(folder)}, key=len, reverse=True):
-        text = text.replace(f"{path}/in/", "").replace(path, "the project's folder")
-    return text.replace(str(ROOT), "the template")
+        found = {"problems": str(error).splitlines()}
+    found["problems"] = [each.replace(str(ROOT), "the template") for each in found["problems"]]
+    # A visitor's files have their names alone.
+    text = json.dumps(found).replace(f"{job.folder}/in/", "").replace(job.folder, "the folder")
+    answer.send_bytes(text.encode())
 
 
 def do(job: Job) -> dict[str, Any]:
@@ -86,7 +82,6 @@ def do(job: Job) -> dict[str, Any]:
     form, context = filled(job.given, None if problems else path)
     problems += form.problems
     answers = context["cookiecutter"]
-    own = Project(Answers.of(answers))
     found = {
         "questions": form.questions,
         "problems": problems,
