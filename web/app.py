@@ -88,9 +88,9 @@ def file_name(given: str) -> str:
 
     The command and the record have it as it is here.
     """
-    name = re.split(r"[/\\]", given)[-1]
+    name = re.split(r"[/\\]", given.replace("%22", '"'))[-1]  # as browsers write it
     plain = (c for c in name if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
-    name = re.sub(r"[{}%#]+", "-", "".join(plain)).strip().lstrip(".-~")
+    name = re.sub(r"[{}\"]+", "-", "".join(plain)).strip().lstrip(".-~")
     stem, dot, ending = name.rpartition(".")
     return f"{stem[:60].strip()}{dot}{ending[:12].strip()}" if stem else name[:60].strip()
 

@@ -173,8 +173,9 @@ def zipped(made: Path) -> bytes:
     """Return a folder as a zip: the same folder, the same bytes."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(path for path in made.rglob("*") if path.is_file()):
-            entry = zipfile.ZipInfo(path.relative_to(made.parent).as_posix())  # of 1980
+        found = {path.relative_to(made.parent).as_posix(): path for path in manifest.files_of(made)}
+        for name, path in sorted(found.items()):
+            entry = zipfile.ZipInfo(name)  # of 1980
             entry.create_system, entry.external_attr = 3, path.stat().st_mode << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, path.read_bytes())
