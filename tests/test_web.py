@@ -163,6 +163,18 @@ def test_labels_beside_an_upload(client):
     assert "the file beside the model has 2 classes, the model 3" in text_of(page)
 
 
+def test_files_of_a_visitor_are_not_rendered(client):
+    lines = "{{ 7*7 }}\n{% raw %}\n<b>\n"
+    files = [
+        ("file", FILE["file"]),
+        ("beside", ("labels.txt", lines)),
+        ("beside", ("../x.txt", "")),
+    ]
+    zipped = web_zips.unpacked(client.post("/project.zip", files=files).content)
+    assert zipped["iris/model/labels.txt"][1].decode() == lines
+    assert not [name for name in zipped if "x.txt" in name]
+
+
 def test_zip_of_an_upload_is_what_the_command_makes(client, tmp_path, monkeypatch):
     monkeypatch.setattr(app, "TEMPLATE", str(ROOT))
     answers = {"platform": "docker", "project_name": "Mine"}
@@ -356,6 +368,11 @@ def test_crowd_and_slow_jobs():
     slow = TestClient(app.create(processes.Processes(seconds=0.001)))
     answer = slow.get("/")
     assert answer.status_code == 500 and "take the command" in answer.text
+
+
+def test_uploads_at_a_time(client, monkeypatch):
+    monkeypatch.setattr(app, "UPLOADS", 0)
+    assert client.post("/", files=FILE).status_code == 503
 
 
 def test_nothing_is_kept(client, tmp_path, monkeypatch, capfd):

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import re
 import shlex
+import shutil
 import tempfile
 import unicodedata
 from contextlib import asynccontextmanager
@@ -49,6 +50,7 @@ LARGEST = 20_000_000  # bytes of a model file
 REST = 2_000_000  # bytes of a request besides: labels.txt, examples.csv, the answers
 LARGEST_NAMED = 10**13  # bytes of a file that is only named
 SECONDS = 120  # to receive a request
+UPLOADS = 32  # requests that are received at a time: their files may take 700 MB of disk
 PER_MINUTE = 60  # requests of a client that generate; a page asks at each change
 BESIDE = {"labels.txt", "examples.csv"}  # files that may come with a model
 ANSWERS = (*ASKED, "model", "size")  # what a URL holds
@@ -127,8 +129,8 @@ async def received(request: Request, folder: Path) -> Job:
 
 async def saved(upload: UploadFile, path: Path) -> None:
     """Write an upload to a file."""
-    content = await upload.read()
-    await run_in_threadpool(path.write_bytes, content)
+    with path.open("wb") as file:
+        await run_in_threadpool(shutil.copyfileobj, upload.file, file)
 
 
 def too_large() -> str:
@@ -158,6 +160,7 @@ class Site:
 
     def __init__(self, processes: Processes, per_minute: int = PER_MINUTE) -> None:
         self.processes, self.rate = processes, rate_limit.RateLimit(per_minute)
+        self.uploads = 0
 
     @asynccontextmanager
     async def done(self, request: Request, **more: Any):
@@ -167,7 +170,13 @@ class Site:
         place = os.path.realpath(tempfile.gettempdir())  # as the paths in refusals have it
         with tempfile.TemporaryDirectory(dir=place, ignore_cleanup_errors=True) as folder:
             Path(folder, "in").mkdir()
-            asked = await received(request, Path(folder))
+            if self.uploads >= UPLOADS:
+                raise busy(503, 5)
+            self.uploads += 1
+            try:
+                asked = await received(request, Path(folder))
+            finally:
+                self.uploads -= 1
             try:
                 yield asked, await self.processes.run(asked._replace(**more))
             except Busy:

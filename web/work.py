@@ -30,8 +30,11 @@ from ml_ui.sizing.limits import Check, written
 
 from .form import IGNORE, filled
 
-SECONDS = 20  # of CPU; a generation takes one
-MEMORY = 2**31  # bytes of addresses; the readers of model files keep to 100 MB
+LIMITS = {
+    resource.RLIMIT_CPU: 20,  # seconds; a generation takes less than one
+    resource.RLIMIT_AS: 2**31,  # bytes of addresses; the readers of model files keep to 100 MB
+    resource.RLIMIT_CORE: 0,
+}
 SHOWN = 200_000  # bytes of a file that the page shows
 PICTURES = 100_000  # bytes of one, likewise
 # Settings of git, of cookiecutter and of the Hub are the server's, not the visitor's.
@@ -56,9 +59,9 @@ class Job(NamedTuple):
 def run(job: Job, answer: Connection) -> None:
     """Do a job in a process that does nothing else; send the result as JSON."""
     os.setsid()  # the hook, its child, is ended with it
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for limit, most in LIMITS.items():
+        with suppress(ValueError, OSError):  # a system that has none of it
+            resource.setrlimit(limit, (most, most))
     null = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):  # the hook prints; and a file's name may be in a traceback
         os.dup2(null, stream)
