@@ -6,6 +6,12 @@ from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
+if sys.version_info < (3, 11):  # noqa: UP036 - cookiecutter may run in an older one
+    raise ImportError(
+        f"this template needs Python 3.11 or newer, and cookiecutter runs in "
+        f"{sys.version.split()[0]}. Give it another: uvx --python 3.12 cookiecutter ..."
+    )
+
 from jinja2 import Environment, FileSystemBytecodeCache
 from jinja2.bccache import Bucket
 from jinja2.ext import Extension
@@ -15,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
 from . import catalog, git, preview, prompts, questions, quoting, record
 from .answers import Answers
+from .languages import chinese
 from .model_files.common import human
 from .project import project
 
@@ -60,6 +67,7 @@ class ProjectExtension(Extension):
             "json": quoting.json_line,
             "sh": shlex.quote,
             "human": human,
+            "chinese": chinese,
         }
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:

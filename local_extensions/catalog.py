@@ -55,6 +55,7 @@ class Task(NamedTuple):
     output: Output
     demo: str  # the demo model's file, without extension
     framework: str  # the demo's default
+    description: str  # of an own model, for visitors
     emoji: str = "🤖"  # of its Space
     size: Sequence[int | None] = ()  # height and width of a picture where the model declares none
     function: Mapping[str, str] | None = None  # title and description of function.py

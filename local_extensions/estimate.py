@@ -1,8 +1,7 @@
 """Size of the project against its platform's limits, before it is generated."""
 
-import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ml_ui.sizing import footprint, limits, report
 from ml_ui.sizing.git_lfs import is_tracked
@@ -14,8 +13,30 @@ from .model import UNREAD
 if TYPE_CHECKING:
     from .project import Project
 
-TEXTS = 16_000  # bytes of the rendered files within 5,000, without the licence and the lock
-PACKED = 0.334  # git's compression of a project's texts, +-0.004 in all combinations
+TEXTS = 27_000  # bytes of the rendered files within 7,000, without the licence and the lock
+PACKED = 0.339  # git's compression of a project's texts, +-0.004 in all combinations
+
+
+class Size(NamedTuple):
+    """An estimated quantity beside its limit, as texts."""
+
+    name: str
+    predicted: str
+    limited: bool
+    limit: str  # or why there is none
+    disputed: str  # the other reading of the limit, if there is one
+
+
+class Cost(NamedTuple):
+    """What the host costs, as texts; in Chinese, they are those of zh-CN.json."""
+
+    price: str
+    title: str  # of the hardware
+    note: str
+    sleep: str
+    cold_start: str  # the longest; "" if it never sleeps, or has no limit
+    limited: bool  # whether any size has a limit
+    sizes: list[Size]
 
 
 def footprint_of(project: "Project") -> footprint.Footprint:
@@ -87,31 +108,28 @@ def as_text(found: report.Report) -> str:
     return report.as_text(found, brief=True)
 
 
-def cost_section(project: "Project") -> str:
-    """Return the README's section on cost: price, sleep, and size against the limits."""
-    host, checks = project.host, project.report.checks
-    tier, about = host.tier, [f"{host.where}: {host.tier['title']}."]
-    if tier["note"] and tier["note"] not in host.where:
-        about.append(f"{tier['note'][0].upper()}{tier['note'][1:]}.")
-    limited, sleep = any(check.limit for check in checks), tier["sleep"] or "not documented"
-    if limited:
-        about.append(f"Sleep: {sleep}.")
-    for limit in project.platform["limits"]:
-        if limit["name"] == "boot" and not sleep.startswith("never"):
-            about.append(
-                f"Waking up is a cold start of at most {limit['written']}: time a first call to "
-                "see yours."
-            )
-    lines = [textwrap.fill(" ".join(about), 88, break_on_hyphens=False), ""]
+def cost(project: "Project") -> Cost:
+    """Return what the host costs, and the sizes against its limits, for the README."""
+    tier, checks = project.host.tier, project.report.checks
+    sleep = tier["sleep"] or "not documented"
+    boot = (limit["written"] for limit in project.platform["limits"] if limit["name"] == "boot")
     own = {limit["name"] for limit in project.platform["limits"]}  # GitHub costs nothing
-    for check in (check for check in checks if check.name in own):
-        limit = f" of {check.written}" if check.limit else f", {check.written or 'no limit'}"
-        disputed = f" (disputed: {check.disputed['written']})" if check.disputed else ""
-        predicted = limits.written(check.predicted, check.unit)
-        lines.append(f"- {check.name}: {predicted}{limit}{disputed}")
-    sources = ", with the source and age of each limit" if limited else ""
-    again = (
-        f"`python -m ml_ui preflight` computes this again{sources}. `--platform` and `--hardware` "
-        "try another host, and `--measure` builds and boots the project here and compares."
+    return Cost(
+        price=limits.price(tier),
+        title=tier["title"],
+        note=tier["note"] if tier["note"] not in project.host.where else "",
+        sleep=sleep,
+        cold_start="" if sleep.startswith("never") else next(boot, ""),
+        limited=any(check.limit for check in checks),
+        sizes=[
+            Size(
+                name=check.name,
+                predicted=limits.written(check.predicted, check.unit),
+                limited=bool(check.limit),
+                limit=check.written or limits.NO_LIMIT,
+                disputed=check.disputed["written"] if check.disputed else "",
+            )
+            for check in checks
+            if check.name in own
+        ],
     )
-    return "\n".join([*lines, "", textwrap.fill(again, 88, break_on_hyphens=False)])

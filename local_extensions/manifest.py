@@ -24,6 +24,8 @@ def files(project: "Project") -> dict[str, str]:
         "tests/test_model.py": f"{task}/test_model.py",
         ".ml-ui.json": "parts/record.json",
     }
+    if model.file and not model.card:
+        found["MODEL_CARD.md"] = "parts/model_card.md"
     if model.runtime:
         found["runtime.py"] = f"{framework}/{model.runtime}"
     if model.architecture:
@@ -58,6 +60,7 @@ def copies(project: "Project") -> dict[str, str]:
         PACKAGE: "ml_ui",
         **{source: f"model/{name}" for source, name in model.files.items()},
         **model.examples,
+        **({model.card: "MODEL_CARD.md"} if model.card else {}),
     }
     return {str(source): target for source, target in found.items()}
 

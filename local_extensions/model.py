@@ -19,6 +19,7 @@ from .catalog import DEMOS, FRAMEWORKS, TASKS, Framework, Task
 from .model_files.common import Unusable, human, refuse_pointer, refuse_special, unreachable
 from .model_files.networks import Network
 
+LARGEST_CARD = 200_000  # bytes of a model card; ml_ui.card shows no larger one
 LABELS = 1_000_000  # bytes of a labels.txt; the names of 20,000 classes take half
 OF_CARD = {"title", "description", "features", "rows", "answers"}  # as Model has them
 
@@ -73,7 +74,9 @@ class Model(NamedTuple):
     table: bool = True  # the rows are in an examples.csv
     # Of a demo.
     measured: str | None = None  # its accuracy, and on which data
+    about: Mapping[str, str] = {}  # sections of its model card, by heading
     notes: tuple[str, ...] = ()  # what the owner should know
+    card: Path | None = None  # the model card that it brings, to be copied
 
     @property
     def example(self) -> str | None:
@@ -103,6 +106,12 @@ class Model(NamedTuple):
     def answers_class(self) -> bool:
         """Whether the answer is a label alone, because the model gives no probabilities."""
         return self.scores == "class"
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether loading the model can run code in its file, as of any pickle."""
+        found = model_files.FORMATS.get(self.format)
+        return found is not None and found.runs_code
 
     @property
     def has_labels(self) -> bool:
@@ -136,9 +145,10 @@ def model(
     _check_answers(facts.get("answers", ()), of_input.answered, found, task)
     if own:
         name = Path(source_on_hub.repo).name if source_on_hub else source.stem
-        described = {"title": _title(name), "description": f"{task.does.capitalize()}."}
+        described = {"title": _title(name), "description": task.description}
         stays = _stays(weights["hub"])
         to_do = _to_do(found, weights, task, of_input.guess)
+        facts["card"] = _own_card(found.path)
         facts["notes"] = (*found.notes, *to_do, *left, *of_input.notes, *stays)
     else:
         described = _card(task, framework)
@@ -250,7 +260,17 @@ def _card(task: Task, framework: Framework) -> dict[str, Any]:
     card = json.loads((DEMOS / task.name / "card.json").read_text("utf-8"))
     measured = card["measured"].format(card["results"][framework.name])
     described = {name: value for name, value in card.items() if name in OF_CARD}
-    return described | {"measured": f"{card['data']} {measured}"}
+    about = {"Training data": card["data"], "Evaluation": measured, "Source": card["source"]}
+    return described | {"measured": f"{card['data']} {measured}", "about": about}
+
+
+def _own_card(source: Path) -> Path | None:
+    """Return the model card in a model's folder, a README.md with front matter, if any."""
+    path = source / "README.md"
+    if not path.is_file() or path.stat().st_size > LARGEST_CARD:
+        return None
+    refuse_special(path, source)
+    return path if path.read_bytes().startswith(b"---") else None
 
 
 def _names(found: model_files.ModelFile) -> tuple[str, ...]:

@@ -45,7 +45,9 @@ def summary(project: Project) -> str:
         [
             *textwrap.wrap(recognised(project), WIDTH),
             "",
-            *textwrap.wrap(f"Yours: {own}", WIDTH, subsequent_indent="       "),
+            *textwrap.wrap(
+                f"Yours: {own}", WIDTH, subsequent_indent=" " * 7, break_on_hyphens=False
+            ),
             "Ours:  ml_ui/",
             *([""] if project.model.notes else []),
             *(_note(note) for note in project.model.notes),

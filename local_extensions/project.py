@@ -98,9 +98,9 @@ class Project:
         return "python -m ml_ui check" + (" --example INPUT --expect LABEL" if asks else "")
 
     @property
-    def cost_section(self) -> str:
-        """The README's section on cost and limits."""
-        return estimate.cost_section(self)
+    def cost(self) -> estimate.Cost:
+        """What the host costs, and the sizes against its limits."""
+        return estimate.cost(self)
 
     @property
     def answers_json(self) -> str:

@@ -97,7 +97,7 @@ class Session:
             _tell(str(self.kept.path))
         self.asked = True
         offered = self.kept.answers.get(name, default) if self.kept else default
-        number = click.style(number, dim=True)
+        number, text = click.style(number, dim=True), click.style(text, bold=True)
         if name == "hardware":
             answer = self.hardware(offered, f"  {number} {text}")
         elif name in choices.CHOICES:
@@ -137,6 +137,9 @@ class Session:
                 _tell(*pinned, found.detail, *found.notes)
             return context[name]
 
+        if len(click.unstyle(f"{text} [{default}]: ")) > 80:
+            click.echo(text)
+            text = INDENT[:-1]
         return _until_accepted(text, default, accept)
 
     def choice(self, name: str, default: str, number: str, text: str) -> str:
@@ -144,7 +147,7 @@ class Session:
         rows = choices.CHOICES[name](self.answers())
         if len(rows) == 1:
             (answer,) = rows
-            click.echo(f"  {number} {text} {'  '.join(rows[answer])}")
+            click.echo(f"  {number} {text} {rows[answer][0]}")
             return answer
         click.echo(f"  {number} {text}")
         _show(rows)

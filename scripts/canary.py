@@ -54,6 +54,7 @@ class Removal:
 REMOVALS = [
     Removal("sessions", ("R6",)),
     Removal("calls", ("R37", "R38", "R11")),
+    Removal("labels", ()),
     Removal("protocol", ("R41", "R42")),
     Removal("upload-records", ("R34",), f"UploadRecords.forget = {NOTHING}"),
     Removal(

@@ -47,24 +47,22 @@ TERMINALS = {
     "questions": [
         (PROMPT, "ls"),
         (PROMPT, "cookiecutter ml-ui-template"),
-        ("[1/11]", "iris.skops"),
-        ("[2/11]", "video"),  # wrong: it asks again
-        ("[2/11]", ""),
-        ("[3/11]", ""),
-        ("[4/11]", "Which iris?"),
-        ("[5/11]", ""),
-        ("[6/11]", "Names an iris from the size of its leaves."),
-        ("[7/11]", "2"),
-        ("[8/11]", ""),
-        ("[9/11]", ""),
-        ("[10/11]", ""),
-        ("[11/11]", "perhaps"),  # wrong
-        ("[11/11]", "n"),
+        ("Your model", "'iris.skop'"),  # wrong: it asks again
+        ("Your model", "iris.skops"),
+        ("called?", "Which iris?"),
+        ("in the URL", ""),
+        ("sentence?", "Names an iris from the size of its leaves."),
+        ("Number or name", "heroko"),  # wrong
+        ("Number or name", "heroku"),
+        ("Number or name", ""),
+        ("Number or name", ""),
+        ("Number or name", ""),
+        ("workflows", "n"),
     ],
     "first-answer": [
         (PROMPT, "cd which-iris"),
         (PROMPT, "python -m venv .venv && . .venv/bin/activate"),
-        (PROMPT, "pip install -q -r requirements.txt"),
+        (PROMPT, "uv pip install -q -r requirements.txt"),
         (PROMPT, "python app.py &"),
         ("Running on", ""),
         (PROMPT, f"python -m ml_ui call {URL} 6.3 2.8 5.1 1.5"),
@@ -154,15 +152,14 @@ class Terminal:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Return the environment of somebody with Python, pip and cookiecutter, no settings."""
+    """Return the environment of somebody with Python, uv and cookiecutter, no settings."""
     mine = ("COOKIECUTTER_CONFIG", "PYTHONDONTWRITEBYTECODE", "PROMPT_COMMAND", "VIRTUAL_ENV")
     theirs = {name: value for name, value in os.environ.items() if name not in mine}
     programs = Path(sys.executable).parent
     return theirs | {
         "HOME": str(home), "PATH": f"{programs}:{os.environ['PATH']}", "LANG": "C.UTF-8",
         "TERM": "xterm-256color", "PS1": PROMPT, "VIRTUAL_ENV_DISABLE_PROMPT": "1",
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1",  # nothing of this index's mirror
-        "PIP_CACHE_DIR": str(ROOT / "build" / "pip"),
+        "UV_CACHE_DIR": str(ROOT / "build" / "uv"),
     }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ from tests.running import install, photograph
 
 TARGET = ROOT / "src" / "ml_ui" / "sizing" / "runtimes.json"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-CAPABILITIES = ("exports",)  # of a format, not measured
+CAPABILITIES = ("converts",)  # of a format, not measured: to what, and how
 BLOCKS = (0, 4, 12)  # of the residual networks: 25 MB each in float32
 
 

@@ -6,6 +6,7 @@ Podman gets a stand-in for `python:<version>-slim`, so it needs no image registr
 import json
 import os
 import platform
+import shlex
 import shutil
 import ssl
 import subprocess
@@ -18,11 +19,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from running import install_packages
 
 CACHE = Path(__file__).parent.parent / "build" / "images"
 PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 WHEELS = "/wheels"
+COMPOSE = "podman-compose==1.6.0"
 INSTALL = "apt-get install podman buildah runc catatonit mmdebstrap"
 # crun cannot run under hybrid cgroups, and the default limits may exceed the host's.
 SETTINGS = {
@@ -155,6 +158,14 @@ class Engine:
         """Build the image and return what the build printed."""
         done = _run(self.command, "build", *self._options, *options, "--tag", tag, str(context))
         return done.stdout + done.stderr
+
+    def compose(self) -> str:
+        """Return what a shell needs for `docker compose`: podman-compose, or nothing."""
+        if self.command == "docker":
+            return ""
+        programs = install_packages("podman-compose", COMPOSE)
+        options = shlex.quote(f"--podman-build-args={' '.join(self._options)}")
+        return f'docker() {{ {programs}/python {programs}/podman-compose {options} "${{@:2}}"; }}\n'
 
     def layers(self, tag: str) -> list[str]:
         """Return the names of an image's layers."""

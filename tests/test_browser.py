@@ -37,10 +37,9 @@ def test_page(bake, browser, task):
             label = page.get_by_test_id("label-output-value")
             expect(label).to_have_text(card["answers"][0], timeout=30_000)
         else:
-            expect(page.locator("img[src*='/file=']").last).to_be_visible(timeout=30_000)
-            page.wait_for_function(
-                "[...document.querySelectorAll('img')].filter(i => i.naturalWidth > 200).length > 1"
-            )
+            result = page.locator(".block", has_text="Result").locator("img[src*='/file=']")
+            expect(result).to_be_visible(timeout=30_000)
+            expect(result).to_have_js_property("complete", True)
         (BUILD / "screenshots").mkdir(parents=True, exist_ok=True)
         page.screenshot(path=BUILD / "screenshots" / f"{task}.png", full_page=True)
         assert not errors

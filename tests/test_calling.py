@@ -147,7 +147,7 @@ def test_end_of_input_leaves_nothing(ask, here, answers):
 
 @pytest.mark.parametrize("setting", ["replay_dir", "output_dir"])
 def test_read_only_folder_is_refused(ask, here, monkeypatch, setting):
-    closed = Path.home() if setting == "replay_dir" else here
+    closed = Path(os.environ["COOKIECUTTER_CONFIG"]).parent if setting == "replay_dir" else here
     monkeypatch.setattr(os, "access", lambda path, mode: closed not in (path, *path.parents))
     result = ask("-o", "new/folder")
     assert_refused(result.output, result.exit_code, f"{setting}: {closed}", "not a writable folder")

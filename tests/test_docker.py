@@ -1,13 +1,18 @@
 """The generated Dockerfile, really built, and its image, really run."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import httpx
 import model_hub
 import pytest
+import readmes
 from conftest import ROOT
 from images import Container, Engine
 from running import check_grey, free_port
@@ -111,6 +116,42 @@ def test_runs_on_the_default_port(engine, project, photo, browser, options):
         check_grey(f"http://127.0.0.1:{port}", photo, browser)
         # Killed by force, it would be 137.
         assert container.stop(15) == 0
+
+
+def test_commands_of_the_readme(engine, bake, tmp_path):
+    """As they are, but on this computer in place of a server, and on a port of its own."""
+    answers = {"task": "image-to-image", "framework": "python", "platform": "docker"}
+    baked = bake(python_version=engine.python_version, project_slug=IMAGE, **answers)
+    project, port = shutil.copytree(baked, tmp_path / IMAGE), free_port()
+    services = (project / "compose.yaml").read_text("utf-8").replace("7860:", f"{port}:")
+    (project / "compose.yaml").write_text(services, "utf-8")
+    scripts = (block.text for block in readmes.blocks((project / "README.md").read_text("utf-8")))
+    (script,) = (script for script in scripts if "docker compose" in script)
+    server, start, log = readmes.commands(script)
+    assert server == "export DOCKER_HOST=ssh://USER@SERVER"
+
+    def shell(command: str, **options) -> subprocess.Popen:
+        script = ["bash", "-c", engine.compose() + command]
+        return subprocess.Popen(script, cwd=project, text=True, **options)
+
+    try:
+        assert shell(start).wait(600) == 0
+        deadline = time.monotonic() + 90
+        while not answers_ready(port) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        with shell(log, stdout=subprocess.PIPE, start_new_session=True) as followed:
+            assert any("/readyz" in line or "Running" in line for line in followed.stdout)
+            os.killpg(followed.pid, signal.SIGTERM)
+        assert answers_ready(port)
+    finally:
+        shell("docker compose down").wait(60)
+
+
+def answers_ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 @pytest.mark.parametrize("token", [None, "hf_right"])

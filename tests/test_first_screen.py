@@ -23,7 +23,13 @@ BLOCKS = re.findall(r"^```sh\n(.*?)^```", FIRST, re.DOTALL | re.MULTILINE)
 PUBLISHED = "https://github.com/org/ml-ui-template"
 PICTURES = ROOT / "docs" / "pictures"
 RECORDED = {
-    "questions": ["cookiecutter ml-ui-template", "iris.skops", "LogisticRegression", "it fits"],
+    "questions": [
+        "cookiecutter ml-ui-template",
+        "does not exist",
+        "Did you mean heroku",
+        "LogisticRegression",
+        "it fits",
+    ],
     "first-answer": ["python app.py", "python -m ml_ui call", '"label": "versicolor"'],
     "refusal": ["it does not fit", "= weights", " of 512 MB", "too much", "What would fit"],
 }

@@ -246,11 +246,14 @@ def tried(platform, project, hardware):
         for _, text, variant in ways_out._variants(platform, project, count):
             meant[text[0].upper() + text[1:]] = (platform, hardware, variant)
     for place, facts in PLATFORMS.items():
-        verb = "Take" if place == platform else "Go to"
+        here = place == platform
+        verb = "Take" if here else "Go to"
         for tier in facts["hardware"]:
-            meant[f"{verb} {limits.where(place, tier)}"] = (place, tier, project)
+            answer = ways_out._answer(place, tier, here)
+            meant[f"{verb} {limits.where(place, tier)}: {answer}"] = (place, tier, project)
             for _, text, variant in ways_out._variants(place, project, 1):
-                meant[f"{verb} {limits.where(place, tier)}, and {text}"] = (place, tier, variant)
+                way = f"{verb} {limits.where(place, tier)}, and {text}: {answer}"
+                meant[way] = (place, tier, variant)
     return meant
 
 
@@ -303,7 +306,7 @@ def test_ways_out_are_minimal():
 def test_ways_out_name_price_precision_and_hub():
     ways = " ".join(report.check("heroku", "performance-m", of(950_000_000)).ways_out)
     for word in (
-        "as float16, 475 MB: slug", "as int8, 238 MB: slug", "on the Hub, 950 MB,", "swap OWNER/NAME",
+        "as float16, 475 MB (", "as int8, 238 MB (", "platform=docker", "platform=huggingface", "on the Hub, 950 MB,", "swap OWNER/NAME",
         "Hugging Face Spaces, zero-a10g (free)", "Docker", "Fly.io", "($10.70/month, UNVERIFIED)",
     ):  # fmt: skip
         assert word in ways
@@ -318,7 +321,7 @@ def test_ways_out_name_price_precision_and_hub():
         ({"format": "joblib"}, set()),
         ({"dtype": "float16"}, set()),
         ({}, {"as float16", "as int8"}),
-        ({"format": "keras"}, {"as float16"}),
+        ({"format": "keras"}, {"as float16", "as int8"}),
         ({"dtype": None}, {"as float16", "as int8", "if they are float32 now"}),
     ],
 )
@@ -362,7 +365,7 @@ def test_ways_out_of_large_packages_are_other_platforms():
 
 def test_next_tier_is_the_cheapest_that_fits():
     ways = report.check("heroku", "eco", of(420_000_000, format="joblib")).ways_out
-    assert ways[0] == f"Take {limits.where('heroku', 'standard-2x')}."
+    assert ways[0] == f"Take {limits.where('heroku', 'standard-2x')}: hardware=standard-2x."
 
 
 # GitHub and Git LFS

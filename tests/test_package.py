@@ -21,7 +21,7 @@ from ml_ui.gradio_fixes import TESTED
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "ml_ui"
 METADATA = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-DISTRIBUTIONS = {"PIL": "pillow"}  # where an import has another name
+DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml"}  # where an import has another name
 STORY_A = {"task": "image-to-image", "framework": "python", "platform": "local"}
 slow = pytest.mark.slow
 

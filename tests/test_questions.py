@@ -135,7 +135,7 @@ def test_bad_hardware_is_refused(ask, here, tier):
 def test_bad_path_is_refused(ask, here, path):
     result = ask(typed=lines(model_path=path)) if "{" in path else ask(f"model_path={path}")
     assert result.exit_code == 1, result.output
-    assert "model_path: " in result.output
+    assert "model_path:" in result.output
     assert "Traceback" not in result.output
     assert isinstance(result.exception, SystemExit), result.exception
     assert not list(here.iterdir())

@@ -20,6 +20,7 @@ TASK = {
             "output": "labels",
             "demo": "iris",
             "framework": "scikit-learn",
+            "description": "Fill in the values.",
         }
     ),
     "app.py": """\
@@ -44,6 +45,7 @@ CARD = {
     "title": "Risks",
     "description": "Rates a risk.",
     "data": "Made up.",
+    "source": "None.",
     "measured": "Accuracy {:.2f}.",
     "results": {"scikit-learn": 1},
     "features": {"age": 1.0},
@@ -100,12 +102,13 @@ def test_task(template):
 
 def test_platform(template):
     """Fly.io, whose facts are there already."""
-    files = {"_deploy.md": "```sh\nfly deploy\n```\n", "fly.toml": "[build]\n"}
-    write(template / "templates" / "platforms" / "fly", files)
-    assert unnamed({"_deploy.md"}, "platform") == set()
+    section = {"_deploy.sh": "fly deploy\n", "_deploy.md": "On.\n", "_deploy.zh-CN.md": "上线。\n"}
+    write(template / "templates" / "platforms" / "fly", section | {"fly.toml": "[build]\n"})
+    assert unnamed({*section}, "platform") == set()
     project = generate(template, platform="fly", hardware="shared-cpu-1x-2gb")
     assert (project / "fly.toml").is_file()
-    assert "fly deploy" in (project / "README.md").read_text("utf-8")
+    for name in ("README.md", "README.zh-CN.md"):
+        assert "```sh\nfly deploy\n```\n" in (project / name).read_text("utf-8")
 
 
 def test_kind_without_further_fields(monkeypatch):

@@ -263,7 +263,7 @@ def test_jinja_in_replayed_answers(here):
     result = generate("project_slug=made", "platform=local")
     assert result.exit_code == 0, result.output
     shutil.rmtree("made")
-    replay = Path(os.environ["HOME"]) / "replay" / f"{ROOT.name}.json"
+    replay = Path(os.environ["COOKIECUTTER_CONFIG"]).with_name(f"{ROOT.name}.json")
     recorded = json.loads(replay.read_text("utf-8"))
     text = recorded["cookiecutter"]["description"] = "{{ " + CODE + " }}"
     replay.write_text(json.dumps(recorded), "utf-8")

@@ -1,7 +1,6 @@
 """Generated projects, installed and served for real."""
 
 import contextlib
-import json
 import re
 import shutil
 import subprocess
@@ -9,9 +8,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from conftest import ROOT
 from running import (
-    BUILD,
     MODEL_TESTS,
     check_grey,
     clean_environment,
@@ -22,7 +19,7 @@ from running import (
     zero_gpu,
 )
 
-from local_extensions.catalog import SHOWN, TASKS
+from local_extensions.catalog import SHOWN
 
 pytestmark = pytest.mark.slow
 
@@ -117,62 +114,6 @@ def device_service():
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}", calls
         server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def node():
-    """Return a folder in which Node.js finds Gradio's client."""
-    folder = BUILD / "node"
-    if not (folder / "node_modules" / "@gradio" / "client").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            ["npm", "install", "--silent", "--prefix", folder, "@gradio/client"], check=True
-        )
-    return folder
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_readme_calls_and_tools(bake, node, task):
-    """What the README says about calling and measuring, as it says it."""
-    card = json.loads((ROOT / "demos" / task / "card.json").read_text("utf-8"))
-    (answer, *_) = card.get("answers", [r"\.jpe?g"])  # a picture comes as a file
-    project = bake(task=task, platform="local")
-    port, folder = free_port(), install(project)
-    environment = clean_environment(folder, PORT=str(port))
-    readme = (project / "README.md").read_text("utf-8")
-    calls = readme[readme.index("## Call") :]
-    with served(project, ["python", "app.py"], environment, port) as url:
-        for language, command in (("python", ["python"]), ("sh", ["bash"]), ("js", ["node"])):
-            snippet = re.search(rf"```{language}\n(.*?)```", calls, re.DOTALL)[1]
-            snippet = snippet.replace("http://127.0.0.1:7860", url)
-            if language == "js":  # Node.js looks for packages beside the file
-                script = node / "call.mjs"
-                script.write_text(snippet.replace('"examples/', f'"{project}/examples/'), "utf-8")
-                command = [shutil.which("node"), str(script)]
-                snippet = ""
-            run = subprocess.run(
-                command, input=snippet, cwd=project, env=environment,
-                capture_output=True, text=True, timeout=60, check=False,
-            )  # fmt: skip
-            assert re.search(answer, run.stdout), (language, run.stdout, run.stderr)
-        bench = [
-            folder / "python",
-            "-m",
-            "ml_ui",
-            "bench",
-            url,
-            "http://127.0.0.1:9",
-            "--runs",
-            "3",
-        ]
-        run = subprocess.run(
-            bench, cwd=project, capture_output=True, text=True, timeout=120, check=False
-        )
-        assert run.returncode == 1
-        rows = [line.split() for line in run.stdout.splitlines()[1:]]
-        assert [row[0] for row in rows] == [url, "http://127.0.0.1:9"]
-        assert 0 < float(rows[0][1]) < 30
-        assert [row[-1] for row in rows] == ["0", "3"]
 
 
 CALLS_AT_ONCE = """

@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
-from local_extensions.catalog import SKELETON
 from ml_ui.serving import settings as module
 
 NO_VALUE = {  # what a project's README says of settings without a value
@@ -13,13 +13,9 @@ NO_VALUE = {  # what a project's README says of settings without a value
     "APP_PASSWORD": "no login",
     "RATE_LIMIT": "none",
     "ALLOWED_ORIGINS": "none",
-    "ALLOWED_HOSTS": "on this computer `localhost` and share links, else any",
-    "WEB_CONCURRENCY": f"2 per core, with {module.PREDICTION_MEMORY // module.MB} MB each",
     "METRICS": "off",
 }
-# Not in its table: with the address, in another section; set by a Space.
-ELSEWHERE = {"PORT", "OAUTH_CLIENT_ID"}
-UVICORN = {"FORWARDED_ALLOW_IPS": "127.0.0.1"}  # in the table, and read by uvicorn
+GRADIO = {"GRADIO_SERVER_NAME": "127.0.0.1"}  # in the table, and read by Gradio
 
 
 @pytest.fixture
@@ -140,15 +136,21 @@ def test_every_invalid_value_is_named_at_once(settings, monkeypatch):
     assert "QUEUE_SIZE='many'" in str(raised.value)
 
 
-def test_table_of_a_project_s_readme():
-    """Every setting with its default, up to what a platform changes."""
-    expected = UVICORN.copy()
-    for field in fields(module.Settings):
-        if (name := field.name.upper()) not in ELSEWHERE:
-            expected[name] = str(field.default) if field.default else NO_VALUE[name]
-    readme = (SKELETON / "README.md").read_text("utf-8")
-    rows = re.findall(r"^\| (`[A-Z_`, ]+`) \| (.*?)[;|]", readme, re.MULTILINE)
-    listed = {
-        name: default.strip() for names, default in rows for name in re.findall(r"\w+", names)
+def test_table_of_a_project_s_readme(bake):
+    """Each has its default; what the table does not have is explained in the module."""
+    defaults = {field.name.upper(): field.default for field in fields(module.Settings)}
+    readme = (bake(platform="local") / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`[A-Z_`, ]+`) \| (.*?) \|", readme, re.MULTILINE)
+    listed = {}
+    for names, values in rows:
+        names = re.findall(r"\w+", names)
+        values = values.split(", ")
+        listed |= dict(zip(names, values * (len(names) // len(values)), strict=True))
+    expected = {
+        n: str(defaults[n]) if defaults[n] else NO_VALUE[n] for n in defaults if n in listed
     }
-    assert listed == expected
+    assert listed == expected | GRADIO
+    assert listed.keys() - GRADIO.keys() >= NO_VALUE.keys()
+    source = Path(module.__file__).read_text("utf-8")
+    for name in defaults.keys() - listed.keys():
+        assert re.search(rf"^    {name.lower()}: .*#", source, re.MULTILINE), name

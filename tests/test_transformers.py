@@ -338,3 +338,15 @@ print(sorted(auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES))
     boxes = {"layoutlm", "layoutlmv2", "layoutlmv3", "lilt", "markuplm", "tapas"}  # with a layout
     assert left[0] == boxes | {"perceiver", "canine", "modernvbert"}  # bytes; pictures
     assert left[1] == {"timm_wrapper", "dinat", "shieldgemma2", "imagegpt"}
+
+
+@pytest.mark.parametrize(
+    ("readme", "comes_along"),
+    [(b"---\nlicense: mit\n---\n# BERT {{ x }}\n", True), (b"# Notes\n", False)],
+)
+def test_the_folders_model_card_comes_along(bake, tmp_path, readme, comes_along):
+    source = write(tmp_path / "bert", TEXT | {"README.md": readme})
+    project = bake(model_path=str(source), platform="local")
+    card = (project / "MODEL_CARD.md").read_bytes()
+    assert (card == readme) is comes_along
+    assert not (project / "model" / "bert" / "README.md").exists()

@@ -20,14 +20,16 @@ from weakref import WeakKeyDictionary
 import anyio.to_thread
 import gradio as gr
 import uvicorn.config
+from gradio.i18n import I18nData
 from gradio.queueing import Event, Queue
+from gradio.route_utils import get_root_url
 from gradio.routes import App, ORJSONResponse, file_upload_statuses
 from gradio.server_messages import EstimationMessage
 from gradio.utils import LRUCache
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from . import pictures
+from . import languages, pictures
 from .serving import metrics, process, protocol, uploads
 from .serving.middleware import API, CALL_ROUTES, CLOSED_ROUTES
 from .serving.runner import Call, Failure, current_call, failed, is_guarded
@@ -81,6 +83,46 @@ def _function_of_app(function: Any) -> Any:
     module = getattr(function, "__module__", None) or ""
     is_gradio = module.startswith(("gradio.", "gradio_client."))
     return None if function is None or is_gradio else function
+
+
+# Options of gr.Blocks.launch that the page itself took in Gradio 5; it warns of them.
+OPTIONS_OF_PAGE = ("theme", "css", "css_paths", "js", "head", "head_paths")
+
+
+def options_of_page(demo: gr.Blocks) -> dict[str, Any]:
+    """Return the options of `launch` that were given to the page itself."""
+    found = {
+        each: getattr(demo, f"_deprecated_{each}", None) for each in OPTIONS_OF_PAGE
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+class ApiInfo:
+    """Description of the API, with the text of a label that the page translates.
+
+    Gradio describes a translated label as an object, where its clients expect a text.
+    """
+
+    def __init__(self, demo: gr.Blocks) -> None:
+        self._describe: Callable[..., Any] = demo.get_api_info
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what `gr.Blocks.get_api_info` does."""
+        return _untranslated(self._describe(*args, **kwargs))
+
+
+def _untranslated(value: Any) -> Any:
+    if isinstance(value, I18nData):
+        return value.key
+    if isinstance(value, dict):
+        return {key: _untranslated(item) for key, item in value.items()}
+    return [*map(_untranslated, value)] if isinstance(value, list) else value
+
+
+def root_url(request: Request) -> str:
+    """Return the address of the page, as its visitor has it, without a slash at the end."""
+    root_path = request.app.root_path or request.scope.get("root_path") or None
+    return str(get_root_url(request, route_path="/", root_path=root_path))
 
 
 # The queue -------------------------------------------------------------------------------
@@ -229,24 +271,25 @@ class Calls:
             output["data"] = finite(output["data"])
             outcome = None if output.get("is_generating") else "ok"
         except Failure as error:
-            error.print_exception = False  # the log has it
-            raise
+            raise self._translated(error, kwargs.get("request")) from None
         except gr.Error as error:
             outcome = "refused"
-            error.print_exception = False
-            raise
+            raise self._translated(error, kwargs.get("request")) from None
         except asyncio.CancelledError:
             outcome = "cancelled"
             raise
         except Exception as error:
             if call.returned:
                 what = "The answer of the model is not what the page shows"
-                raise failed(what, error) from error
+                shown = failed(what, error)
+                raise self._translated(shown, kwargs.get("request")) from error
             outcome = "refused"
             cause = error.__cause__ or error
             if isinstance(cause, FileNotFoundError):
-                raise gr.Error(EXPIRED, print_exception=False) from None
-            raise failed("The input is not what the app takes", error) from error
+                shown = gr.Error(EXPIRED)
+            else:
+                shown = failed("The input is not what the app takes", error)
+            raise self._translated(shown, kwargs.get("request")) from error
         else:
             return output
         finally:
@@ -258,6 +301,14 @@ class Calls:
             if name and outcome:
                 wait = began - getattr(event, "enqueue_time", began)
                 metrics.record_prediction(name, outcome, wait, time.monotonic() - began)
+
+    def _translated(self, error: gr.Error, request: Any) -> gr.Error:
+        """Return an error in the visitor's words; the log has it already."""
+        error.print_exception = False
+        request = request[0] if isinstance(request, list) and request else request
+        accepted = getattr(request, "headers", {}).get("accept-language", "")
+        error.message = languages.translate(str(error.message), accepted)
+        return error
 
 
 async def check_pictures(block_fn: Any, inputs: Sequence[Any]) -> None:
@@ -392,6 +443,10 @@ def _calls(demo: gr.Blocks, queue: QueueState) -> None:
     demo.process_api = Calls(demo, queue)  # type: ignore[method-assign]
 
 
+def _api_info(demo: gr.Blocks, queue: QueueState) -> None:
+    demo.get_api_info = ApiInfo(demo)  # type: ignore[method-assign]
+
+
 def _protocol(demo: gr.Blocks, queue: QueueState) -> None:
     # Gradio passes no setting on to uvicorn.
     name = f"{protocol.__name__}:{protocol.LimitedProtocol.__name__}"
@@ -414,6 +469,12 @@ FIXES = [
         "references of errors, and /metrics",
         lambda demo, app: isinstance(demo.process_api, Calls),
         _calls,
+    ),
+    Fix(
+        "labels",
+        "labels in the description of the API",
+        lambda demo, app: isinstance(demo.get_api_info, ApiInfo),
+        _api_info,
     ),
     Fix(
         "protocol",

@@ -11,7 +11,7 @@ import gradio as gr
 import spaces
 {% endif %}
 
-from ml_ui import {{ task.ml_ui | join(", ") }}
+from ml_ui import {{ "card, " if project.model.file }}{{ task.ml_ui | join(", ") }}
 from model import {% block model %}load, predict{% endblock %}
 
 
@@ -36,6 +36,9 @@ demo = gr.Interface(
 {% endblock %}
     title={{ cookiecutter.project_name | py }},
     description={{ cookiecutter.description | py }},
+{% if project.model.file %}
+    article=card.about(Path(__file__).with_name("MODEL_CARD.md")),
+{% endif %}
     api_name="predict",
     flagging_mode="never",
     deep_link=False,  # its links would point to files deleted after ten minutes

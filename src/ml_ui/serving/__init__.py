@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -16,7 +17,7 @@ from . import environment
 
 environment.prepare()  # before a page is built: Gradio reads the environment then
 
-from .. import gradio_fixes
+from .. import gradio_fixes, page, preview
 from . import auth, logs, metrics, process, uploads
 from .health import Health
 from .middleware import EXCEPTION_HANDLERS, GuardMiddleware, Traffic
@@ -51,7 +52,8 @@ def launch(demo: gr.Blocks, load: Callable[[], object], **options: Any) -> None:
         demo: the page. Each of its functions is decorated with `guard`.
         load: loads the model, in the background; it may be async. `/readyz` answers 503
             until it returns.
-        options: those of `gr.Blocks.launch`, such as `theme`, `css` or `favicon_path`.
+        options: those of `gr.Blocks.launch`, such as `theme`, `css` or `favicon_path`;
+            `page.options` has the defaults.
 
     Raises:
         TypeError: an option is set by the environment instead, or a function is not
@@ -106,6 +108,7 @@ class Server:
             self.traffic,
             lambda: get_runner().running - get_runner().stuck + len(self.queue),
         )
+        self.is_public: bool  # nobody has to sign in
         self.app: gradio_fixes.GuardedApp
 
     def prepare(self, **options: Any) -> dict[str, Any]:
@@ -122,7 +125,10 @@ class Server:
             default_concurrency_limit=settings.workers,
             api_open=False,  # /run would bypass the queue
         )
+        page.prepare(demo)
+        options = page.options(demo, options)
         gradio_fixes.apply(demo, self.queue)
+        self.is_public = not options.get("auth") and "auth_dependency" not in options
         given = options.pop("app_kwargs", None) or {}
         lifespan = self._lifespan(given.pop("lifespan", None))
         self.app = gradio_fixes.GuardedApp(self._wrap, **self._app_options(given))
@@ -172,6 +178,10 @@ class Server:
             Route("/healthz", self.health.healthz),
             Route("/readyz", self.health.readyz),
         ]
+        described = []
+        if self.is_public:
+            routes.append(Route(preview.PATH, preview.picture(str(self.demo.title))))
+            described.append(Middleware(preview.LinkPreview, demo=self.demo))
         if self.settings.metrics:
             metrics.queued.set_function(lambda: len(self.queue))
             metrics.running.set_function(lambda: get_runner().running)
@@ -185,6 +195,7 @@ class Server:
             | given
             | {
                 "routes": [*routes, *given.get("routes", ())],
+                "middleware": [*described, *given.get("middleware", ())],
                 "exception_handlers": EXCEPTION_HANDLERS
                 | {401: auth.unauthorized(str(self.demo.title))}
                 | given.get("exception_handlers", {}),

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .. import languages
 from . import metrics
 from .rate_limit import RateLimit, client_of
 from .runner import failed
@@ -83,7 +84,13 @@ class Refusal(Exception):
     """A request that is refused, with the response."""
 
     def __init__(self, status: int, detail: str, **headers: str) -> None:
-        self.response = JSONResponse({"detail": detail}, status, headers)
+        self._arguments = status, headers
+        self._detail = detail
+
+    def response(self, accept_language: str) -> JSONResponse:
+        """Return the response, in the language that the browser likes best."""
+        detail = languages.translate(self._detail, accept_language)
+        return JSONResponse({"detail": detail}, *self._arguments)
 
 
 class GuardMiddleware:
@@ -161,7 +168,8 @@ class GuardMiddleware:
             receive = (self._limit_upload if is_upload else limit_body)(receive)
             await self._app(scope, receive, respond)
         except Refusal as refusal:
-            await refusal.response(scope, receive, respond)
+            response = refusal.response(headers.get("accept-language", ""))
+            await response(scope, receive, respond)
         except Exception:
             if is_stream and not ended:  # its events have their own end
                 await send({"type": "http.response.body", "body": b""})

@@ -60,8 +60,18 @@ def ways_out(
                 continue
             if tier := _cheapest(place, other, gpu, variant, limits):
                 change = f", and {text}" if text else ""
-                yield f"{'Take' if here else 'Go to'} {where(place, tier)}{change}."
+                verb = "Take" if here else "Go to"
+                yield f"{verb} {where(place, tier)}{change}: {_answer(place, tier, here)}."
                 break
+
+
+def _answer(platform: str, hardware: str, here: bool) -> str:
+    """Return the answer to the template's questions that takes a tier."""
+    facts = PLATFORMS[platform]
+    if through := facts.get("answer"):  # no files of its own: it runs another's
+        return f"platform={through}"
+    tier = "" if hardware == next(iter(facts["hardware"])) else f"hardware={hardware}"
+    return tier if here and tier else f"platform={platform} {tier}".rstrip()
 
 
 def _enough(
@@ -209,6 +219,7 @@ def _stored_as(dtype: str, times: int, project: Footprint) -> Changed | None:
     if (
         not project.weights + project.on_hub
         or dtype not in measured
+        or dtype not in measured.get("converts", {})
         or project.dtype not in (None, "float32")
     ):
         return None
@@ -220,7 +231,8 @@ def _stored_as(dtype: str, times: int, project: Footprint) -> Changed | None:
     )
     weights, on_hub = project.weights // times, project.on_hub // times
     doubt = "" if project.dtype else ", if they are float32 now"
-    text = f"store the weights as {dtype}, {size(weights + on_hub)}{doubt}"
+    how = measured["converts"][dtype]
+    text = f"store the weights as {dtype}, {size(weights + on_hub)}{doubt} ({how})"
     less = project._replace(weights=weights, on_hub=on_hub, files=files, dtype=dtype)
     return text, less
 
@@ -229,7 +241,8 @@ def _onnx(platform: str, project: Footprint) -> Changed | None:
     """Export the model to ONNX, which runs without the model's framework."""
     measured = FORMATS.get(project.format or "") or {}
     own, onnx = PACKAGES["sets"].get(project.lock or ""), PACKAGES["sets"]["onnx-cpu"]
-    if "onnx" not in measured.get("exports", ()) or not own:
+    how = measured.get("converts", {}).get("onnx")
+    if not how or not own:
         return None
 
     def exchanged(part: Part) -> int:
@@ -247,7 +260,7 @@ def _onnx(platform: str, project: Footprint) -> Changed | None:
     except NotKnown:
         return None
     variant = project._replace(packages={"onnx": sizes}, format="onnx")
-    return "export the model to ONNX", variant
+    return f"export the model to ONNX ({how})", variant
 
 
 def _hub(platform: str, project: Footprint) -> Changed | None:

@@ -62,11 +62,17 @@ def served(
 
 
 def _wait_until_ready(app: "subprocess.Popen[bytes]", address: str) -> None:
-    """Return when /readyz answers 200; otherwise end the tests with its last answer."""
+    """Return when /readyz answers 200; otherwise fail with its last answer.
+
+    What the app wrote, its traceback included, is what pytest captured.
+    """
     last = "nothing"
     for _ in range(READY * 5):
         if app.poll() is not None:
-            pytest.exit(f"the app ended with status {app.returncode}", 1)
+            pytest.fail(
+                f"the app ended with status {app.returncode}: see its log below",
+                pytrace=False,
+            )
         try:
             answer = httpx.get(f"{address}/readyz")
         except httpx.TransportError:
@@ -78,4 +84,4 @@ def _wait_until_ready(app: "subprocess.Popen[bytes]", address: str) -> None:
             if answer.json()["status"] == "failed":
                 break
         time.sleep(0.2)
-    pytest.exit(f"the app is not ready, /readyz answers {last}: see its log", 1)
+    pytest.fail(f"the app is not ready, /readyz answers {last}: see its log", False)

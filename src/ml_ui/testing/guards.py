@@ -26,7 +26,8 @@ def answer(text):
     time.sleep({"slow": 1, "hang": 600}.get(text, 0))
     return text
 
-launch(gr.Interface(answer, "text", "text", api_name="predict"), load=lambda: None)
+text = gr.Textbox(label="Text")  # which the page translates
+launch(gr.Interface(answer, text, "text", api_name="predict"), load=lambda: None)
 """
 SETTINGS = "PREDICT_TIMEOUT=2 WEB_CONCURRENCY=2 QUEUE_SIZE=3 MAX_UPLOAD_MB=1"
 API = "/gradio_api"
@@ -102,6 +103,13 @@ def test_uploads_are_deleted(client: httpx.Client) -> None:
     while upload.exists() and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not upload.exists()
+
+
+def test_labels_in_the_description_of_the_api_are_texts(client: httpx.Client) -> None:
+    (parameter,) = client.get(f"{API}/info").json()["named_endpoints"]["/predict"][
+        "parameters"
+    ]
+    assert parameter["label"] == "Text"
 
 
 def test_a_long_session_name_is_refused(client: httpx.Client) -> None:

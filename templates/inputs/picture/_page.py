@@ -4,7 +4,7 @@ from pathlib import Path
 
 {% endblock %}
 {% block constants %}
-EXAMPLES = sorted(map(str, Path(__file__).parent.glob("examples/*")))
+EXAMPLES = [[str(path)] for path in sorted(Path(__file__).parent.glob("examples/*"))]
 {% endblock %}
 {% block examples %}
     examples=EXAMPLES,

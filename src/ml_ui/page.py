@@ -1,0 +1,76 @@
+"""Defaults of the page: theme, layout, names for screen readers, languages, link preview.
+
+`launch` gives them to Gradio where the app gives none of its own.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from . import gradio_fixes, languages
+from .theme import Theme
+
+ASSETS = Path(__file__).with_name("assets")
+ICON = ASSETS / "icon.png"
+
+
+def options(demo: gr.Blocks, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of `gr.Blocks.launch` for a page: ours, and those given.
+
+    What an owner gives replaces ours: `theme`, `favicon_path`. `css`, `head` and `i18n` are
+    added to ours.
+    """
+    given = gradio_fixes.options_of_page(demo) | given
+    i18n = given.get("i18n")
+    return (
+        {"theme": Theme(), "favicon_path": ICON}
+        | given
+        | {
+            "css": _joined((ASSETS / "page.css").read_text("utf-8"), given.get("css")),
+            "head": _joined(
+                f"<script>{(ASSETS / 'page.js').read_text('utf-8')}</script>",
+                given.get("head"),
+            ),
+            "i18n": translations(i18n.translations_dict if i18n else {}),
+        }
+    )
+
+
+def _joined(*parts: str | None) -> str:
+    return "\n".join(part for part in parts if part)
+
+
+def translations(given: dict[str, dict[str, str]]) -> gr.I18n:
+    """Return our translations and those of an owner, who may replace ours."""
+    ours = languages.translations()
+    return gr.I18n(
+        **{
+            language: ours.get(language, {}) | given.get(language, {})
+            for language in ours.keys() | given.keys()
+        }
+    )
+
+
+def prepare(demo: gr.Blocks) -> None:
+    """Translate the labels that are words of ours, and put Submit before Clear.
+
+    An owner's own labels stay as they are written.
+    """
+    words = languages.translations()[languages.ENGLISH]
+    translated = gr.I18n()
+    for block in demo.blocks.values():
+        if isinstance(block, gr.Dataset):
+            block.label = block.label or "Examples"  # as Gradio calls it, in English
+            block.elem_id = block.elem_id or "examples"  # for page.js
+        if isinstance(block, gr.Label):
+            block.elem_classes = [*block.elem_classes, "labels"]
+        name = "value" if isinstance(block, gr.Button) else "label"
+        text = getattr(block, name, None)
+        if isinstance(text, str) and text in words:
+            setattr(block, name, translated(text))
+        if isinstance(block, gr.ClearButton) and isinstance(demo, gr.Interface):
+            row = block.parent
+            if row and block in row.children:  # the way of the keyboard, too
+                row.children.remove(block)
+                row.children.append(block)

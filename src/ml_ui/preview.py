@@ -1,0 +1,138 @@
+"""Link preview: title, description and picture that chats and social networks show.
+
+They read the page without running it, where Gradio has its own name and picture, and what
+`head=` adds is not there yet.
+"""
+
+import asyncio
+import functools
+import html
+import io
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import gradio as gr
+from PIL import Image, ImageDraw, ImageFont
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from . import gradio_fixes
+from .page import ICON
+from .serving.middleware import app_path
+
+PATH = "/share.png"
+SIZE = (1200, 630)  # pixels, as the Open Graph protocol's readers crop to
+PAPER, INK, TEAL = "#f8fafc", "#0f172a", "#0f766e"
+LATIN = 0x250  # Pillow's own font has the letters below
+THEIRS = re.compile(rb'\s*<meta\s+(?:property="og:|name="twitter:)[^>]*>')
+TAGS = """<head>
+		<title>{title}</title>
+		<meta name="description" content="{description}" />
+		<meta property="og:type" content="website" />
+		<meta property="og:title" content="{title}" />
+		<meta property="og:description" content="{description}" />
+		<meta property="og:url" content="{url}/" />
+		<meta property="og:image" content="{url}{path}" />
+		<meta property="og:image:width" content="1200" />
+		<meta property="og:image:height" content="630" />
+		<meta name="twitter:card" content="summary_large_image" />"""
+
+
+class LinkPreview:
+    """Middleware that describes the page in its HTML, with the address of its picture.
+
+    Args:
+        app: the app inside, before its answers are compressed.
+        demo: the page.
+    """
+
+    def __init__(self, app: ASGIApp, demo: gr.Blocks) -> None:
+        self._app = app
+        self._title = str(demo.title)
+        # Of a gr.Interface, without its Markup.
+        self._description = getattr(demo, "simple_description", None) or ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; describe the page in the response, if it is the page."""
+        is_page = scope["type"] == "http" and scope["method"] == "GET"
+        if not is_page or app_path(scope) != "/":
+            await self._app(scope, receive, send)
+            return
+        start: Message | None = None
+        body = b""
+
+        async def respond(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            body += message.get("body", b"")
+            if start is None or message.get("more_body"):
+                return
+            headers = MutableHeaders(scope=start)
+            if headers.get("content-type", "").startswith("text/html"):
+                body = self._described(body, gradio_fixes.root_url(Request(scope)))
+                headers["content-length"] = str(len(body))
+            await send(start)
+            await send({"type": "http.response.body", "body": body})
+
+        await self._app(scope, receive, respond)
+
+    def _described(self, page: bytes, url: str) -> bytes:
+        values = {
+            "title": self._title,
+            "description": self._description,
+            "url": url,
+            "path": PATH,
+        }
+        escaped = {name: html.escape(value) for name, value in values.items()}
+        tags = TAGS.format(**escaped).encode()
+        return THEIRS.sub(b"", page).replace(b"<head>", tags, 1)
+
+
+def picture(title: str) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    """Return an endpoint for the picture of the link preview."""
+
+    async def endpoint(request: Request) -> Response:
+        png = await asyncio.to_thread(draw, title)
+        headers = {"Cache-Control": "public, max-age=86400"}
+        return Response(png, media_type="image/png", headers=headers)
+
+    return endpoint
+
+
+@functools.lru_cache(1)
+def draw(title: str) -> bytes:
+    """Return a PNG with the icon and the title; without it, if Pillow lacks its letters."""
+    image = Image.new("RGB", SIZE, PAPER)
+    canvas = ImageDraw.Draw(image)
+    canvas.rectangle([0, 0, SIZE[0], 16], fill=TEAL)
+    with Image.open(ICON) as file:
+        icon = file.convert("RGBA").resize((180, 180))
+    if all(ord(letter) < LATIN for letter in title):
+        image.paste(icon, (90, 110), icon)
+        font = ImageFont.load_default(88)
+        text = "\n".join(_wrapped(title, canvas, font, SIZE[0] - 180)[:2])
+        canvas.multiline_text((90, 340), text, fill=INK, font=font, spacing=20)
+    else:
+        image.paste(icon, (510, 225), icon)
+    png = io.BytesIO()
+    image.save(png, "PNG")
+    return png.getvalue()
+
+
+def _wrapped(
+    text: str, canvas: ImageDraw.ImageDraw, font: Any, width: int
+) -> list[str]:
+    """Return the lines of a text that is `width` pixels wide at most, if its words are."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if canvas.textlength(longer, font=font) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [line for line in lines if line]

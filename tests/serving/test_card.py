@@ -1,0 +1,115 @@
+"""The model card: what the page shows of it, and what not."""
+
+import time
+
+import gradio as gr
+import pytest
+
+from ml_ui import card
+
+HUB = """---
+license: apache-2.0
+datasets:
+- imdb
+- "<script>alert(1)</script>"
+tags: [a, b]
+---
+<!-- made by a trainer -->
+# my-model
+
+This model is a fine-tuned version of a model. <img src="https://tracker.example/x.png">
+
+## Model description
+
+More information needed
+
+## Training and evaluation data
+
+Reviews of films <script>alert(1)</script>, in English. ![chart](https://tracker.example/y.png)
+
+## How to use
+
+```python
+pipeline("text-classification")
+```
+
+## Limitations
+
+[A paper](https://example.com/paper) says more.
+
+### Framework versions
+
+- Transformers 5.0
+"""
+
+
+@pytest.fixture
+def about(tmp_path):
+    """Return a function that writes a card and returns what the page shows of it."""
+
+    def show(text: str | bytes) -> str | None:
+        path = tmp_path / "MODEL_CARD.md"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return card.about(path)
+
+    return show
+
+
+def test_a_card_of_the_hub_is_shown_without_html_code_and_empty_sections(about):
+    shown = about(HUB)
+    assert "This model is a fine-tuned version" in shown
+    assert "### Training and evaluation data\n\nReviews of films alert(1), in English." in shown
+    assert "[A paper](https://example.com/paper)" in shown
+    assert "**Data:** imdb" in shown
+    assert "**Licence:** apache-2.0" in shown
+    for absent in (
+        "<script",
+        "<img",
+        "tracker",
+        "pipeline",
+        "needed",
+        "Framework",
+        "trainer",
+        "<!",
+    ):
+        assert absent not in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# Title\n",
+        "---\n# license: mit\n---\n# Title\n\n## Evaluation\n\n<!-- How well? -->\n",
+        "---\nlicense: [\n---\n",
+        "---\n- a\n---\n",
+        b"\xff\xfe",
+        "# Title\n\n<!-- never closed",
+        "x" * 300_000,
+    ],
+)
+def test_a_card_that_says_nothing_is_not_shown(about, text):
+    assert about(text) is None
+
+
+def test_a_missing_card_is_not_shown(tmp_path):
+    assert card.about(tmp_path / "MODEL_CARD.md") is None
+
+
+def test_aliases_in_the_front_matter_cost_nothing(about):
+    levels = "".join(f"l{n + 1}: &l{n + 1} [{', '.join([f'*l{n}'] * 9)}]\n" for n in range(9))
+    assert about(f"---\nl0: &l0 [x]\n{levels}datasets: *l9\n---\nText.").endswith("Text.")
+
+
+@pytest.mark.parametrize("filler", ["<", "<a ", "![", "![a](", "<!--", "```\n", "# \n", "- \n"])
+def test_a_hostile_card_is_read_in_little_time(about, filler):
+    start = time.perf_counter()
+    about(filler * (card.LARGEST // len(filler)))
+    assert time.perf_counter() - start < 2
+
+
+def test_it_is_the_article_of_an_interface(about):
+    shown = about("---\nlicense: mit\n---\n# T\n\n## Evaluation\n\nAccuracy 0.9.\n")
+    demo = gr.Interface(lambda text: text, "text", "text", article=shown)
+    values = [str(block.value) for block in demo.blocks.values() if isinstance(block, gr.Markdown)]
+    assert any("Accuracy 0.9." in value and "MIT" in value for value in values)
