@@ -37,16 +37,20 @@ def unpacked(content: bytes) -> Tree:
         }
 
 
-def generated(command: str, folder: Path) -> Tree:
+def generated(command: str, folder: Path, **variables: str) -> Tree:
     """Run a command of the form in a folder; return what it made."""
     program, *words = shlex.split(command.removeprefix("uvx "))
     words = [sys.executable, "-m", program, *words]
     settings = folder / "config.yaml"
-    settings.write_text(f"replay_dir: {folder}\n")
-    variables = os.environ | work.ENVIRONMENT | {"COOKIECUTTER_CONFIG": str(settings)}
+    settings.write_text(f"replay_dir: {folder}\ncookiecutters_dir: {folder}/templates\n")
+    variables = {"COOKIECUTTER_CONFIG": str(settings), **variables}
     out = folder / "out"
     out.mkdir()
-    place = {"cwd": folder, "env": variables, "stdout": subprocess.DEVNULL}
+    place = {
+        "cwd": folder,
+        "env": os.environ | work.ENVIRONMENT | variables,
+        "stdout": subprocess.DEVNULL,
+    }
     subprocess.run([*words, "--output-dir", out], check=True, **place)
     files = (path for path in out.rglob("*") if path.is_file())
     return {
