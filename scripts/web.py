@@ -1,6 +1,6 @@
 """Serve the questions as a form in a browser: `make web`.
 
-Needs Python 3.11 with its venv, or uv, and nothing else.
+Needs Python 3.11 with its venv, or uv, and nothing else; on Windows, WSL.
 """
 
 import os
@@ -11,6 +11,8 @@ import demo
 
 
 def main() -> None:
+    if os.name == "nt":
+        sys.exit("make web needs Linux or macOS; on Windows, WSL has one.")
     demo.check_python()
     port = demo.free_port(os.environ.get("PORT", "7870"), "web")
     try:

@@ -20,6 +20,9 @@ from starlette.testclient import TestClient
 
 from local_extensions.catalog import TASKS
 from local_extensions.choices import HOSTS
+
+pytest.importorskip("resource")  # Windows has none, nor the form's processes
+
 from scripts import web_zips
 from web import app, processes
 

@@ -12,6 +12,8 @@ from filelock import FileLock
 from playwright.sync_api import Page, expect
 from running import BUILD, free_port, served
 
+pytest.importorskip("resource")  # Windows has none, nor the form's processes
+
 from web import work
 
 pytestmark = pytest.mark.slow

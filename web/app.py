@@ -25,7 +25,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import (
     FileResponse,
     HTMLResponse,
@@ -175,6 +175,8 @@ class Site:
             self.uploads += 1
             try:
                 asked = await received(request, Path(folder))
+            except ClientDisconnect:
+                raise HTTPException(400) from None  # which nobody reads
             finally:
                 self.uploads -= 1
             try:

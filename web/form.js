@@ -43,6 +43,7 @@ function show(page) {
 
 async function refresh() {
   takeNameOfLargeFile();
+  if (!form.model.value !== !form.size.value) return; // one of them is still to come
   running?.abort();
   const mine = (running = new AbortController());
   const data = new FormData(form);

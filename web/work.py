@@ -11,6 +11,7 @@ import os
 import resource
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -98,11 +99,16 @@ def do(job: Job) -> dict[str, Any]:
     own = project(Answers.of(answers))
     found |= described(own, bool(job.size))
     if job.size or (own.report.fits is False and answers["limits"] != IGNORE):
-        return found | {"files": [{"path": name} for name in preview.paths(own)]}
+        return found | {"files": [named(path) for path in preview.paths(own)]}
     made = generate(context, job)
     if job.wanted:
         Path(job.folder, "project.zip").write_bytes(zipped(made))
     return found | {"files": [*files(made)], "made": True}
+
+
+def named(path: str) -> dict[str, Any]:
+    """Return a file by its path, and the folder that it is shown in."""
+    return {"path": path, "folder": path.partition("/")[0] if "/" in path else ""}
 
 
 def unread(path: Path, size: int) -> list[str]:
@@ -185,11 +191,11 @@ def zipped(made: Path) -> bytes:
     return content.getvalue()
 
 
-def files(made: Path):
+def files(made: Path) -> Iterator[dict[str, Any]]:
     """Yield the files of a project, with their texts and pictures; those of ml_ui by name."""
     for path in sorted(manifest.files_of(made)):
         name, size = path.relative_to(made).as_posix(), path.stat().st_size
-        entry: dict[str, Any] = {"path": name, "size": written(size, "bytes")}
+        entry = named(name) | {"size": written(size, "bytes")}
         kind = mimetypes.guess_type(name)[0] or ""
         if kind.startswith("image/") and size <= PICTURES:
             encoded = base64.b64encode(path.read_bytes()).decode()
