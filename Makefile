@@ -4,7 +4,7 @@ PYTHON ?= python3
 # A process for each core; the tests of a file share what they generate and install.
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-fast typecheck wheel lock runtimes demos bench boot faults \
+.PHONY: help demo web space web-zips test test-fast typecheck wheel lock runtimes demos bench boot faults \
 	canary packages recognise verify-footprint zoo architectures networks pictures
 
 help:  ## list the targets
@@ -12,6 +12,17 @@ help:  ## list the targets
 
 demo:  ## generate the default project and serve it
 	$(PYTHON) scripts/demo.py
+
+web:  ## serve the questions as a form in a browser
+	$(PYTHON) scripts/web.py
+
+space:  ## the form as a Space, in build/space, from the last commit
+	rm -rf build/space && mkdir -p build/space
+	git archive HEAD | tar -x -C build/space
+	cp web/space/* build/space
+
+web-zips: $(VENV)/installed  ## compare the form's zip with the command's project, for each combination
+	$(BIN)/python -m scripts.web_zips
 
 test: typecheck  ## everything, with the coverage of the package
 	$(PYTEST) --cov

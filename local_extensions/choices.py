@@ -5,7 +5,8 @@ data and the answers so far.
 """
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from ml_ui.sizing import limits
 
@@ -29,12 +30,12 @@ LICENSES: Rows = {
 # Platforms that have a folder in templates/; the others are only ways out.
 HOSTS = [name for name in PLATFORMS if (TEMPLATES / "platforms" / name).is_dir()]
 # Every answer to each question with choices, whatever the others are.
-NAMES: Mapping[str, Iterable[str]] = {
+NAMES: Mapping[str, Sequence[str]] = {
     "task": ("auto", *TASKS),
     "framework": ("auto", *(name for name in FRAMEWORKS if FRAMEWORKS[name].tasks)),
     "platform": HOSTS,
     "python_version": PYTHONS,
-    "license": LICENSES,
+    "license": (*LICENSES,),
     "limits": ("enforce", "ignore"),
     "preview": ("no", "text", "json"),
 }
@@ -52,10 +53,12 @@ def tasks(answers: Answers) -> Rows:
 def frameworks(answers: Answers) -> Rows:
     """Return the frameworks: an own model's, or those with a demo model, the default first."""
     if answers.model_path:
-        names = [framework_of(inspect(answers.model_path)).name]
-    else:
-        offered = [name for task, name in SHOWN if task == answers.task]
-        names = sorted(offered, key=lambda name: name != TASKS[answers.task].framework)
+        return _frameworks([framework_of(inspect(answers.model_path)).name])
+    offered = [name for task, name in SHOWN if task == answers.task]
+    return _frameworks(sorted(offered, key=lambda name: name != TASKS[answers.task].framework))
+
+
+def _frameworks(names: Iterable[str]) -> Rows:
     rows = {}
     for name in names:
         formats = [FORMATS[key] for key in FRAMEWORKS[name].formats]
@@ -82,8 +85,12 @@ def platforms(answers: Answers) -> Rows:
 
 def hardware(answers: Answers) -> Rows:
     """Return the hardware tiers that the framework has packages for, the default first."""
+    return _tiers(project(answers).tiers)
+
+
+def _tiers(tiers: Mapping[str, Any]) -> Rows:
     rows = {}
-    for name, tier in project(answers).tiers.items():
+    for name, tier in tiers.items():
         cost = "" if tier["price_usd"] is None else limits.price(tier)
         room = limits.size(tier["ram_bytes"]) if tier["ram_bytes"] else ""
         rows[name] = (name, f"{cost:>11}", f"{room:>7}", tier["title"])
@@ -102,6 +109,13 @@ CHOICES: Mapping[str, Callable[[Answers], Rows]] = {
     "hardware": hardware,
     "python_version": pythons,
     "license": lambda _: LICENSES,
+}
+# Those that have more than is offered: with another model, task or framework.
+EVERY: Mapping[str, Callable[[Answers], Rows]] = {
+    "task": lambda answers: tasks(answers._replace(model_path=None)),
+    "framework": lambda _: _frameworks(NAMES["framework"][1:]),
+    "hardware": lambda answers: _tiers(PLATFORMS[answers.platform]["hardware"]),
+    "python_version": lambda _: {version: (version,) for version in PYTHONS},
 }
 
 

@@ -60,11 +60,17 @@ def jinja_errors() -> Iterator[str]:
         for name, value in ((one_line(k[:60]), str(v)) for k, v in values.items()):
             if name.startswith("_"):
                 yield f"{name!r}{place}: names starting with _ are reserved. Leave it out."
-            elif mark := next((mark for mark in ("{{", "{%", "{#") if mark in value), None):
-                yield (
-                    f"{name}: {value[:60]!r}{place} contains {mark}, which cookiecutter would run "
-                    "as Jinja. Leave it out, or type this answer when asked."
-                )
+            else:
+                yield from rendered(name, value, place)
+
+
+def rendered(name: str, value: str, place: str = "") -> Iterator[str]:
+    """Yield an error if cookiecutter would render an answer of its command line as Jinja."""
+    if mark := next((mark for mark in ("{{", "{%", "{#") if mark in value), None):
+        yield (
+            f"{name}: {value[:60]!r}{place} contains {mark}, which cookiecutter would run "
+            "as Jinja. Leave it out, or type this answer when asked."
+        )
 
 
 def given() -> dict[str, str]:

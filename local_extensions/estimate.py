@@ -8,6 +8,7 @@ from ml_ui.sizing.git_lfs import is_tracked
 
 from .catalog import TEMPLATES
 from .manifest import files_of
+from .model import UNREAD
 
 if TYPE_CHECKING:
     from .project import Project
@@ -58,8 +59,9 @@ def footprint_of(project: "Project") -> footprint.Footprint:
                 files.append(footprint.File(name, size, is_tracked(attributes, name)))
             if target.startswith("model/"):
                 weights += size
-                packed += size * footprint.gzipped(path)
-                loaded += size * footprint.unpacked(path)
+                seen = path not in UNREAD
+                packed += size * (footprint.gzipped(path) if seen else 1)
+                loaded += size * (footprint.unpacked(path) if seen else 1)
             else:
                 sources += size
                 pictures += size if target.startswith("examples/") else 0

@@ -1,15 +1,18 @@
 """What git tells: the template's commit, and the name of its user."""
 
+import re
 import subprocess
 from pathlib import Path
 
 from .model_files.common import one_line
 
+ARCHIVED = "local_extensions/commit.txt"  # which .gitattributes has git fill in
+
 
 def commit(repository: Path) -> str | None:
     """Return the commit of a repository; None without one or with uncommitted changes."""
     if not (repository / ".git").exists():  # an archive, which may lie in another repository
-        return None
+        return archived(repository)
     status = _output("-C", str(repository), "status", "--porcelain=v2", "--branch", "-uno")
     if not status:
         return None
@@ -20,6 +23,15 @@ def commit(repository: Path) -> str | None:
     ]
     name = head.rpartition(" ")[2]
     return None if changes or name == "(initial)" else name
+
+
+def archived(repository: Path) -> str | None:
+    """Return the commit that `git archive` made an archive of, as GitHub does for its own."""
+    try:
+        text = (repository / ARCHIVED).read_text("utf-8").strip()
+    except OSError:
+        return None
+    return text if re.fullmatch(r"[0-9a-f]{40}", text) else None
 
 
 def user_name() -> str:

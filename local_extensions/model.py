@@ -23,7 +23,15 @@ LARGEST_CARD = 200_000  # bytes of a model card; ml_ui.card shows no larger one
 LABELS = 1_000_000  # bytes of a labels.txt; the names of 20,000 classes take half
 OF_CARD = {"title", "description", "features", "rows", "answers"}  # as Model has them
 
-inspect = cache(model_files.inspect)
+# Models that are not here, by the path that they would have: the web form knows a large one by
+# its name and size alone.
+UNREAD: dict[Path, model_files.ModelFile] = {}
+
+
+@cache
+def inspect(path: Path) -> model_files.ModelFile:
+    """Recognise the model at a path, once; raise Unusable otherwise."""
+    return UNREAD.get(path) or model_files.inspect(path)
 
 
 class Model(NamedTuple):

@@ -42,14 +42,16 @@ def check_python() -> None:
         )
 
 
-def free_port(given: str) -> int:
+def free_port(given: str, target: str = "demo") -> int:
     """Return the port as a number; exit if it is none, or if another program has it."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", int(given)))
         except (OSError, OverflowError, ValueError):
-            sys.exit(f"Port {given} is taken or not permitted. Name another: PORT=7861 make demo")
+            sys.exit(
+                f"Port {given} is taken or not permitted. Name another: PORT=7861 make {target}"
+            )
     return int(given)
 
 
@@ -73,12 +75,16 @@ def environment(name: str, requirements: str) -> Path:
     return python
 
 
-def generate() -> Path:
-    """Generate the default project, in place of an earlier one."""
+def web_group() -> list[str]:
+    """Return the pinned packages of the web form, cookiecutter among them."""
     import tomllib
 
-    groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
-    (pinned,) = (line for line in groups["dev"] if line.startswith("cookiecutter=="))
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]["web"]
+
+
+def generate() -> Path:
+    """Generate the default project, in place of an earlier one."""
+    (pinned,) = (line for line in web_group() if line.startswith("cookiecutter=="))
     python = environment("generator", pinned)
     place = FOLDER / "project"
     shutil.rmtree(place, ignore_errors=True)
@@ -99,13 +105,12 @@ def is_ready(port: int) -> bool:
     return False
 
 
-def serve(python: Path, project: Path, port: int) -> int:
-    """Serve the project until it is stopped, and say where; return its exit status."""
+def serve(command: list[str | Path], folder: Path, port: int, **variables: str) -> int:
+    """Serve an app until it is stopped, and say where; return its exit status."""
     print("Starting the app", flush=True)
-    command = [python, "app.py"]
-    variables = os.environ | {"GRADIO_SERVER_PORT": str(port)}
+    env = os.environ | variables
     # Gradio's own words are dropped for the last line below; errors go to stderr.
-    with subprocess.Popen(command, cwd=project, env=variables, stdout=subprocess.DEVNULL) as app:
+    with subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.DEVNULL) as app:
         signal.signal(signal.SIGTERM, lambda *_: app.terminate())
         with contextlib.suppress(KeyboardInterrupt):  # the app has it too
             while app.poll() is None and not is_ready(port):
@@ -126,7 +131,7 @@ def main() -> None:
         sys.exit(error.returncode)  # it has said why
     except KeyboardInterrupt:
         sys.exit(130)
-    sys.exit(serve(python, project, port))
+    sys.exit(serve([python, "app.py"], project, port, GRADIO_SERVER_PORT=str(port)))
 
 
 if __name__ == "__main__":
