@@ -150,6 +150,13 @@ def link_errors(project: Path, written: Iterable[Path]) -> Iterator[str]:
             yield f"{path} is a link to {os.readlink(path)}, which is not overwritten. Remove it."
 
 
+def existing_errors(slug: str) -> Iterator[str]:
+    """Yield an error if a project of this name would be refused for its folder, which exists."""
+    folder = Path(arguments().get("output_dir", "."), slug)
+    if os.path.lexists(folder) and not arguments().get("overwrite_if_exists"):
+        yield f"project_slug: {folder} exists already. Choose another name, or start again with -f."
+
+
 def folder_errors(folder: Path, size: int, files: int) -> Iterator[str]:
     """Yield errors if `files` files of `size` bytes in all cannot be written to a folder."""
     there = next((path for path in (folder, *folder.parents) if os.path.exists(path)), folder)

@@ -12,6 +12,8 @@ from . import quoting
 from .model_files.common import Unusable, human, refuse_pointer, refuse_special
 
 PICTURES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}  # as ml_ui.pictures reads them
+# How the files of these formats begin.
+SIGNATURES = re.compile(rb"BM|GIF8|\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP", re.DOTALL)
 MOST = 24  # pictures that come along: the page shows them all
 PLAIN = re.compile(r"\w[\w .()-]{0,80}")  # in Python, JavaScript, and a shell's double quotes
 LARGEST = 10_000_000  # bytes of one; a page is no place for more
@@ -23,7 +25,7 @@ def pictures(model: Path) -> tuple[list[Path], list[str]]:
     """Return the pictures in `examples/` beside a model, and notes on what comes along.
 
     Raises:
-        Unusable: it is a link, or one is a link out of the folder or a Git LFS pointer.
+        Unusable: it is a link, or one is a link out of the folder, a Git LFS pointer, or no picture.
     """
     folder = model.with_name("examples")
     if not folder.is_dir():
@@ -37,6 +39,9 @@ def pictures(model: Path) -> tuple[list[Path], list[str]]:
     for path in found[:MOST]:
         refuse_special(path, folder)
         refuse_pointer(path)
+        with path.open("rb") as file:
+            if not SIGNATURES.match(file.read(12)):
+                raise Unusable(f"{path.name} is no picture, whatever its ending: remove it.")
     taken = [path for path in found[:MOST] if path.stat().st_size <= LARGEST]
     count = len(taken) if len(taken) == len(found) else f"{len(taken)} of {len(found)}"
     notes = [f"Pictures of examples/ come along, and are pushed with the project: {count}."]

@@ -258,6 +258,9 @@ def _default(value: float | str | list) -> float | str:
     return value[0] if isinstance(value, list) else value
 
 
+PLACEHOLDER = "The text in examples.csv is a placeholder: replace it with one of yours."
+
+
 def _sentence(found: ModelFile, own: bool, task: Task, framework: Framework) -> Facts:
     """Return example texts; a demo's are in its card."""
     if not own:
@@ -270,7 +273,8 @@ def _sentence(found: ModelFile, own: bool, task: Task, framework: Framework) -> 
                 f"takes {LONGEST}: shorten it."
             )
     rows = table.rows or [["The parcel came a week late, and the box was open."]]
-    return Facts({"features": TEXT, "rows": rows, "answers": table.answers}, notes=table.notes)
+    facts = {"features": TEXT, "rows": rows, "answers": table.answers}
+    return Facts(facts, notes=table.notes if table.rows else (*table.notes, PLACEHOLDER))
 
 
 FACTS: dict[str, Callable[[ModelFile, bool, Task, Framework], Facts]] = {

@@ -119,6 +119,12 @@ class Model(NamedTuple):
         return bool(self.labels) or "labels.txt" in self.files.values()
 
 
+PLACEHOLDER = (
+    "The pictures in examples/ are placeholders: replace them with some of yours before you show "
+    "the page."
+)
+
+
 @cache
 def model(
     task_name: str, framework_name: str, path: Path | None, source_on_hub: hub.Source | None = None
@@ -129,6 +135,7 @@ def model(
     source = path or framework.demo(task)
     facts: dict[str, Any] = {"own": own, "format": framework.name}
     pictures, left = examples.pictures(path) if own and task.input.examples else ([], [])
+    ours = own and task.input.examples and not pictures
     if not pictures:  # of the demo, or any
         folder = DEMOS / ((task.input.examples or "none") if own else task.name) / "examples"
         pictures = sorted(folder.iterdir()) if folder.is_dir() else []
@@ -149,7 +156,8 @@ def model(
         stays = _stays(weights["hub"])
         to_do = _to_do(found, weights, task, of_input.guess)
         facts["card"] = _own_card(found.path)
-        facts["notes"] = (*found.notes, *to_do, *left, *of_input.notes, *stays)
+        ours = [PLACEHOLDER] if ours else []
+        facts["notes"] = (*found.notes, *to_do, *ours, *left, *of_input.notes, *stays)
     else:
         described = _card(task, framework)
     made = Model(**facts, **described)

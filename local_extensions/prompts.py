@@ -118,6 +118,8 @@ class Session:
         if name == "model_path" and answer != known.get(name, ""):
             for each in OF_MODEL:
                 known.pop(each, None)
+        if name == "project_name" and answer != known.get(name, default):
+            known.pop("project_slug", None)  # which follows from it
         known.pop(name, None)
         if answer != default or (answer and name == "model_path"):
             known[name] = answer
@@ -131,6 +133,8 @@ class Session:
         def accept(typed: str) -> str:
             if name != "model_path":
                 questions.refuse(questions.CHECKS[name](self.answers(**{name: typed})))
+                if name == "project_slug":
+                    questions.refuse(command_line.existing_errors(typed))
                 return typed
             context = {**self.context, name: typed}
             if own := questions.choose_model(context):
@@ -175,14 +179,15 @@ class Session:
         """Ask for a tier of the platform; return None if the answer is another platform."""
         every = choices.hardware(self.answers())
         fit = [name for name in every if self.fits(name)]
-        rows = {name: every[name] for name in (fit or [*every])[:ROWS]}
-        _show(rows)
+        rows = {name: every[name] for name in fit[:ROWS]}
+        if rows:
+            _show(rows)
         refused = "" if fit else self.refuse(next(iter(every)))
         first = default if default in fit else next(iter(fit), "") or self.elsewhere()
         while True:
             more = ", or more" if len(rows) < len(every) else ""
-            ways = ", a platform, or anyway" if refused else more
-            typed = click.prompt(f"{INDENT}Number or name{ways}", default=first).strip()
+            ways = f"Hardware{more}, a platform, or anyway" if refused else f"Number or name{more}"
+            typed = click.prompt(f"{INDENT}{ways}", default=first).strip()
             name = choices.pick(rows, typed) or (typed if typed in every else None)
             if name and self.fits(name):
                 _tell(PLATFORMS[self.context["platform"]]["hardware"][name]["note"])

@@ -251,8 +251,7 @@ def where(folder: Path) -> str:
 
 def show(wanted: Project, folder: Path, problems: list[str]) -> NoReturn:
     """Print a preview and end: with status 1 if generation would refuse, as preflight does."""
-    if os.path.lexists(folder) and not command_line.arguments().get("overwrite_if_exists"):
-        problems = [f"output_dir: {folder} exists already. Choose another with -o, or give -f."]
+    problems += command_line.existing_errors(folder.name)
     if wanted.answers.preview == "json":
         text = json.dumps(preview.as_dict(wanted, folder, problems), indent=2)
     else:

@@ -48,13 +48,21 @@ def test_too_many_or_too_large_pictures_are_told(ask, network, capfd):
     folder = network.parent / "examples"
     folder.mkdir()
     for number in range(MOST + 1):
-        (folder / f"grass-{number:02}.png").touch()
+        (folder / f"grass-{number:02}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     os.truncate(folder / "grass-00.png", LARGEST + 1)
     run = ask(f"model_path={network}", "platform=local", "project_slug=made")
     assert run.exit_code == 0, run.output
     output = " ".join(capfd.readouterr().out.split())
     assert f"pushed with the project: {MOST - 1} of {MOST + 1}." in output
     assert "examples/grass-00.png is larger than 10 MB and left out." in output
+
+
+def test_file_that_is_no_picture_is_refused(ask, network):
+    (network.parent / "examples").mkdir()
+    (network.parent / "examples" / "grass.png").write_bytes(b"hello")
+    run = ask(f"model_path={network}", "platform=local")
+    assert run.exit_code == 1
+    assert "examples: grass.png is no picture, whatever its ending: remove it." in run.output
 
 
 def test_link_out_of_the_folder_is_refused(ask, network):

@@ -250,8 +250,9 @@ def tried(platform, project, hardware):
         verb = "Take" if here else "Go to"
         for tier in facts["hardware"]:
             answer = ways_out._answer(place, tier, here)
-            meant[f"{verb} {limits.where(place, tier)}: {answer}"] = (place, tier, project)
-            for _, text, variant in ways_out._variants(place, project, 1):
+            moved = project if here else ways_out._moved(place, project)
+            meant[f"{verb} {limits.where(place, tier)}: {answer}"] = (place, tier, moved)
+            for _, text, variant in ways_out._variants(place, moved, 1):
                 way = f"{verb} {limits.where(place, tier)}, and {text}: {answer}"
                 meant[way] = (place, tier, variant)
     return meant

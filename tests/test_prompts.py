@@ -102,6 +102,14 @@ def test_answers_are_offered_again(models, end):
     assert "are the defaults" not in Terminal(models).shown
 
 
+def test_folder_that_exists_is_told_at_its_question(ask, here):
+    (here / "mine").mkdir()
+    typed = lines(project_name="Mine").splitlines(keepends=True)
+    result = ask(typed="".join([*typed[:5], "other\n", *typed[5:]]))
+    assert "project_slug: mine exists already." in " ".join(result.output.split())
+    assert result.exit_code == 0 and (here / "other").is_dir(), result.output
+
+
 def test_answers_of_the_command_line_come_first(ask, models):
     """They are the defaults, whatever was kept."""
     assert ask(typed="my iris.skops\nIrises\n\n\ndocker\n").exit_code == 1

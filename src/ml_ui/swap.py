@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 def swap(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     """Merge what follows from the new model into the project; return the exit status."""
     recorded = project.record(owner)
-    update.refuse_uncommitted(owner)
+    update.refuse_unready(owner, options.template, recorded)
     answers = recorded["answers"]
     new_model = update.model_answer(options.file)
     old_model = update.own_model(owner, recorded, None)

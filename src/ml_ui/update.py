@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -92,7 +93,7 @@ def merged(name: str, command: Command, options: argparse.Namespace) -> int:
 def merge(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     """Merge what changed in the template into the project; return the exit status."""
     recorded = project.record(owner)
-    refuse_uncommitted(owner)
+    refuse_unready(owner, options.template, recorded)
     answers, made = recorded["answers"], recorded.get("template", {})
     model = own_model(owner, recorded, options.model)
     asked = answers | ({"model_path": model} if model else {})
@@ -252,15 +253,38 @@ def tracked(owner: Path, name: str) -> bool:
     return True
 
 
-def cloned(given: str | None, recorded: dict[str, Any], folder: Path) -> Path:
-    """Clone the template's repository into a folder; return the folder."""
-    made = recorded.get("template", {})
-    address = given or made.get("address") or record.TEMPLATE
+def refuse_unready(owner: Path, given: str | None, recorded: dict[str, Any]) -> None:
+    """Refuse a merge that lacks something, with all that it lacks."""
+    problems = []
+    for check in (
+        partial(refuse_uncommitted, owner),
+        partial(address_of, given, recorded),
+        partial(cookiecutter, "config"),
+    ):
+        try:
+            check()
+        except Refused as problem:
+            problems.append(str(problem))
+    if problems:
+        raise Refused("\n".join(problems))
+
+
+def address_of(given: str | None, recorded: dict[str, Any]) -> str:
+    """Return the template's address: the one given, or else the recorded one."""
+    address: str = (
+        given or recorded.get("template", {}).get("address") or record.TEMPLATE
+    )
     if not given and address == record.TEMPLATE:
         raise Refused(
             "the project was generated from a folder or an archive, and records no "
             "address. Give the template's: --template ADDRESS"
         )
+    return address
+
+
+def cloned(given: str | None, recorded: dict[str, Any], folder: Path) -> Path:
+    """Clone the template's repository into a folder; return the folder."""
+    address = address_of(given, recorded)
     config, repository = cookiecutter("config"), cookiecutter("repository")
     abbreviations = config.get_user_config()["abbreviations"]
     address = repository.expand_abbreviations(address, abbreviations)

@@ -55,7 +55,8 @@ def ways_out(
         limits = own if here else {}
         other = (platform, hardware)
         # As it is, or else with one change: the cheapest tier on which it fits.
-        for _, text, variant in [((), "", project), *_variants(place, project, 1)]:
+        moved = project if here else _moved(place, project)
+        for _, text, variant in [((), "", moved), *_variants(place, moved, 1)]:
             if here and text in enough:
                 continue
             if tier := _cheapest(place, other, gpu, variant, limits):
@@ -72,6 +73,14 @@ def _answer(platform: str, hardware: str, here: bool) -> str:
         return f"platform={through}"
     tier = "" if hardware == next(iter(facts["hardware"])) else f"hardware={hardware}"
     return tier if here and tier else f"platform={platform} {tier}".rstrip()
+
+
+def _moved(platform: str, project: Footprint) -> Footprint:
+    """Return a project as it is on another platform, which may not fetch Git LFS."""
+    if all(rule["name"] != "lfs" for rule in PLATFORMS[platform]["rules"]):
+        return project
+    files = tuple(each._replace(in_lfs=False) for each in project.files)
+    return project._replace(files=files)
 
 
 def _enough(
