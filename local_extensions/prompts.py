@@ -154,7 +154,7 @@ class Session:
         if len(rows) == 1:
             (answer,) = rows
             click.echo(f"  {number} {text} {rows[answer][0]}")
-            return answer
+            return default if default == "auto" else answer
         click.echo(f"  {number} {text}")
         _show(rows)
 
@@ -165,8 +165,9 @@ class Session:
             questions.refuse(questions.CHECKS[name](self.answers(**{name: answer})))
             return answer
 
-        first = default if default in rows else next(iter(rows))  # it may be "auto"
-        return _until_accepted(f"{INDENT}Number or name", first, accept)
+        first = default if default in rows else next(iter(rows))
+        answer = _until_accepted(f"{INDENT}Number or name", first, accept)
+        return default if default == "auto" and answer == first else answer
 
     def hardware(self, default: str, text: str) -> str:
         """Ask for the hardware, on which the model must fit; or for another platform."""

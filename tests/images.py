@@ -19,7 +19,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from running import install_packages
+
+from tests.running import install_packages
 
 CACHE = Path(__file__).parent.parent / "build" / "images"
 PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))

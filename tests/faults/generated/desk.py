@@ -184,8 +184,11 @@ def ours() -> Iterator[Target]:
 # Generating -------------------------------------------------------------------------------
 
 
-# All questions at a terminal, up to the answer to the last: `[5/5] Question (y): `, or ours.
-QUESTIONS = re.compile(r"\A.*(\[(\d+)/\2\] .*?\)|\[Y/n\]): ", re.DOTALL)
+# All questions at a terminal, up to the last prompt: `[5/5] Question (y): `, or `[default]: `
+# and that the answers are kept.
+QUESTIONS = re.compile(
+    r"\A.*(\[(\d+)/\2\] .*?\)|\[[^\n]*\]): (\nYour answers are kept[^\n]*\n)?", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
