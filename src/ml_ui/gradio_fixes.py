@@ -303,12 +303,27 @@ class Calls:
                 metrics.record_prediction(name, outcome, wait, time.monotonic() - began)
 
     def _translated(self, error: gr.Error, request: Any) -> gr.Error:
-        """Return an error in the visitor's words; the log has it already."""
-        error.print_exception = False
-        request = request[0] if isinstance(request, list) and request else request
-        accepted = getattr(request, "headers", {}).get("accept-language", "")
-        error.message = languages.translate(str(error.message), accepted)
-        return error
+        """Return an error in the visitor's words; the log has it already.
+
+        That of a batch is in English, unless its visitors all have the same language.
+        """
+        requests = request if isinstance(request, list) else [request]
+        accepted = {
+            languages.negotiate(getattr(one, "headers", {}).get("accept-language", ""))
+            for one in requests
+        }
+        language = accepted.pop() if len(accepted) == 1 else languages.ENGLISH
+        message = (
+            error.message if isinstance(error.message, str) else str(error.message)
+        )
+        # Another one: an app may raise the same for all its visitors.
+        return gr.Error(
+            languages.translate(message, language),
+            error.duration,
+            error.visible,
+            error.title,
+            print_exception=False,
+        )
 
 
 async def check_pictures(block_fn: Any, inputs: Sequence[Any]) -> None:

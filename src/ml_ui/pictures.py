@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin, PngImagePlugin
 
+from .languages import Text
+
 EXIF, MPF = b"Exif\0\0", b"MPF\0"
 DIRECTORIES = {0x8769, 0x8825, 0xA005}  # tags with the offset of more tags
 TAG_SIZES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), 1))  # by type
@@ -31,7 +33,9 @@ READS_TO_DECODE = 50_000
 SCANS = 500  # of a JPEG, which has ten; a decoder looks at every pixel for each
 # Not TIFF: its tiles may be far larger than the picture.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
-NO_PICTURE = f"This is not a picture in one of {', '.join(FORMATS)}."
+NO_PICTURE = Text(
+    "This is not a picture in one of {formats}.", formats=", ".join(FORMATS)
+)
 # Of Pillow, for a file that it cannot read.
 ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 PngImagePlugin.MAX_TEXT_MEMORY = METADATA  # of a PNG's texts, 64 MB by default
@@ -91,8 +95,14 @@ def check(data: bytes) -> None:
         most = MEGAPIXELS_OF.get(picture.format or "", MEGAPIXELS)
         if width * height > most * 1e6 or max(width, height) > SIDE:
             raise gr.Error(
-                f"The picture has {width} x {height} pixels: at most {most} "
-                f"megapixels and sides of {SIDE} are accepted."
+                Text(
+                    "The picture has {width} x {height} pixels: at most {most} "
+                    "megapixels and sides of {side} are accepted.",
+                    width=width,
+                    height=height,
+                    most=most,
+                    side=SIDE,
+                )
             )
         if sum(map(len, _metadata(picture))) > METADATA:
             raise gr.Error(TOO_MUCH)

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import languages
+from ..languages import Text
 from . import metrics
 from .rate_limit import RateLimit, client_of
 from .runner import failed
@@ -260,7 +261,8 @@ class GuardMiddleware:
         if wait > 0:
             seconds = int(wait) + 1
             header = {"Retry-After": str(seconds)}
-            raise Refusal(429, f"Rate limit exceeded. Retry in {seconds} s.", **header)
+            detail = Text("Rate limit exceeded. Retry in {seconds} s.", seconds=seconds)
+            raise Refusal(429, detail, **header)
 
     def _check_room(self, headers: Headers) -> None:
         """Refuse an upload that would not fit on the disk, or under the folder's cap."""
