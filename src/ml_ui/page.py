@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.i18n import I18nData
 
 from . import gradio_fixes, languages
 from .theme import Theme
@@ -35,6 +36,19 @@ def options(demo: gr.Blocks, given: dict[str, Any]) -> dict[str, Any]:
             "i18n": translations(i18n.translations_dict if i18n else {}),
         }
     )
+
+
+def title(demo: gr.Blocks, i18n: gr.I18n) -> str:
+    """Return the title as those read it who do not run the page: a translated in English.
+
+    Without one, it is that of Gradio, as in the browser's tab.
+    """
+    given = demo.title
+    if isinstance(given, I18nData):
+        return str(
+            i18n.translations_dict.get(languages.ENGLISH, {}).get(given.key, given.key)
+        )
+    return given or "Gradio"
 
 
 def _joined(*parts: str | None) -> str:

@@ -47,11 +47,12 @@ class LinkPreview:
     Args:
         app: the app inside, before its answers are compressed.
         demo: the page.
+        title: its title.
     """
 
-    def __init__(self, app: ASGIApp, demo: gr.Blocks) -> None:
+    def __init__(self, app: ASGIApp, demo: gr.Blocks, title: str) -> None:
         self._app = app
-        self._title = str(demo.title)
+        self._title = title
         # Of a gr.Interface, without its Markup.
         self._description = getattr(demo, "simple_description", None) or ""
 

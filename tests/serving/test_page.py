@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from ml_ui import guard, languages, page
+from ml_ui.serving.settings import Settings
 from ml_ui.theme import Theme
 
-from .pages import without_spare_apps
+from .pages import serving, without_spare_apps
 
 
 @guard
@@ -148,6 +149,21 @@ def test_a_link_preview_describes_the_page(serve):
     picture = app.client.get("/share.png")
     with Image.open(io.BytesIO(picture.content)) as image:
         assert image.size == (1200, 630)
+
+
+I18N = gr.I18n(en={"name": "Dogs"}, de={"name": "Hunde"})
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [(None, "Gradio"), ("", "Gradio"), (I18N("name"), "Dogs"), (I18N("Cats"), "Cats")],
+)
+def test_a_title_is_a_text_for_those_who_do_not_run_the_page(given, shown):
+    settings = Settings.from_environment()
+    with serving(interface(title=given), settings, i18n=I18N) as app:
+        text = app.client.get("/").text
+    assert f"<title>{shown}</title>" in text
+    assert f'property="og:title" content="{shown}"' in text
 
 
 def test_a_page_with_a_login_is_not_described(serve):

@@ -129,9 +129,12 @@ class Server:
         options = page.options(demo, options)
         gradio_fixes.apply(demo, self.queue)
         self.is_public = not options.get("auth") and "auth_dependency" not in options
+        title = page.title(demo, options["i18n"])
         given = options.pop("app_kwargs", None) or {}
         lifespan = self._lifespan(given.pop("lifespan", None))
-        self.app = gradio_fixes.GuardedApp(self._wrap, **self._app_options(given))
+        self.app = gradio_fixes.GuardedApp(
+            self._wrap, **self._app_options(given, title)
+        )
         return options | {
             "prevent_thread_lock": True,
             "server_port": settings.port,
@@ -172,7 +175,7 @@ class Server:
     def _wrap(self, app: ASGIApp) -> ASGIApp:
         return GuardMiddleware(app, self.settings, self.queue, self.traffic, self.files)
 
-    def _app_options(self, given: dict[str, Any]) -> dict[str, Any]:
+    def _app_options(self, given: dict[str, Any], title: str) -> dict[str, Any]:
         """Return the options of the FastAPI app, those of `app_kwargs` included."""
         routes = [
             Route("/healthz", self.health.healthz),
@@ -180,8 +183,10 @@ class Server:
         ]
         described = []
         if self.is_public:
-            routes.append(Route(preview.PATH, preview.picture(str(self.demo.title))))
-            described.append(Middleware(preview.LinkPreview, demo=self.demo))
+            routes.append(Route(preview.PATH, preview.picture(title)))
+            described.append(
+                Middleware(preview.LinkPreview, demo=self.demo, title=title)
+            )
         if self.settings.metrics:
             metrics.queued.set_function(lambda: len(self.queue))
             metrics.running.set_function(lambda: get_runner().running)
@@ -197,7 +202,7 @@ class Server:
                 "routes": [*routes, *given.get("routes", ())],
                 "middleware": [*described, *given.get("middleware", ())],
                 "exception_handlers": EXCEPTION_HANDLERS
-                | {401: auth.unauthorized(str(self.demo.title))}
+                | {401: auth.unauthorized(title)}
                 | given.get("exception_handlers", {}),
             }
         )
