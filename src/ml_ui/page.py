@@ -3,17 +3,13 @@
 `launch` gives them to Gradio where the app gives none of its own.
 """
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.i18n import I18nData
 
-from . import gradio_fixes, languages
+from . import assets, gradio_fixes, languages
 from .theme import Theme
-
-ASSETS = Path(__file__).with_name("assets")
-ICON = ASSETS / "icon.png"
 
 
 def options(demo: gr.Blocks, given: dict[str, Any]) -> dict[str, Any]:
@@ -25,12 +21,14 @@ def options(demo: gr.Blocks, given: dict[str, Any]) -> dict[str, Any]:
     given = gradio_fixes.options_of_page(demo) | given
     i18n = given.get("i18n")
     return (
-        {"theme": Theme(), "favicon_path": ICON}
+        {"theme": Theme(), "favicon_path": assets.ICON}
         | given
         | {
-            "css": _joined((ASSETS / "page.css").read_text("utf-8"), given.get("css")),
+            "css": _joined(
+                (assets.FOLDER / "page.css").read_text("utf-8"), given.get("css")
+            ),
             "head": _joined(
-                f"<script>{(ASSETS / 'page.js').read_text('utf-8')}</script>",
+                f"<script>{(assets.FOLDER / 'page.js').read_text('utf-8')}</script>",
                 given.get("head"),
             ),
             "i18n": translations(i18n.translations_dict if i18n else {}),

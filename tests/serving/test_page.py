@@ -8,6 +8,8 @@ import re
 import gradio as gr
 import pytest
 from PIL import Image
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 
 from ml_ui import guard, languages, page
 from ml_ui.serving.settings import Settings
@@ -149,6 +151,22 @@ def test_a_link_preview_describes_the_page(serve):
     picture = app.client.get("/share.png")
     with Image.open(io.BytesIO(picture.content)) as image:
         assert image.size == (1200, 630)
+
+
+def test_a_link_preview_is_within_the_middleware_of_an_owner():
+    kwargs = {"middleware": [Middleware(GZipMiddleware)]}
+    with serving(interface(), Settings.from_environment(), app_kwargs=kwargs) as app:
+        got = app.client.get("/", headers={"Accept-Encoding": "gzip"})
+    assert got.headers["content-encoding"] == "gzip"
+    assert 'content="Says *yes* or no."' in got.text
+
+
+def test_head_of_the_page_has_the_headers_of_get(serve):
+    client = serve(demo=interface()).client
+    head, get = client.head("/"), client.get("/")
+    assert head.status_code == 200
+    assert head.headers["content-length"] == get.headers["content-length"]
+    assert head.headers["content-type"] == get.headers["content-type"]
 
 
 I18N = gr.I18n(en={"name": "Dogs"}, de={"name": "Hunde"})

@@ -17,7 +17,7 @@ from . import environment
 
 environment.prepare()  # before a page is built: Gradio reads the environment then
 
-from .. import gradio_fixes, page, preview
+from .. import gradio_fixes, link_preview, page
 from . import auth, logs, metrics, process, uploads
 from .health import Health
 from .middleware import EXCEPTION_HANDLERS, GuardMiddleware, Traffic
@@ -183,9 +183,9 @@ class Server:
         ]
         described = []
         if self.is_public:
-            routes.append(Route(preview.PATH, preview.picture(title)))
+            routes.append(Route(link_preview.PATH, link_preview.picture(title)))
             described.append(
-                Middleware(preview.LinkPreview, demo=self.demo, title=title)
+                Middleware(link_preview.LinkPreview, demo=self.demo, title=title)
             )
         if self.settings.metrics:
             metrics.queued.set_function(lambda: len(self.queue))
@@ -200,7 +200,8 @@ class Server:
             | given
             | {
                 "routes": [*routes, *given.get("routes", ())],
-                "middleware": [*described, *given.get("middleware", ())],
+                # The page is described before an owner's middleware compresses it.
+                "middleware": [*given.get("middleware", ()), *described],
                 "exception_handlers": EXCEPTION_HANDLERS
                 | {401: auth.unauthorized(title)}
                 | given.get("exception_handlers", {}),

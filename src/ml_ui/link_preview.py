@@ -20,12 +20,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import gradio_fixes
-from .page import ICON
+from .assets import ICON
 from .serving.middleware import app_path
+from .theme import NEUTRAL, PRIMARY
 
 PATH = "/share.png"
 SIZE = (1200, 630)  # pixels, as the Open Graph protocol's readers crop to
-PAPER, INK, TEAL = "#f8fafc", "#0f172a", "#0f766e"
+PAPER, INK, ACCENT = NEUTRAL.c50, NEUTRAL.c900, PRIMARY.c700
 LATIN = 0x250  # Pillow's own font has the letters below
 THEIRS = re.compile(rb'\s*<meta\s+(?:property="og:|name="twitter:)[^>]*>')
 TAGS = """<head>
@@ -58,7 +59,7 @@ class LinkPreview:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; describe the page in the response, if it is the page."""
-        is_page = scope["type"] == "http" and scope["method"] == "GET"
+        is_page = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
         if not is_page or app_path(scope) != "/":
             await self._app(scope, receive, send)
             return
@@ -80,7 +81,8 @@ class LinkPreview:
             await send(start)
             await send({"type": "http.response.body", "body": body})
 
-        await self._app(scope, receive, respond)
+        # HEAD has the headers of GET; the server leaves the body out.
+        await self._app({**scope, "method": "GET"}, receive, respond)
 
     def _described(self, page: bytes, url: str) -> bytes:
         values = {
@@ -110,7 +112,7 @@ def draw(title: str) -> bytes:
     """Return a PNG with the icon and the title; without it, if Pillow lacks its letters."""
     image = Image.new("RGB", SIZE, PAPER)
     canvas = ImageDraw.Draw(image)
-    canvas.rectangle([0, 0, SIZE[0], 16], fill=TEAL)
+    canvas.rectangle([0, 0, SIZE[0], 16], fill=ACCENT)
     with Image.open(ICON) as file:
         icon = file.convert("RGBA").resize((180, 180))
     if all(ord(letter) < LATIN for letter in title):
