@@ -8,10 +8,14 @@ from pathlib import Path
 import gradio as gr
 import pytest
 from conftest import ROOT
+from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.testclient import TestClient
 
 import ml_ui
 from ml_ui import guard, languages
 from ml_ui.languages import Text
+from ml_ui.serving import auth
 
 from .pages import without_spare_apps
 
@@ -170,3 +174,23 @@ def test_a_refusal_is_in_the_language_of_the_visitor(serve):
     answer = app.call("predict", "x", **{"Accept-Language": "fr"})
     assert answer.status_code == 429
     assert "Trop de requêtes" in answer.json()["detail"]
+    assert answer.headers["vary"] == "Accept-Language"
+
+
+def test_the_sign_in_page_is_in_the_language_of_the_visitor():
+    async def app(scope, receive, send):
+        raise HTTPException(401, "Not authenticated")
+
+    handler = auth.unauthorized("T & <b>")
+    client = TestClient(ExceptionMiddleware(app, {401: handler}))
+    for header, link in (
+        ("fr-CH", "Se connecter avec Hugging Face"),
+        ("it", "Sign in with Hugging Face"),
+    ):
+        answer = client.get("/", headers={"Accept-Language": header})
+        assert answer.status_code == 200
+        assert f">{link}</a>" in answer.text
+        assert f'<html lang="{languages.negotiate(header)}">' in answer.text
+        assert "<title>T &amp; &lt;b&gt;</title>" in answer.text
+        assert answer.headers["vary"] == "Accept-Language"
+    assert client.get("/config").status_code == 401

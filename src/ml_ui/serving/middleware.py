@@ -91,7 +91,9 @@ class Refusal(Exception):
     def response(self, accept_language: str) -> JSONResponse:
         """Return the response, in the language that the browser likes best."""
         detail = languages.translate(self._detail, accept_language)
-        return JSONResponse({"detail": detail}, *self._arguments)
+        status, headers = self._arguments
+        headers = {"Vary": "Accept-Language"} | headers
+        return JSONResponse({"detail": detail}, status, headers)
 
 
 class GuardMiddleware:
