@@ -118,7 +118,7 @@ def draw(title: str) -> bytes:
     if all(ord(letter) < LATIN for letter in title):
         image.paste(icon, (90, 110), icon)
         font = ImageFont.load_default(88)
-        text = "\n".join(_wrapped(title, canvas, font, SIZE[0] - 180)[:2])
+        text = "\n".join(_wrapped(title, canvas, font, SIZE[0] - 180, 2))
         canvas.multiline_text((90, 340), text, fill=INK, font=font, spacing=20)
     else:
         image.paste(icon, (510, 225), icon)
@@ -128,14 +128,24 @@ def draw(title: str) -> bytes:
 
 
 def _wrapped(
-    text: str, canvas: ImageDraw.ImageDraw, font: Any, width: int
+    text: str, canvas: ImageDraw.ImageDraw, font: Any, width: int, most: int
 ) -> list[str]:
-    """Return the lines of a text that is `width` pixels wide at most, if its words are."""
-    lines = [""]
+    """Return the lines of a text, with "…" at the end of the last if there are more.
+
+    Args:
+        text: its words are kept whole.
+        canvas: to measure the text.
+        font: of the text.
+        width: of a line in pixels, at most, but for a word that is longer.
+        most: number of lines.
+    """
+    lines: list[str] = []
     for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if canvas.textlength(longer, font=font) <= width:
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and canvas.textlength(longer, font=font) <= width:
             lines[-1] = longer
         else:
             lines.append(word)
-    return [line for line in lines if line]
+    if len(lines) > most:
+        lines[most - 1 :] = [f"{lines[most - 1]} …"]
+    return lines

@@ -67,14 +67,15 @@ def translations(given: dict[str, dict[str, str]]) -> gr.I18n:
 def prepare(demo: gr.Blocks) -> None:
     """Translate the labels that are words of ours, and put Submit before Clear.
 
-    An owner's own labels stay as they are written.
+    Others stay as they are written. An owner's that is such a word, as "Result" is, is
+    translated too.
     """
     words = languages.translations()[languages.ENGLISH]
     translated = gr.I18n()
     for block in demo.blocks.values():
         if isinstance(block, gr.Dataset):
             block.label = block.label or "Examples"  # as Gradio calls it, in English
-            block.elem_id = block.elem_id or "examples"  # for page.js
+            block.elem_classes = [*block.elem_classes, "examples"]  # for page.js
         if isinstance(block, gr.Label):
             block.elem_classes = [*block.elem_classes, "labels"]
         name = "value" if isinstance(block, gr.Button) else "label"
