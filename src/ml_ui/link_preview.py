@@ -1,7 +1,7 @@
 """Link preview: title, description and picture that chats and social networks show.
 
-They read the page without running it, where Gradio has its own name and picture, and what
-`head=` adds is not there yet.
+They read the page without running it, where Gradio has its own name and picture, and
+what `head=` adds is not there yet.
 """
 
 import asyncio
@@ -109,7 +109,7 @@ def picture(title: str) -> Callable[[Request], Coroutine[Any, Any, Response]]:
 
 @functools.lru_cache(1)
 def draw(title: str) -> bytes:
-    """Return a PNG with the icon and the title; without it, if Pillow lacks its letters."""
+    """Return a PNG with the icon, and the title if Pillow has its letters."""
     image = Image.new("RGB", SIZE, PAPER)
     canvas = ImageDraw.Draw(image)
     canvas.rectangle([0, 0, SIZE[0], 16], fill=ACCENT)

@@ -1,4 +1,4 @@
-"""Defaults of the page: theme, layout, names for screen readers, languages, link preview.
+"""Defaults of the page: theme, layout, names for screen readers, languages.
 
 `launch` gives them to Gradio where the app gives none of its own.
 """
@@ -15,8 +15,8 @@ from .theme import Theme
 def options(demo: gr.Blocks, given: dict[str, Any]) -> dict[str, Any]:
     """Return the options of `gr.Blocks.launch` for a page: ours, and those given.
 
-    What an owner gives replaces ours: `theme`, `favicon_path`. `css`, `head` and `i18n` are
-    added to ours.
+    What an owner gives replaces ours: `theme`, `favicon_path`. `css`, `head` and `i18n`
+    are added to ours.
     """
     given = gradio_fixes.options_of_page(demo) | given
     i18n = given.get("i18n")
@@ -37,7 +37,8 @@ def options(demo: gr.Blocks, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def title(demo: gr.Blocks, i18n: gr.I18n) -> str:
-    """Return the title as those read it who do not run the page: a translated in English.
+    """Return the title for those who do not run the page: in English, if it is
+    translated.
 
     Without one, it is that of Gradio, as in the browser's tab.
     """

@@ -141,9 +141,9 @@ class _Reader(io.BytesIO):
 def _check_jpeg(data: bytes) -> None:
     """Refuse a JPEG with metadata or scans that would cost too much.
 
-    Pillow reads all EXIF and MPF tags when it opens a file, and they may all point at the
-    same bytes: 60 kB took 2 GB. A decoder looks at every pixel for each scan. What Pillow
-    would skip between segments, and a writer does not put there, is refused.
+    Pillow reads all EXIF and MPF tags when it opens a file, and they may all point at
+    the same bytes: 60 kB took 2 GB. A decoder looks at every pixel for each scan. What
+    Pillow would skip between segments, and a writer does not put there, is refused.
     """
     exif, mpf, at = b"", b"", 2
     for _ in range(SEGMENTS):
@@ -176,7 +176,7 @@ def _metadata(picture: Image.Image) -> list[bytes | str]:
 
 
 def _exif(picture: Image.Image) -> Iterator[bytes]:
-    """Yield a picture's EXIF data, and that which ImageMagick writes into a PNG's text."""
+    """Yield a picture's EXIF data, and what ImageMagick writes into a PNG's text."""
     if exif := picture.info.get("exif"):
         yield exif
     if text := picture.info.get("Raw profile type exif"):
@@ -200,7 +200,7 @@ def _has_many_tags(*parts: bytes) -> bool:
 
 
 def _tag_bytes(tiff: bytes) -> int:
-    """Return how many bytes the tags of EXIF or MPF data claim, in all its directories."""
+    """Return how many bytes the tags of EXIF or MPF data claim, in all directories."""
     tiff = _without_prefix(tiff)
     order, total = _order(tiff), 0
     waiting, seen = [int.from_bytes(tiff[4:8], order)], set[int]()
@@ -263,8 +263,8 @@ def write(
     Args:
         pixels: RGB, shape (height, width, 3), or grey, shape (height, width);
             uint8, 0 to 255.
-        format: of the file. PNG keeps every pixel as it is, for masks and the like; JPEG,
-            which does not, is written in a small part of the time.
+        format: of the file. PNG keeps every pixel as it is, for masks and the like;
+            JPEG, which does not, is written in a small part of the time.
     """
     # A name of its own: of two equal answers in one file, one could be cut off.
     within = os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()

@@ -1,4 +1,4 @@
-"""Theme of the page: colours with the contrast of WCAG AA in light and dark, system fonts.
+"""Theme of the page: colours with the contrast of WCAG AA, and system fonts.
 
 `launch` takes another one as `theme=`, any that Gradio takes.
 """

@@ -1,8 +1,8 @@
 """Languages of the page: what this package and app.py say, in the visitor's language.
 
-A file for each language has the translations by the English text: {name} in it stands for
-what varies, which a `Text` fills in. A text that is none of them, such as an owner's own,
-stays as it is.
+A file for each language has the translations by the English text: {name} in it stands
+for what varies, which a `Text` fills in. A text that is none of them, such as an
+owner's own, stays as it is.
 """
 
 import json
@@ -36,7 +36,7 @@ class Text(str):
 
 @cache
 def translations() -> dict[str, dict[str, str]]:
-    """Return the translations by language, such as "de" or "zh-CN", and English text."""
+    """Return the translations by language, such as "de", and English text."""
     files = sorted(Path(__file__).parent.glob("*.json"))
     found = {file.stem: json.loads(file.read_text("utf-8")) for file in files}
     return {ENGLISH: {text: text for text in next(iter(found.values()))}, **found}

@@ -1,4 +1,4 @@
-"""Serve a Gradio app: settings from the environment, guards, probes, graceful shutdown."""
+"""Serve a Gradio app: settings of the environment, guards, probes, shutdown."""
 
 import argparse
 import contextlib
@@ -70,8 +70,8 @@ def launch(demo: gr.Blocks, load: Callable[[], object], **options: Any) -> None:
         )
     if not gradio_fixes.is_prepared(demo, str(uploads.FOLDER)):
         raise RuntimeError(
-            "the page was built before ml_ui could prepare it: write `from ml_ui import "
-            "launch` above the page"
+            "the page was built before ml_ui could prepare it: write `from ml_ui "
+            "import launch` above the page"
         )
     parser = argparse.ArgumentParser(description="Serve the app.")
     parser.add_argument(
@@ -162,8 +162,8 @@ class Server:
                 raise
             name = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
             sys.exit(
-                f"Port {self.settings.port} of {name} is taken or not permitted: set PORT "
-                "or GRADIO_SERVER_NAME to another."
+                f"Port {self.settings.port} of {name} is taken or not permitted: set "
+                "PORT or GRADIO_SERVER_NAME to another."
             )
         except KeyboardInterrupt:
             pass  # before Gradio was up

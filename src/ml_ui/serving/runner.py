@@ -138,8 +138,9 @@ def is_guarded(function: object) -> bool:
 class PredictionRunner:
     """A pool of workers: their number, and the predictions that run or hang.
 
-    A prediction that outlasts its time cannot be killed, since it is a thread; its caller
-    gets an error, its worker is replaced, and it counts as stuck until it returns.
+    A prediction that outlasts its time cannot be killed, since it is a thread; its
+    caller gets an error, its worker is replaced, and it counts as stuck until it
+    returns.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -405,7 +406,7 @@ def log_error(what: str, error: BaseException) -> str:
 
 
 def failed(what: str, error: BaseException) -> Failure:
-    """Log an error under a reference; return the error for its caller, without details."""
+    """Log an error under a reference; return the error for its caller."""
     reference = log_error(what, error)
     text = Text(what + " (reference {reference}).", reference=reference)
     return Failure(text, print_exception=False)
@@ -460,7 +461,7 @@ def replace_blocked_loop() -> None:
 
 
 def _async_loop() -> asyncio.AbstractEventLoop:
-    """Return the loop that async functions share, so that their clients outlive a call."""
+    """Return the loop that async functions share: their clients outlive a call."""
     global _loop
     with _loop_lock:
         if _loop is None:
