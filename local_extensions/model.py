@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ml_ui import card
 from ml_ui.examples import BadExample, is_number, label, parse
 from ml_ui.hub import NAME as HUB
 from ml_ui.hub import Weights
@@ -19,7 +20,6 @@ from .catalog import DEMOS, FRAMEWORKS, TASKS, Framework, Task
 from .model_files.common import Unusable, human, refuse_pointer, refuse_special, unreachable
 from .model_files.networks import Network
 
-LARGEST_CARD = 200_000  # bytes of a model card; ml_ui.card shows no larger one
 LABELS = 1_000_000  # bytes of a labels.txt; the names of 20,000 classes take half
 OF_CARD = {"title", "description", "features", "rows", "answers"}  # as Model has them
 
@@ -265,17 +265,17 @@ def _check_answers(
 
 def _card(task: Task, framework: Framework) -> dict[str, Any]:
     """Return the description of the demo model in demos/<task>/card.json."""
-    card = json.loads((DEMOS / task.name / "card.json").read_text("utf-8"))
-    measured = card["measured"].format(card["results"][framework.name])
-    described = {name: value for name, value in card.items() if name in OF_CARD}
-    about = {"Training data": card["data"], "Evaluation": measured, "Source": card["source"]}
-    return described | {"measured": f"{card['data']} {measured}", "about": about}
+    demo = json.loads((DEMOS / task.name / "card.json").read_text("utf-8"))
+    measured = demo["measured"].format(demo["results"][framework.name])
+    described = {name: value for name, value in demo.items() if name in OF_CARD}
+    about = {"Training data": demo["data"], "Evaluation": measured, "Source": demo["source"]}
+    return described | {"measured": f"{demo['data']} {measured}", "about": about}
 
 
 def _own_card(source: Path) -> Path | None:
     """Return the model card in a model's folder, a README.md with front matter, if any."""
     path = source / "README.md"
-    if not path.is_file() or path.stat().st_size > LARGEST_CARD:
+    if not path.is_file() or path.stat().st_size > card.LARGEST:
         return None
     refuse_special(path, source)
     return path if path.read_bytes().startswith(b"---") else None

@@ -6,6 +6,7 @@ Needs Python 3.11 with its venv, or uv, and nothing else. Older ones can read th
 import contextlib
 import http.client
 import importlib.util
+import json
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "demo"
 OLDEST = (3, 11)
+NO_ANSWER = (OSError, http.client.HTTPException, KeyError, ValueError)
 
 
 def find_uv() -> str:
@@ -96,25 +98,33 @@ def generate() -> Path:
     return project
 
 
-def is_ready(port: int) -> bool:
-    """Return whether the app listens and has loaded its model."""
+def state(port: int) -> str:
+    """Return what the app says of its model: "ready", "failed"; "" before it listens."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+    with contextlib.closing(connection), contextlib.suppress(*NO_ANSWER):
         connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    return False
+        return str(json.loads(connection.getresponse().read())["status"])
+    return ""
 
 
 def serve(command: list[str | Path], folder: Path, port: int, **variables: str) -> int:
-    """Serve an app until it is stopped, and say where; return its exit status."""
+    """Serve an app until it is stopped, and say where; return its exit status.
+
+    That is 1 if the app cannot load its model: it says why.
+    """
     print("Starting the app", flush=True)
     env = os.environ | variables
     # Gradio's own words are dropped for the last line below; errors go to stderr.
     with subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.DEVNULL) as app:
         signal.signal(signal.SIGTERM, lambda *_: app.terminate())
         with contextlib.suppress(KeyboardInterrupt):  # the app has it too
-            while app.poll() is None and not is_ready(port):
+            while app.poll() is None and state(port) in ("", "loading"):
                 time.sleep(0.1)
+            if state(port) == "failed":
+                app.terminate()
+                app.wait()
+                print("The app cannot load its model: see above.", file=sys.stderr)
+                return 1
             if app.poll() is None:
                 print(f"\nOpen http://127.0.0.1:{port}  (Ctrl-C stops it)", flush=True)
             app.wait()

@@ -114,7 +114,7 @@ def test_on_a_phone_the_answer_is_below_the_input(visit):
     submit, clear = (page.get_by_role("button", name=name) for name in ("Submit", "Clear"))
     block = page.locator(".block", has_text="Answer").or_(page.locator(".block", has_text="Result"))
     places = [each.first.bounding_box()["y"] for each in (submit, clear, block)]
-    places.append(page.locator("#examples").bounding_box()["y"])
+    places.append(page.locator(".examples").bounding_box()["y"])
     assert places == sorted(places)
 
 
@@ -139,12 +139,12 @@ def test_the_page_is_in_the_language_of_the_visitor(visit, locale, words):
 
 def test_examples_have_names(visit):
     page = visit()
-    names = page.locator("#examples button").evaluate_all(
+    names = page.locator(".examples button").evaluate_all(
         "all => all.map(e => e.innerText.trim() || e.querySelector('img').alt)"
     )
-    cells = page.locator("#examples [role=gridcell]").all_inner_texts()
+    cells = page.locator(".examples [role=gridcell]").all_inner_texts()
     assert all(names)
     assert names or cells
-    for picture in page.locator("#examples img").all():
+    for picture in page.locator(".examples img").all():
         stem = picture.get_attribute("src").rpartition("/")[2].rpartition(".")[0]
         assert picture.get_attribute("alt") == stem

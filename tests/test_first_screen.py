@@ -58,6 +58,29 @@ def test_terminal_picture_shows(name):
     assert "url(" not in (PICTURES / f"{name}.svg").read_text().replace("url(#", "")
 
 
+BROKEN = """
+import gradio as gr
+from ml_ui import launch
+
+def load():
+    raise OSError("the file is damaged")
+
+with gr.Blocks() as demo:
+    gr.Markdown("x")
+launch(demo, load)
+"""
+
+
+@pytest.mark.slow
+def test_demo_ends_if_the_model_cannot_be_loaded(tmp_path, monkeypatch, capfd):
+    (tmp_path / "app.py").write_text(BROKEN)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
+    assert demo.serve(Path(sys.executable), tmp_path, free_port()) == 1
+    said = capfd.readouterr().err
+    assert "the file is damaged" in said
+    assert said.splitlines()[-1] == "The app cannot load its model: see above."
+
+
 @pytest.mark.parametrize("problem", ["old", "venv"])
 def test_demo_says_what_is_missing(problem, monkeypatch, capsys):
     if problem == "old":

@@ -56,6 +56,30 @@ def test_command_line_and_sizing_need_no_package():
     assert run.returncode == 0, run.stderr
 
 
+def test_each_module_can_be_imported_first():
+    """Each in a process of its own, a fork of one that has what they need."""
+    names = [
+        ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
+        for path in SOURCE.rglob("*.py")
+        if path.name != "__main__.py"
+    ]
+    code = """
+import importlib, os, sys
+import gradio, httptools, prometheus_client, pytest, uvicorn
+failed = []
+for name in sys.argv[1:]:
+    child = os.fork()
+    if not child:
+        importlib.import_module(name)
+        os._exit(0)
+    failed += [name] if os.waitpid(child, 0)[1] else []
+sys.exit(" ".join(failed) or 0)
+"""
+    command = [sys.executable, "-c", code, *names]
+    run = subprocess.run(command, cwd=ROOT / "src", capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-2000:]
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     """Return the package's wheel, as `make wheel` builds it."""

@@ -29,6 +29,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import (
     FileResponse,
     HTMLResponse,
+    JSONResponse,
     PlainTextResponse,
     RedirectResponse,
     Response,
@@ -261,7 +262,7 @@ async def asset(request: Request) -> Response:
 
 
 async def healthy(request: Request) -> Response:
-    return PlainTextResponse("ok")
+    return JSONResponse({"status": "ready"})  # as the app of a project
 
 
 async def refused(request: Request, error: Exception) -> Response:

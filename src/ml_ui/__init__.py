@@ -1,7 +1,7 @@
 """Serve a Gradio app to the public: guarded, bounded and observable.
 
-`guard` is for the app's functions, `launch` serves the page. Both load Gradio, so they are
-imported when they are asked for: the command line and the sizing need neither.
+`guard` is for the app's functions, `launch` serves the page. Both load Gradio, so they
+are imported when they are asked for: the command line and the sizing need neither.
 """
 
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
 """Call an app from the terminal: python -m ml_ui call URL INPUT [INPUT ...]
 
-An INPUT is a file for a picture or a sound, else a number or a text. The answer is printed
-as JSON.
+An INPUT is a file for a picture or a sound, else a number or a text. The answer is
+printed as JSON.
 """
 
 import argparse

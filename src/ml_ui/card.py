@@ -1,7 +1,7 @@
-"""Model card: what a model was trained on, how well it does, its licence and its source.
+"""Model card: what a model was trained on, how well it does, its licence, its source.
 
-MODEL_CARD.md has the form of model cards on the Hugging Face Hub: YAML between two lines
-`---`, then Markdown. The page shows what is filled in.
+MODEL_CARD.md has the form of model cards on the Hugging Face Hub: YAML between two
+lines `---`, then Markdown. The page shows what is filled in.
 """
 
 import re
@@ -9,25 +9,39 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import yaml
 
 LARGEST = 200_000  # bytes of a card
 SECTIONS, LONGEST = 6, 1200  # that the page shows, and the characters of each
-# Of a card on the Hub: for programmers, or empty.
+# Titles of a card on the Hub for programmers, from their beginning.
 SKIPPED = re.compile(
-    r"(how|get\w*) (to )?(use|started?)|usage|citation|bibtex|contact|authors?|glossary|"
-    r"technical|environment|framework|hardware|software|hyperparameters|preprocessing|"
-    r"table of contents|more information|carbon",
+    r"\W*(how to (use|get started|load|run|install|cite)|get(ting)? started|usage|"
+    r"citation|bibtex|(model card )?(contact|authors?)|glossary|carbon|"
+    r"technical specifications?|environmental impact|framework versions?|"
+    r"(training )?hyperparameters|preprocessing|table of contents|more information|"
+    r"(hardware|software)( requirements)?$)\b",
     re.IGNORECASE,
 )
 EMPTY = re.compile(r"\[?more information needed\]?\.?|tbd|todo|-", re.IGNORECASE)
-FRONT_MATTER = re.compile(r"\A---\s*?\n(.*?)^---\s*?$", re.DOTALL | re.MULTILINE)
+FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE)
+# Comments and blocks of code, whose fence may stand in a list or a quotation.
 HIDDEN = re.compile(
-    r"<!--.*?(?:-->|\Z)|^(```|~~~).*?(?:^\1|\Z)", re.DOTALL | re.MULTILINE
+    r"<!--.*?(?:-->|\Z)"
+    r"|^[ \t>*+\d.)-]*(`{3,}(?=[^`\n]*$)|~{3,}).*?(?:^[ \t>]*\1[`~]*[ \t]*$|\Z)",
+    re.DOTALL | re.MULTILINE,
 )
-TAG = re.compile(r"</?[A-Za-z][^>]*>?|<[!?]")
-PICTURE = re.compile(r"!\[([^\[\]]{0,200})\]\([^()]{0,1000}\)")
+TAG = re.compile(
+    r"</?(?:a|b|br|center|code|details|div|em|font|h[1-6]|hr|i|iframe|img|kbd|li|ol|p|"
+    r"picture|pre|script|small|source|span|strong|style|sub|summary|sup|svg|table|"
+    r"tbody|td|th|thead|tr|u|ul|video)\b[^<>]*>",
+    re.IGNORECASE,
+)
+# What is left of HTML is shown as text. In this order no code, HTML or picture remains.
+SAFE = {
+    re.compile(r"`{3,}|~{3,}"): "",
+    re.compile(r"\\?<(?!https?://[^\s<>]+>)"): "&lt;",  # a link may be <https://…>
+    re.compile(r"(?<!!)!+(?=\[)"): "",  # a picture becomes a link
+}
 REFERENCE = re.compile(r"[\w./:+-]+")  # a licence or a data set, as the Hub names it
 WEB = re.compile(r"https?://[^\s<>()\[\]]+")
 
@@ -35,7 +49,8 @@ WEB = re.compile(r"https?://[^\s<>()\[\]]+")
 def about(path: Path) -> str | None:
     """Return what a model card says to visitors, as Markdown; None if nothing.
 
-    Its HTML, pictures and code are left out: the page loads nothing from other sites.
+    Its HTML and code are left out, and its pictures are links: the page loads nothing
+    from other sites.
 
     Args:
         path: of MODEL_CARD.md, UTF-8, up to 200 kB; it need not exist.
@@ -51,6 +66,8 @@ def about(path: Path) -> str | None:
     parts = [*_sections(body), *_facts(_metadata(found[1]) if found else {})]
     if not parts:
         return None
+    import gradio as gr  # here: generation, which reads LARGEST, does without
+
     return "\n\n".join([f"## {gr.I18n()('About this model')}", *parts])
 
 
@@ -83,7 +100,9 @@ def _references(value: Any) -> Iterator[str]:
 
 def _sections(body: str) -> Iterator[str]:
     """Yield the first sections that say something to visitors."""
-    text = PICTURE.sub(r"\1", TAG.sub("", HIDDEN.sub("", body)))
+    text = TAG.sub("", HIDDEN.sub("", body))
+    for unsafe, instead in SAFE.items():
+        text = unsafe.sub(instead, text)
     pieces = re.split(r"^#{1,6}[ \t]+(.*)$", text, flags=re.MULTILINE)
     # What stands before the first heading, and below the title, says what the model is.
     titled = [("", pieces[0]), *zip(pieces[1::2], pieces[2::2], strict=True)]
@@ -94,11 +113,13 @@ def _sections(body: str) -> Iterator[str]:
             for line in content.strip().splitlines()
             if not EMPTY.fullmatch(line.strip())
         ).strip()
-        if not content or SKIPPED.search(title) or shown == SECTIONS:
+        title = title.strip(" #")
+        skipped = number > 1 and SKIPPED.match(title)  # the first is the model's name
+        if not content or skipped or shown == SECTIONS:
             continue
         shown += 1
         if len(content) > LONGEST:
             content = (
                 content[:LONGEST].rpartition("\n\n")[0] or content[:LONGEST] + " …"
             )
-        yield f"### {title.strip(' #')}\n\n{content}" if number > 1 else content
+        yield f"### {title}\n\n{content}" if number > 1 else content

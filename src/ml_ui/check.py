@@ -1,12 +1,13 @@
 """Check the model's answers here: python -m ml_ui check [--example F --expect LABEL]
 
-Runs the model of the project on its examples, or on one of yours, without the page, and shows
-what goes in, what comes out, the time and the memory. Where a network fails with the size of
-its pictures, it tries the usual sizes; where the expected label does not come, the usual ways
-to scale pixels. It says which is right, and edits model.py with --write.
+Runs the model of the project on its examples, or on one of yours, without the page, and
+shows what goes in, what comes out, the time and the memory. Where a network fails with
+the size of its pictures, it tries the usual sizes; where the expected label does not
+come, the usual ways to scale pixels. It says which is right, and edits model.py with
+--write.
 
-Exit status: 0 the expected answers come, 1 one does not, an answer is suspect, or the size
-is wrong, 2 bad input.
+Exit status: 0 the expected answers come, 1 one does not, an answer is suspect, or the
+size is wrong, 2 bad input.
 """
 
 import argparse
@@ -234,7 +235,7 @@ def report(app: Any, model: Any, chosen: Sequence[Example], write: bool) -> int:
 
 
 def ask(app: Any, model: Any, example: Example) -> Seen:
-    """Return the page's answer to an example, as its function gives it, and what it did.
+    """Return the page's answer to an example, as its function gives it, and its cost.
 
     Raises:
         BadExample: the page refuses the example, or the model fails with it.
@@ -371,8 +372,8 @@ def find_scaling(
     """Print which scalings of the pixels give the expected labels.
 
     Returns:
-        The most usual of those that give all of them, if it is about as sure as any; None
-        if none does.
+        The most usual of those that give all of them, if it is about as sure as any;
+        None if none does.
     """
     print("Trying the usual scalings of pixels:")
     found: dict[scaling.Scaling, float] = {}

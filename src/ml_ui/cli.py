@@ -1,8 +1,8 @@
 """Command line of a project: python -m ml_ui COMMAND, in the project's folder.
 
-A command is a module with a docstring, `add_arguments(parser)` and `run(options)`, which
-returns the exit status. It is imported when it is used, so that none waits for Gradio
-unless it needs it.
+A command is a module with a docstring, `add_arguments(parser)` and `run(options)`,
+which returns the exit status. It is imported when it is used, so that none waits for
+Gradio unless it needs it.
 """
 
 import argparse

@@ -72,7 +72,7 @@ def load(path: Path) -> str:
 def parse(
     text: str, fields: Mapping[str, Any], name: str = TABLE.name
 ) -> list[Example]:
-    """Return the examples in the text of a CSV file, as `read` does; errors have its name."""
+    """Return the examples in a CSV file's text, as `read` does; errors name it."""
     (_, header), *rows = table(text, name)
     if missing := [field for field in fields if field.strip() not in header]:
         raise BadExample(
@@ -99,7 +99,7 @@ def parse(
 
 
 def table(text: str, name: str = TABLE.name) -> list[tuple[int, list[str]]]:
-    """Return the rows of a CSV file with their line numbers, the names of columns first.
+    """Return the rows of a CSV file with their line numbers, names of columns first.
 
     Raises:
         BadExample: it is no CSV, or has no names of columns.

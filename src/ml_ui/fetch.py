@@ -1,7 +1,7 @@
 """Fetch the model's weights from the Hub ahead of the first start.
 
-Downloads what model/hub.json names into the Hub's cache, and compares its hashes. A token
-for a private or gated model is read from HF_TOKEN.
+Downloads what model/hub.json names into the Hub's cache, and compares its hashes. A
+token for a private or gated model is read from HF_TOKEN.
 
 Exit status: 0 they are in the cache, 1 they are not, with the reason.
 """

@@ -1,8 +1,8 @@
 """Workarounds for Gradio and uvicorn: every use of a private name, and a check of it.
 
 A fix is here because the documented API offers no way. Each has a section in
-docs/upstream.md of ml-ui-template, and goes when that is resolved. `verify` logs a warning
-for each fix that is not in force with the installed versions.
+docs/upstream.md of ml-ui-template, and goes when that is resolved. `verify` logs a
+warning for each fix that is not in force with the installed versions.
 """
 
 import asyncio
@@ -120,12 +120,12 @@ def _untranslated(value: Any) -> Any:
 
 
 def root_url(request: Request) -> str:
-    """Return the address of the page, as its visitor has it, without a slash at the end."""
+    """Return the address of the page as its visitor has it, without a final slash."""
     root_path = request.app.root_path or request.scope.get("root_path") or None
     return str(get_root_url(request, route_path="/", root_path=root_path))
 
 
-# The queue -------------------------------------------------------------------------------
+# The queue ----------------------------------------------------------------------------
 
 
 class QueueState:
@@ -180,16 +180,16 @@ def seconds_since_queued(event: Event | None) -> float:
     return 0.0 if queued_at is None else time.monotonic() - queued_at
 
 
-# Sessions --------------------------------------------------------------------------------
+# Sessions -----------------------------------------------------------------------------
 
 MAX_SESSIONS = 2000
 MAX_SESSION_NAME = 64  # characters; Gradio's have 36 at most
-# Messages of a session: above it, estimates are dropped; above four times it, the oldest.
+# Messages of a session: above it, estimates are dropped; above four times, the oldest.
 MAX_UNREAD = 500
 
 
 class Messages(asyncio.Queue[Any]):
-    """Message queue of a session, bounded: a client that never reads fills no memory."""
+    """Message queue of a session, bounded for the client that never reads."""
 
     def _put(self, item: Any) -> None:
         if isinstance(item, EstimationMessage) and self.qsize() >= MAX_UNREAD:
@@ -202,8 +202,8 @@ class Messages(asyncio.Queue[Any]):
 class Sessions(LRUCache):  # type: ignore[type-arg]
     """LRU cache of Gradio's message queues, one per session, bounded in memory.
 
-    Gradio drops the oldest session even while its call waits, and the next message to it
-    ends Gradio's queue for good. It never drops the record of a session's calls.
+    Gradio drops the oldest session even while its call waits, and the next message to
+    it ends Gradio's queue for good. It never drops the record of a session's calls.
     """
 
     def __init__(self, demo: gr.Blocks) -> None:
@@ -212,7 +212,7 @@ class Sessions(LRUCache):  # type: ignore[type-arg]
         self._waiting = demo._queue.event_ids_to_events
 
     def __getitem__(self, session: str) -> Messages:
-        """Return a session's messages; a waiting client asks for them every few seconds."""
+        """Return a session's messages, for which a client asks every few seconds."""
         if session not in self:
             self[session] = Messages()
         self.move_to_end(session)
@@ -230,7 +230,7 @@ class Sessions(LRUCache):  # type: ignore[type-arg]
         super().__setitem__(session, Messages())
 
     def popitem(self, last: bool = True) -> tuple[str, Messages]:
-        """Remove the oldest session without a waiting call, and the record of its calls."""
+        """Remove the oldest session without a waiting call, and what it called."""
         waiting = {event.session_hash for event in self._waiting.values()}
         session = next((one for one in self if one not in waiting), next(iter(self)))
         messages: Messages = self.pop(session)
@@ -238,7 +238,7 @@ class Sessions(LRUCache):  # type: ignore[type-arg]
         return session, messages
 
 
-# Calls -----------------------------------------------------------------------------------
+# Calls --------------------------------------------------------------------------------
 
 
 class Calls:
@@ -256,7 +256,7 @@ class Calls:
     async def __call__(
         self, block_fn: Any, *args: Any, **kwargs: Any
     ) -> dict[str, Any]:
-        """Process a call, or the next step of a stream; takes what `process_api` takes."""
+        """Process a call, or the next step of a stream; takes what the other took."""
         event = self._queue.event(kwargs.get("event_id"))
         now = time.monotonic()
         began = self._began.setdefault(event, now) if event else now
@@ -303,12 +303,27 @@ class Calls:
                 metrics.record_prediction(name, outcome, wait, time.monotonic() - began)
 
     def _translated(self, error: gr.Error, request: Any) -> gr.Error:
-        """Return an error in the visitor's words; the log has it already."""
-        error.print_exception = False
-        request = request[0] if isinstance(request, list) and request else request
-        accepted = getattr(request, "headers", {}).get("accept-language", "")
-        error.message = languages.translate(str(error.message), accepted)
-        return error
+        """Return an error in the visitor's words; the log has it already.
+
+        That of a batch is in English, unless its visitors all have the same language.
+        """
+        requests = request if isinstance(request, list) else [request]
+        accepted = {
+            languages.negotiate(getattr(one, "headers", {}).get("accept-language", ""))
+            for one in requests
+        }
+        language = accepted.pop() if len(accepted) == 1 else languages.ENGLISH
+        message = (
+            error.message if isinstance(error.message, str) else str(error.message)
+        )
+        # Another one: an app may raise the same for all its visitors.
+        return gr.Error(
+            languages.translate(message, language),
+            error.duration,
+            error.visible,
+            error.title,
+            print_exception=False,
+        )
 
 
 async def check_pictures(block_fn: Any, inputs: Sequence[Any]) -> None:
@@ -361,11 +376,11 @@ def finite(value: Any) -> Any:
     return value
 
 
-# Uploads ---------------------------------------------------------------------------------
+# Uploads ------------------------------------------------------------------------------
 
 
 class UploadRecords:
-    """Purge Gradio's records of uploads, which it keeps until a page asks for progress."""
+    """Purge Gradio's records of uploads, kept until a page asks for progress."""
 
     def __init__(self, demo: gr.Blocks) -> None:
         self._demo = demo
@@ -381,7 +396,7 @@ class UploadRecords:
         self._known = {*file_upload_statuses._statuses, *file_upload_statuses._signals}
 
 
-# The app and its server ------------------------------------------------------------------
+# The app and its server ---------------------------------------------------------------
 
 
 class GuardedApp(App):
@@ -414,7 +429,7 @@ def signed_in_user(request: Request) -> str:
     return name
 
 
-# The registry ----------------------------------------------------------------------------
+# The registry -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -531,8 +546,8 @@ def verify(demo: gr.Blocks, app: App) -> None:
     """Log a warning for each fix that is not in force on a page that is launched."""
     for fix, reason in not_in_force(demo, app):
         logger.warning(
-            "Guard not in force: %s (%s): %s Gradio %s is installed, %s are tested: see "
-            "requirements.in.",
+            "Guard not in force: %s (%s): %s Gradio %s is installed, %s are tested: "
+            "see requirements.in.",
             fix.name,
             fix.guards,
             reason,
@@ -552,7 +567,7 @@ def not_in_force(demo: gr.Blocks, app: App) -> Iterator[tuple[Fix, str]]:
 
 
 def unknown_routes(app: App) -> set[str]:
-    """Return the routes that take more than GET and are not known: they have no limit."""
+    """Return the unknown routes that take more than GET: they have no limit."""
     return {
         path
         for path, methods in app.openapi()["paths"].items()

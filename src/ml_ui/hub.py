@@ -72,9 +72,9 @@ class Weights(NamedTuple):
             )
         if not (plain and has and len(found["repo"]) <= 96):
             raise CannotFetch(
-                f"{file} needs OWNER/NAME as repo, names in it as files, without .. and "
-                'with letters, digits and ._+=-/ alone, and as path one of them, "." or a '
-                "folder of them."
+                f"{file} needs OWNER/NAME as repo, names in it as files, without .. "
+                "and with letters, digits and ._+=-/ alone, and as path one of them, "
+                '"." or a folder of them.'
             )
         return cls(*(found[name] for name in SHAPE))
 
@@ -153,8 +153,8 @@ def verify(file: Path) -> None:
                 digest = hashlib.file_digest(content, "sha256")
         if blob.stat().st_size != size or kind and digest.hexdigest() != blob.name:
             raise CannotFetch(
-                f"{name} of {weights} is damaged in the cache: delete {blob}, and fetch "
-                "it again."
+                f"{name} of {weights} is damaged in the cache: delete {blob}, and "
+                "fetch it again."
             )
 
 
@@ -186,8 +186,8 @@ def _reason(weights: Weights, name: str, error: Exception) -> CannotFetch:
             f"the Hub does not show {repo} to the token in HF_TOKEN ({status}): set it "
             "to one that may read it, if there still is such a repository."
             if get_token()
-            else f"the Hub does not show {repo} without a token ({status}): set HF_TOKEN "
-            "to one that may read it, if there is such a repository."
+            else f"the Hub does not show {repo} without a token ({status}): set "
+            "HF_TOKEN to one that may read it, if there is such a repository."
         )
     elif status:
         text = f"the Hub answers {status} for {name} of {repo}: try again later."

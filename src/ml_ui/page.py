@@ -1,40 +1,53 @@
-"""Defaults of the page: theme, layout, names for screen readers, languages, link preview.
+"""Defaults of the page: theme, layout, names for screen readers, languages.
 
 `launch` gives them to Gradio where the app gives none of its own.
 """
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.i18n import I18nData
 
-from . import gradio_fixes, languages
+from . import assets, gradio_fixes, languages
 from .theme import Theme
-
-ASSETS = Path(__file__).with_name("assets")
-ICON = ASSETS / "icon.png"
 
 
 def options(demo: gr.Blocks, given: dict[str, Any]) -> dict[str, Any]:
     """Return the options of `gr.Blocks.launch` for a page: ours, and those given.
 
-    What an owner gives replaces ours: `theme`, `favicon_path`. `css`, `head` and `i18n` are
-    added to ours.
+    What an owner gives replaces ours: `theme`, `favicon_path`. `css`, `head` and `i18n`
+    are added to ours.
     """
     given = gradio_fixes.options_of_page(demo) | given
     i18n = given.get("i18n")
     return (
-        {"theme": Theme(), "favicon_path": ICON}
+        {"theme": Theme(), "favicon_path": assets.ICON}
         | given
         | {
-            "css": _joined((ASSETS / "page.css").read_text("utf-8"), given.get("css")),
+            "css": _joined(
+                (assets.FOLDER / "page.css").read_text("utf-8"), given.get("css")
+            ),
             "head": _joined(
-                f"<script>{(ASSETS / 'page.js').read_text('utf-8')}</script>",
+                f"<script>{(assets.FOLDER / 'page.js').read_text('utf-8')}</script>",
                 given.get("head"),
             ),
             "i18n": translations(i18n.translations_dict if i18n else {}),
         }
     )
+
+
+def title(demo: gr.Blocks, i18n: gr.I18n) -> str:
+    """Return the title for those who do not run the page: in English, if it is
+    translated.
+
+    Without one, it is that of Gradio, as in the browser's tab.
+    """
+    given = demo.title
+    if isinstance(given, I18nData):
+        return str(
+            i18n.translations_dict.get(languages.ENGLISH, {}).get(given.key, given.key)
+        )
+    return given or "Gradio"
 
 
 def _joined(*parts: str | None) -> str:
@@ -55,14 +68,15 @@ def translations(given: dict[str, dict[str, str]]) -> gr.I18n:
 def prepare(demo: gr.Blocks) -> None:
     """Translate the labels that are words of ours, and put Submit before Clear.
 
-    An owner's own labels stay as they are written.
+    Others stay as they are written. An owner's that is such a word, as "Result" is, is
+    translated too.
     """
     words = languages.translations()[languages.ENGLISH]
     translated = gr.I18n()
     for block in demo.blocks.values():
         if isinstance(block, gr.Dataset):
             block.label = block.label or "Examples"  # as Gradio calls it, in English
-            block.elem_id = block.elem_id or "examples"  # for page.js
+            block.elem_classes = [*block.elem_classes, "examples"]  # for page.js
         if isinstance(block, gr.Label):
             block.elem_classes = [*block.elem_classes, "labels"]
         name = "value" if isinstance(block, gr.Button) else "label"

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin, PngImagePlugin
 
+from .languages import Text
+
 EXIF, MPF = b"Exif\0\0", b"MPF\0"
 DIRECTORIES = {0x8769, 0x8825, 0xA005}  # tags with the offset of more tags
 TAG_SIZES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), 1))  # by type
@@ -31,7 +33,9 @@ READS_TO_DECODE = 50_000
 SCANS = 500  # of a JPEG, which has ten; a decoder looks at every pixel for each
 # Not TIFF: its tiles may be far larger than the picture.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
-NO_PICTURE = f"This is not a picture in one of {', '.join(FORMATS)}."
+NO_PICTURE = Text(
+    "This is not a picture in one of {formats}.", formats=", ".join(FORMATS)
+)
 # Of Pillow, for a file that it cannot read.
 ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 PngImagePlugin.MAX_TEXT_MEMORY = METADATA  # of a PNG's texts, 64 MB by default
@@ -91,8 +95,14 @@ def check(data: bytes) -> None:
         most = MEGAPIXELS_OF.get(picture.format or "", MEGAPIXELS)
         if width * height > most * 1e6 or max(width, height) > SIDE:
             raise gr.Error(
-                f"The picture has {width} x {height} pixels: at most {most} "
-                f"megapixels and sides of {SIDE} are accepted."
+                Text(
+                    "The picture has {width} x {height} pixels: at most {most} "
+                    "megapixels and sides of {side} are accepted.",
+                    width=width,
+                    height=height,
+                    most=most,
+                    side=SIDE,
+                )
             )
         if sum(map(len, _metadata(picture))) > METADATA:
             raise gr.Error(TOO_MUCH)
@@ -131,9 +141,9 @@ class _Reader(io.BytesIO):
 def _check_jpeg(data: bytes) -> None:
     """Refuse a JPEG with metadata or scans that would cost too much.
 
-    Pillow reads all EXIF and MPF tags when it opens a file, and they may all point at the
-    same bytes: 60 kB took 2 GB. A decoder looks at every pixel for each scan. What Pillow
-    would skip between segments, and a writer does not put there, is refused.
+    Pillow reads all EXIF and MPF tags when it opens a file, and they may all point at
+    the same bytes: 60 kB took 2 GB. A decoder looks at every pixel for each scan. What
+    Pillow would skip between segments, and a writer does not put there, is refused.
     """
     exif, mpf, at = b"", b"", 2
     for _ in range(SEGMENTS):
@@ -166,7 +176,7 @@ def _metadata(picture: Image.Image) -> list[bytes | str]:
 
 
 def _exif(picture: Image.Image) -> Iterator[bytes]:
-    """Yield a picture's EXIF data, and that which ImageMagick writes into a PNG's text."""
+    """Yield a picture's EXIF data, and what ImageMagick writes into a PNG's text."""
     if exif := picture.info.get("exif"):
         yield exif
     if text := picture.info.get("Raw profile type exif"):
@@ -190,7 +200,7 @@ def _has_many_tags(*parts: bytes) -> bool:
 
 
 def _tag_bytes(tiff: bytes) -> int:
-    """Return how many bytes the tags of EXIF or MPF data claim, in all its directories."""
+    """Return how many bytes the tags of EXIF or MPF data claim, in all directories."""
     tiff = _without_prefix(tiff)
     order, total = _order(tiff), 0
     waiting, seen = [int.from_bytes(tiff[4:8], order)], set[int]()
@@ -253,8 +263,8 @@ def write(
     Args:
         pixels: RGB, shape (height, width, 3), or grey, shape (height, width);
             uint8, 0 to 255.
-        format: of the file. PNG keeps every pixel as it is, for masks and the like; JPEG,
-            which does not, is written in a small part of the time.
+        format: of the file. PNG keeps every pixel as it is, for masks and the like;
+            JPEG, which does not, is written in a small part of the time.
     """
     # A name of its own: of two equal answers in one file, one could be cut off.
     within = os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()

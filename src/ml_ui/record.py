@@ -11,8 +11,8 @@ from .sizing.footprint import Sizes
 NAME = ".ml-ui.json"
 TEMPLATE = "ml-ui-template"
 
-# Types of a record's parts, by name, where "*" is any other name. What is missing counts as
-# None, or as a part without parts.
+# Types of a record's parts, by name, where "*" is any other name. What is missing
+# counts as None, or as a part without parts.
 TEXT = str | None
 SHAPE = {
     "template": {"*": TEXT},
@@ -54,7 +54,7 @@ def misfits(part: Any, shape: Any = SHAPE, name: str = "") -> Iterator[str]:
 
 
 def address(template: str) -> str:
-    """Return the template's address without a password; of a local one, its name alone."""
+    """Return the template's address without a password, or a local one's name."""
     if os.path.exists(template) or template.startswith("file:"):
         return TEMPLATE
     if re.search(r"(?i)\.zip\b", template) or ":" not in template:

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-# Mean and deviation of the colours of ImageNet's pictures, 0 to 1; torchvision's models.
+# Mean and deviation of colours in ImageNet's pictures, 0 to 1; torchvision's models.
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Scaling(NamedTuple):
-    """How pixels become numbers, (pixel / 255 - MEAN) / STD, in the order of channels."""
+    """How pixels become numbers, (pixel / 255 - MEAN) / STD, for each channel."""
 
     title: str
     mean: float | tuple[float, ...]
@@ -47,11 +47,12 @@ SCALINGS = [
         "0..255 minus ImageNet's mean", (0.48502, 0.45796, 0.4076), 1 / 255, "1 / 255"
     ),
 ]
-# Sides of pictures that networks are trained with, in pixels: MNIST's and CIFAR's, ImageNet's
-# crops, and those of torchvision's, timm's and Keras' networks.
+# Sides of pictures that networks are trained with, in pixels: MNIST's and CIFAR's,
+# ImageNet's crops, and those of torchvision's, timm's and Keras' networks.
 SIDES = (
     224, 256, 32, 28, 64, 128, 299, 384, 512, 96, 48, 160, 192, 240, 227, 112, 150, 300,
-    320, 180, 200, 448, 100, 260, 336, 380, 456, 480, 528, 600, 640, 40, 50, 80, 120, 16,
+    320, 180, 200, 448, 100, 260, 336, 380, 456, 480, 528, 600, 640, 40, 50, 80, 120,
+    16,
 )  # fmt: skip
 BLUE_FIRST = "    image = image[:, :, ::-1]  # blue first, as in training"
 
@@ -62,7 +63,7 @@ def is_grey(model: Any) -> bool:
 
 
 def usual(model: Any) -> list[Scaling]:
-    """Return the scalings to try with a model.py: each with both orders of the colours."""
+    """Return the scalings to try with a model.py, with both orders of the colours."""
     if is_grey(model):
         return [
             each._replace(mean=float(np.mean(each.mean)), std=float(np.mean(each.std)))

@@ -1,10 +1,10 @@
 """Swap the project's model for a newer file: python -m ml_ui swap FILE
 
 Renders the project for its model and for the new file, with the template that it was
-generated with, and merges the difference: the file, labels, constants, packages and sizes
-follow. What the owner changed stays; where both changed the same lines, git marks a
-conflict. Nothing is committed. It clones the template and runs its code, as generating a
-project does.
+generated with, and merges the difference: the file, labels, constants, packages and
+sizes follow. What the owner changed stays; where both changed the same lines, git marks
+a conflict. Nothing is committed. It clones the template and runs its code, as
+generating a project does.
 
 Exit status: 0 swapped, 1 swapped with conflicts, 2 refused and nothing changed.
 """
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def swap(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
-    """Merge what follows from the new model into the project; return the exit status."""
+    """Merge what follows from the new model into the project; return the status."""
     recorded = project.record(owner)
     update.refuse_unready(owner, options.template, recorded)
     answers = recorded["answers"]
@@ -70,7 +70,7 @@ def swap(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     # No owner edits the record: with theirs as the base, the new one replaces it.
     shutil.copyfile(owner / update.RECORD, old / update.RECORD)
 
-    # Examples beside the new model take the place of the project's; without any, those stay.
+    # Examples beside the new model take the place of the project's, if there are any.
     if not (new / TABLE).is_file():
         update.keep(TABLE, old, new)
     elif (owner / TABLE).is_file():

@@ -1,4 +1,4 @@
-"""Theme of the page: colours with the contrast of WCAG AA in light and dark, system fonts.
+"""Theme of the page: colours with the contrast of WCAG AA, and system fonts.
 
 `launch` takes another one as `theme=`, any that Gradio takes.
 """
@@ -6,15 +6,17 @@
 import gradio as gr
 from gradio.themes import colors, sizes
 
+PRIMARY, NEUTRAL = colors.teal, colors.slate
+
 
 class Theme(gr.themes.Base):
     """Theme in teal and slate: calm, without a font to download."""
 
     def __init__(self) -> None:
         super().__init__(
-            primary_hue=colors.teal,
-            secondary_hue=colors.teal,
-            neutral_hue=colors.slate,
+            primary_hue=PRIMARY,
+            secondary_hue=PRIMARY,
+            neutral_hue=NEUTRAL,
             radius_size=sizes.radius_lg,
             font=("system-ui", "sans-serif"),
             font_mono=("ui-monospace", "monospace"),

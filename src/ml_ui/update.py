@@ -1,9 +1,9 @@
 """Update the project to a newer version of the template, with a three-way git merge.
 
-Renders the recorded answers with the recorded commit of the template and with its newest
-one, and merges the difference into the project. What the owner changed stays; where both
-changed the same lines, git marks a conflict. Nothing is committed. It clones the template
-and runs its code, as generating a project does.
+Renders the recorded answers with the recorded commit of the template and with its
+newest one, and merges the difference into the project. What the owner changed stays;
+where both changed the same lines, git marks a conflict. Nothing is committed. It clones
+the template and runs its code, as generating a project does.
 
 Exit status: 0 merged, 1 merged with conflicts, 2 refused and nothing changed.
 """
@@ -193,7 +193,8 @@ def replace_package(owner: Path, temporary: Path, options: argparse.Namespace) -
 
 def written(at: dict[str, Any]) -> str:
     """Write a version and its commit for the terminal."""
-    return f"{at.get('version', 'unknown version')} ({(at.get('commit') or 'unknown')[:9]})"
+    commit = at.get("commit") or "unknown"
+    return f"{at.get('version', 'unknown version')} ({commit[:9]})"
 
 
 def own_model(owner: Path, recorded: dict[str, Any], given: str | None) -> str | None:
@@ -213,8 +214,8 @@ def own_model(owner: Path, recorded: dict[str, Any], given: str | None) -> str |
     path = owner / "model" / (recorded["model"].get("file") or name)
     if not path.exists():
         raise Refused(
-            f"there is no {path}. The project was generated with this model; if it uses "
-            "another one now, give --model FILE."
+            f"there is no {path}. The project was generated with this model; if it "
+            "uses another one now, give --model FILE."
         )
     return str(path)
 
@@ -300,7 +301,8 @@ def cookiecutter(module: str) -> Any:
         return import_module(f"cookiecutter.{module}")
     except ImportError:
         raise Refused(
-            f"cookiecutter is not installed: {sys.executable} -m pip install cookiecutter"
+            "cookiecutter is not installed: "
+            f"{sys.executable} -m pip install cookiecutter"
         ) from None
 
 
@@ -308,8 +310,9 @@ def resolved(clone: Path, name: str | None) -> str:
     """Return the hash of a commit of the template."""
     if not name:
         raise Refused(
-            "the record has no commit of the template, which had changes of its own or was "
-            "an archive. Give the commit or tag that the project was generated with: --from"
+            "the record has no commit of the template, which had changes of its own or "
+            "was an archive. Give the commit or tag that the project was generated "
+            "with: --from"
         )
     try:
         return git(
@@ -317,13 +320,13 @@ def resolved(clone: Path, name: str | None) -> str:
         ).strip()
     except Refused:
         raise Refused(
-            f"the template has no commit {name}. Give one of its own with --from or --to, or "
-            "the template that the project was generated from with --template."
+            f"the template has no commit {name}. Give one of its own with --from or "
+            "--to, or the template that the project was generated from with --template."
         ) from None
 
 
 def rendered(clone: Path, commit: str, answers: dict[str, Any], folder: Path) -> Path:
-    """Render a commit of the template in a fresh process; return the project's folder."""
+    """Render a commit of the template in a fresh process; return the project."""
     git(clone, "checkout", "--quiet", "--force", "--detach", commit)
     try:
         questions = json.loads((clone / "cookiecutter.json").read_text("utf-8"))
@@ -391,7 +394,7 @@ def copy_package(clone: Path, commit: str, target: Path) -> str:
 def cherry_picked(
     owner: Path, folder: Path, old: Path, new: Path, title: str
 ) -> list[str]:
-    """Cherry-pick the diff between two renders into the project; return the conflicts."""
+    """Cherry-pick what differs between two renders; return the conflicts."""
     prefix = git(owner, "rev-parse", "--show-prefix").strip("\n")
     git(Path.cwd(), "init", "--quiet", "--bare", str(folder))
     # Content as it is: no line endings converted, no filter such as Git LFS.
@@ -441,8 +444,8 @@ def refuse_in_the_way(owner: Path, prefix: str, changed: list[str]) -> None:
         for part in {Path(name), *Path(name).parents} - set(folders):
             if os.path.lexists(owner / part) and part.as_posix() not in kept:
                 raise Refused(
-                    f"{part} is not in git, and the update writes {name}: commit it, or "
-                    "move it out of the project."
+                    f"{part} is not in git, and the update writes {name}: commit it, "
+                    "or move it out of the project."
                 )
 
 

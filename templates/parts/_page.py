@@ -12,6 +12,8 @@ import spaces
 {% endif %}
 
 from ml_ui import {{ "card, " if project.model.file }}{{ task.ml_ui | join(", ") }}
+{% block texts %}
+{% endblock %}
 from model import {% block model %}load, predict{% endblock %}
 
 

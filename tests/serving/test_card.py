@@ -1,5 +1,6 @@
 """The model card: what the page shows of it, and what not."""
 
+import re
 import time
 
 import gradio as gr
@@ -59,13 +60,15 @@ def test_a_card_of_the_hub_is_shown_without_html_code_and_empty_sections(about):
     shown = about(HUB)
     assert "This model is a fine-tuned version" in shown
     assert "### Training and evaluation data\n\nReviews of films alert(1), in English." in shown
+    assert "[chart](https://tracker.example/y.png)" in shown
     assert "[A paper](https://example.com/paper)" in shown
     assert "**Data:** imdb" in shown
     assert "**Licence:** apache-2.0" in shown
     for absent in (
         "<script",
         "<img",
-        "tracker",
+        "x.png",
+        "![",
         "pipeline",
         "needed",
         "Framework",
@@ -101,11 +104,94 @@ def test_aliases_in_the_front_matter_cost_nothing(about):
     assert about(f"---\nl0: &l0 [x]\n{levels}datasets: *l9\n---\nText.").endswith("Text.")
 
 
-@pytest.mark.parametrize("filler", ["<", "<a ", "![", "![a](", "<!--", "```\n", "# \n", "- \n"])
+@pytest.mark.parametrize(
+    "filler",
+    [
+        "<",
+        "<a ",
+        "![",
+        "![a](",
+        "<!--",
+        "```\n",
+        "# \n",
+        "- \n",
+        "---\n",
+        "---" + "\n" * 100_000,
+        "\n",
+        "`",
+        "> ",
+        "- ```\n",
+        "<!",
+        "!",
+        "\\",
+    ],
+)
 def test_a_hostile_card_is_read_in_little_time(about, filler):
     start = time.perf_counter()
     about(filler * (card.LARGEST // len(filler)))
     assert time.perf_counter() - start < 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![x][r]\n\n[r]: https://evil.example/x.png",
+        "![a [b]](https://evil.example/x.png)",
+        "![a](https://evil.example/(x).png)",
+        "!!\\![a](https://evil.example/x.png)",
+        "!<b>[a](https://evil.example/x.png)",
+        "!```[a](https://evil.example/x.png)",
+        "!<!-- -->[a](https://evil.example/x.png)",
+        "<<b>img src=https://evil.example/x.png>",
+        "\\\\<img src=https://evil.example/x.png>",
+        "<img src=https://evil.example/x.png",
+        "<svg/onload=alert(1)>",
+        "- a\n\n  ```mermaid\n  code\n  ```",
+        "- ```mermaid\n  code\n  ```",
+        "> ~~~\n> code\n> ~~~",
+        "```\na\n``````mermaid\ncode\n```",
+        "<!-- -->```mermaid\ncode\n```",
+    ],
+)
+def test_no_picture_html_or_code_is_shown_however_it_is_written(about, text):
+    shown = about(f"Before.\n\n{text}\n")
+    assert shown.count("Before.") == 1
+    assert "![" not in shown
+    assert "<" not in shown
+    assert "```" not in shown
+    assert "~~~" not in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The code: <https://github.com/me/x>.",
+        "# Sausage or not\n\nTells sausages.",
+        "# Usage of words\n\nTells words.",
+        "# T\n\n### Hardware parts\n\nScrews.",
+        "# T\n\n### Intended usage\n\nFor fun.",
+        "# T\n\n### Intended use\n\nFor fun.",
+        "# T\n\n### How to read the answer\n\nAs a guess.",
+        "[A paper](https://example.com/a_(b)), *good*!",
+    ],
+)
+def test_what_an_owner_writes_is_shown(about, text):
+    said = re.sub(r"\A# .*\n\n", "", text)  # the page has a title
+    assert about(text).partition("\n\n")[2] == said
+
+
+def test_less_than_is_no_tag(about):
+    assert about("n <N samples, p < 0.5.").endswith("n &lt;N samples, p &lt; 0.5.")
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["How to use", "🚀 Usage", "Hardware", "How to Get Started with the Model", "Citation",
+     "Technical Specifications", "Training hyperparameters", "Model Card Contact",
+     "Framework versions", "Environmental Impact"],
+)  # fmt: skip
+def test_sections_for_programmers_are_not_shown(about, title):
+    assert about(f"# T\n\nText.\n\n## {title}\n\nMore.\n").endswith("Text.")
 
 
 def test_it_is_the_article_of_an_interface(about):

@@ -2,22 +2,25 @@
 
 import ast
 import re
+import threading
 from pathlib import Path
 
 import gradio as gr
 import pytest
 from conftest import ROOT
+from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.testclient import TestClient
 
 import ml_ui
 from ml_ui import guard, languages
+from ml_ui.languages import Text
+from ml_ui.serving import auth
+
+from .pages import without_spare_apps
 
 TEXTS = languages.translations()
 PLACES = re.compile(r"\{\w+\}")
-
-
-@guard
-def predict(text):
-    raise gr.Error(text)
 
 
 def test_the_languages_are_those_that_are_promised():
@@ -34,7 +37,7 @@ def test_each_text_is_translated_with_the_same_places(language):
 
 
 def shown(path: Path) -> set[str]:
-    """Return the texts of the errors that a module raises for visitors, "{}" for a value."""
+    """Return the texts of the errors that a module raises for visitors."""
     template = re.sub(r"\{[%#].*?[%#]\}", "", path.read_text("utf-8"))
     tree = ast.parse(re.sub(r"\{\{.*?\}\}", "x", template))
     constants = {
@@ -47,17 +50,14 @@ def shown(path: Path) -> set[str]:
         if not isinstance(node, ast.Call) or not node.args:
             continue
         called = ast.unparse(node.func)
-        if called in ("gr.Error", "Failure", "failed"):
+        if called in ("gr.Error", "Failure", "failed", "Text"):
             value = node.args[0]
             if isinstance(value, ast.Name):
                 value = constants.get(value.id)
+            assert not isinstance(value, ast.JoinedStr), "what varies is translated by a Text"
             if isinstance(value, ast.Constant):
-                end = " (reference {})." if called == "failed" else ""
+                end = " (reference {reference})." if called == "failed" else ""
                 found.add(value.value + end)
-            elif isinstance(value, ast.JoinedStr):
-                found.add(
-                    "".join(v.value if isinstance(v, ast.Constant) else "{}" for v in value.values)
-                )
     return found
 
 
@@ -70,9 +70,7 @@ def shown(path: Path) -> set[str]:
     ids=lambda path: f"{path.parent.name}/{path.name}",
 )
 def test_each_error_for_visitors_is_translated(path):
-    known = {PLACES.sub("{}", text) for text in TEXTS["en"]}
-    # What varies in whole: a text of the caller's.
-    assert {text for text in shown(path) if text.strip("{}")} - {"{} (reference {})."} <= known
+    assert shown(path) <= TEXTS["en"].keys()
 
 
 @pytest.mark.parametrize(
@@ -95,22 +93,79 @@ def test_the_browser_says_which_language(header, language):
     assert languages.negotiate(header) == language
 
 
+def said(app, text: str, language: str) -> str:
+    """Return the error that a visitor of a language gets."""
+    call = app.call("predict", text, **{"Accept-Language": language}).json()["event_id"]
+    event, data = app.answer("predict", call)[-1]
+    assert event == "error"
+    return data["error"]
+
+
+ERRORS = {  # one each for all visitors
+    "ours": gr.Error("Choose a picture first."),
+    "varies": gr.Error(Text("Fill in {fields}.", fields="{width}, name")),
+    "owner's": gr.Error("Fill in the form below."),
+    "no text": gr.Error(("a", 1)),
+}
+
+
+@guard
+def predict(name):
+    raise ERRORS[name]
+
+
 @pytest.mark.parametrize(
-    ("text", "german"),
+    ("name", "german", "english"),
     [
-        ("Choose a picture first.", "Wählen Sie zuerst ein Bild aus."),
-        ("Fill in petal width (cm), name.", "Füllen Sie petal width (cm), name aus."),
-        ("Choose a {b} from c, {d}.", "Wählen Sie a {b} aus c, {d}."),
-        ("Mine: {fields}", "Mine: {fields}"),
+        ("ours", "Wählen Sie zuerst ein Bild aus.", "Choose a picture first."),
+        ("varies", "Füllen Sie {width}, name aus.", "Fill in {width}, name."),
+        ("owner's", "Fill in the form below.", "Fill in the form below."),
+        ("no text", "('a', 1)", "('a', 1)"),
     ],
 )
-def test_an_error_is_in_the_language_of_the_visitor(serve, text, german):
+def test_an_error_is_in_the_language_of_the_visitor(serve, name, german, english):
     app = serve(predict)
-    for header, message in (("de-DE", german), ("en", text), ("ar", text)):
-        call = app.call("predict", text, **{"Accept-Language": header}).json()["event_id"]
-        ((_, _), (event, data)) = [("", ""), app.answer("predict", call)[-1]]
-        assert event == "error"
-        assert data["error"] == message
+    assert said(app, name, "de-DE") == german
+    assert said(app, name, "en") == english
+    assert said(app, name, "ar") == english
+
+
+@pytest.mark.parametrize(
+    ("second", "shown"),
+    [("de-AT", "Wählen Sie zuerst ein Bild aus."), ("fr", "Choose a picture first.")],
+)
+def test_an_error_of_a_batch_is_in_the_language_of_all_of_its_visitors(serve, second, shown):
+    started, go, sizes = threading.Event(), threading.Event(), []
+
+    @guard
+    def batched(texts):
+        sizes.append(len(texts))
+        started.set()
+        go.wait(10)
+        raise ERRORS["ours"]
+
+    with without_spare_apps(), gr.Blocks() as demo:
+        text = gr.Textbox()
+        gr.on(
+            None,
+            batched,
+            text,
+            text,
+            api_name="batched",
+            batch=True,
+            max_batch_size=2,
+            concurrency_limit=1,
+        )
+    app = serve(demo=demo)
+    answers = []
+    for language in ("en", "de", second):
+        call = app.call("batched", **{"Accept-Language": language}).json()["event_id"]
+        answers.append(app.threads.submit(app.answer, "batched", call))
+        assert started.wait(10)
+    go.set()
+    errors = [answer.result(10)[-1][1]["error"] for answer in answers]
+    assert errors == ["Choose a picture first.", shown, shown]
+    assert sizes == [1, 2]
 
 
 def test_a_refusal_is_in_the_language_of_the_visitor(serve):
@@ -119,3 +174,23 @@ def test_a_refusal_is_in_the_language_of_the_visitor(serve):
     answer = app.call("predict", "x", **{"Accept-Language": "fr"})
     assert answer.status_code == 429
     assert "Trop de requêtes" in answer.json()["detail"]
+    assert answer.headers["vary"] == "Accept-Language"
+
+
+def test_the_sign_in_page_is_in_the_language_of_the_visitor():
+    async def app(scope, receive, send):
+        raise HTTPException(401, "Not authenticated")
+
+    handler = auth.unauthorized("T & <b>")
+    client = TestClient(ExceptionMiddleware(app, {401: handler}))
+    for header, link in (
+        ("fr-CH", "Se connecter avec Hugging Face"),
+        ("it", "Sign in with Hugging Face"),
+    ):
+        answer = client.get("/", headers={"Accept-Language": header})
+        assert answer.status_code == 200
+        assert f">{link}</a>" in answer.text
+        assert f'<html lang="{languages.negotiate(header)}">' in answer.text
+        assert "<title>T &amp; &lt;b&gt;</title>" in answer.text
+        assert answer.headers["vary"] == "Accept-Language"
+    assert client.get("/config").status_code == 401

@@ -7,12 +7,15 @@ import re
 
 import gradio as gr
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 
-from ml_ui import guard, languages, page
+from ml_ui import guard, languages, link_preview, page
+from ml_ui.serving.settings import Settings
 from ml_ui.theme import Theme
 
-from .pages import without_spare_apps
+from .pages import serving, without_spare_apps
 
 
 @guard
@@ -148,6 +151,63 @@ def test_a_link_preview_describes_the_page(serve):
     picture = app.client.get("/share.png")
     with Image.open(io.BytesIO(picture.content)) as image:
         assert image.size == (1200, 630)
+
+
+def test_a_link_preview_is_within_the_middleware_of_an_owner():
+    kwargs = {"middleware": [Middleware(GZipMiddleware)]}
+    with serving(interface(), Settings.from_environment(), app_kwargs=kwargs) as app:
+        got = app.client.get("/", headers={"Accept-Encoding": "gzip"})
+    assert got.headers["content-encoding"] == "gzip"
+    assert 'content="Says *yes* or no."' in got.text
+
+
+def test_head_of_the_page_has_the_headers_of_get(serve):
+    client = serve(demo=interface()).client
+    head, get = client.head("/"), client.get("/")
+    assert head.status_code == 200
+    assert head.headers["content-length"] == get.headers["content-length"]
+    assert head.headers["content-type"] == get.headers["content-type"]
+
+
+def drawn_lines(title: str) -> list[str]:
+    """Return the lines of a title as they are drawn."""
+    font = ImageFont.load_default(88)
+    canvas = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    return link_preview._wrapped(title, canvas, font, 1020, 2)
+
+
+def test_the_picture_of_the_link_preview_tells_that_words_are_missing():
+    assert drawn_lines("") == []
+    assert drawn_lines("Dogs and cats") == ["Dogs and cats"]
+    first, second = drawn_lines(" ".join(["Photographs"] * 9))
+    assert "…" not in first
+    assert second.endswith("Photographs …")
+
+
+def test_each_list_of_examples_has_the_class_of_the_script(serve):
+    with without_spare_apps(), gr.Blocks() as demo:
+        text = gr.Textbox()
+        gr.Examples(["a"], text)
+        gr.Examples(["b"], text, elem_id="mine")
+    config = serve(demo=demo).client.get("/config").json()
+    found = [c["props"] for c in config["components"] if c["type"] == "dataset"]
+    assert ["examples" in props["elem_classes"] for props in found] == [True, True]
+    assert [props.get("elem_id") for props in found] == [None, "mine"]
+
+
+I18N = gr.I18n(en={"name": "Dogs"}, de={"name": "Hunde"})
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [(None, "Gradio"), ("", "Gradio"), (I18N("name"), "Dogs"), (I18N("Cats"), "Cats")],
+)
+def test_a_title_is_a_text_for_those_who_do_not_run_the_page(given, shown):
+    settings = Settings.from_environment()
+    with serving(interface(title=given), settings, i18n=I18N) as app:
+        text = app.client.get("/").text
+    assert f"<title>{shown}</title>" in text
+    assert f'property="og:title" content="{shown}"' in text
 
 
 def test_a_page_with_a_login_is_not_described(serve):

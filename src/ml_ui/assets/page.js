@@ -5,7 +5,7 @@
     const button = image.closest("button");
     const file = decodeURIComponent(image.src.split("/").pop());
     const example = file.replace(/\.\w+$/, "").replaceAll("_", " ");
-    if (button.closest("#examples")) button.dataset.example = example;
+    if (button.closest(".examples")) button.dataset.example = example;
     else if (button.ariaLabel) return;
     const field = image.closest(".block")?.querySelector("label")?.textContent.trim();
     image.alt = (button.dataset.example ?? field) || example;

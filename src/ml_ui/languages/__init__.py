@@ -1,22 +1,42 @@
 """Languages of the page: what this package and app.py say, in the visitor's language.
 
-A file for each language has the translations by the English text, so that app.py is written
-with plain strings: {name} in a text stands for what varies. A text that is none of them,
-such as an owner's own, stays as it is.
+A file for each language has the translations by the English text: {name} in it stands
+for what varies, which a `Text` fills in. A text that is none of them, such as an
+owner's own, stays as it is.
 """
 
 import json
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any, Self
 
 ENGLISH = "en"
 SIMPLIFIED = re.compile(r"zh(-hans.*|-sg|-my)?")  # that zh-CN is written in, too
 
 
+class Text(str):
+    """English text for visitors in which something varies; it can be translated later.
+
+    `Text("Fill in {fields}.", fields="age")` is "Fill in age.".
+
+    Args:
+        key: the text as the files of translations have it.
+        values: what varies, by name; not translated.
+    """
+
+    key: str
+    values: dict[str, Any]
+
+    def __new__(cls, key: str, **values: Any) -> Self:
+        text = super().__new__(cls, key.format(**values))
+        text.key, text.values = key, values
+        return text
+
+
 @cache
 def translations() -> dict[str, dict[str, str]]:
-    """Return the translations by language, such as "de" or "zh-CN", and English text."""
+    """Return the translations by language, such as "de", and English text."""
     files = sorted(Path(__file__).parent.glob("*.json"))
     found = {file.stem: json.loads(file.read_text("utf-8")) for file in files}
     return {ENGLISH: {text: text for text in next(iter(found.values()))}, **found}
@@ -40,22 +60,8 @@ def negotiate(accept_language: str) -> str:
 
 
 def translate(text: str, accept_language: str) -> str:
-    """Return a text in the language that a browser likes best; as it is if there is none."""
+    """Return a text in the language that a browser likes best, if it is one of ours."""
     words = translations()[negotiate(accept_language)]
-    if text in words:
-        return words[text]
-    for pattern, key in _patterns():
-        if found := pattern.fullmatch(text):
-            return words[key].format(**found.groupdict())
-    return text
-
-
-@cache
-def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    """Return a pattern for each text in which something varies."""
-    found = []
-    for key in translations()[ENGLISH]:
-        if "{" in key:
-            pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(key))
-            found.append((re.compile(pattern, re.DOTALL), key))
-    return found
+    if isinstance(text, Text):
+        return words.get(text.key, text.key).format(**text.values)
+    return words.get(text, text)

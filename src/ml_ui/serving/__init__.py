@@ -1,4 +1,4 @@
-"""Serve a Gradio app: settings from the environment, guards, probes, graceful shutdown."""
+"""Serve a Gradio app: settings of the environment, guards, probes, shutdown."""
 
 import argparse
 import contextlib
@@ -17,7 +17,7 @@ from . import environment
 
 environment.prepare()  # before a page is built: Gradio reads the environment then
 
-from .. import gradio_fixes, page, preview
+from .. import gradio_fixes, link_preview, page
 from . import auth, logs, metrics, process, uploads
 from .health import Health
 from .middleware import EXCEPTION_HANDLERS, GuardMiddleware, Traffic
@@ -70,8 +70,8 @@ def launch(demo: gr.Blocks, load: Callable[[], object], **options: Any) -> None:
         )
     if not gradio_fixes.is_prepared(demo, str(uploads.FOLDER)):
         raise RuntimeError(
-            "the page was built before ml_ui could prepare it: write `from ml_ui import "
-            "launch` above the page"
+            "the page was built before ml_ui could prepare it: write `from ml_ui "
+            "import launch` above the page"
         )
     parser = argparse.ArgumentParser(description="Serve the app.")
     parser.add_argument(
@@ -129,9 +129,12 @@ class Server:
         options = page.options(demo, options)
         gradio_fixes.apply(demo, self.queue)
         self.is_public = not options.get("auth") and "auth_dependency" not in options
+        title = page.title(demo, options["i18n"])
         given = options.pop("app_kwargs", None) or {}
         lifespan = self._lifespan(given.pop("lifespan", None))
-        self.app = gradio_fixes.GuardedApp(self._wrap, **self._app_options(given))
+        self.app = gradio_fixes.GuardedApp(
+            self._wrap, **self._app_options(given, title)
+        )
         return options | {
             "prevent_thread_lock": True,
             "server_port": settings.port,
@@ -159,8 +162,8 @@ class Server:
                 raise
             name = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
             sys.exit(
-                f"Port {self.settings.port} of {name} is taken or not permitted: set PORT "
-                "or GRADIO_SERVER_NAME to another."
+                f"Port {self.settings.port} of {name} is taken or not permitted: set "
+                "PORT or GRADIO_SERVER_NAME to another."
             )
         except KeyboardInterrupt:
             pass  # before Gradio was up
@@ -172,7 +175,7 @@ class Server:
     def _wrap(self, app: ASGIApp) -> ASGIApp:
         return GuardMiddleware(app, self.settings, self.queue, self.traffic, self.files)
 
-    def _app_options(self, given: dict[str, Any]) -> dict[str, Any]:
+    def _app_options(self, given: dict[str, Any], title: str) -> dict[str, Any]:
         """Return the options of the FastAPI app, those of `app_kwargs` included."""
         routes = [
             Route("/healthz", self.health.healthz),
@@ -180,8 +183,10 @@ class Server:
         ]
         described = []
         if self.is_public:
-            routes.append(Route(preview.PATH, preview.picture(str(self.demo.title))))
-            described.append(Middleware(preview.LinkPreview, demo=self.demo))
+            routes.append(Route(link_preview.PATH, link_preview.picture(title)))
+            described.append(
+                Middleware(link_preview.LinkPreview, demo=self.demo, title=title)
+            )
         if self.settings.metrics:
             metrics.queued.set_function(lambda: len(self.queue))
             metrics.running.set_function(lambda: get_runner().running)
@@ -195,9 +200,10 @@ class Server:
             | given
             | {
                 "routes": [*routes, *given.get("routes", ())],
-                "middleware": [*described, *given.get("middleware", ())],
+                # The page is described before an owner's middleware compresses it.
+                "middleware": [*given.get("middleware", ()), *described],
                 "exception_handlers": EXCEPTION_HANDLERS
-                | {401: auth.unauthorized(str(self.demo.title))}
+                | {401: auth.unauthorized(title)}
                 | given.get("exception_handlers", {}),
             }
         )

@@ -7,17 +7,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from .. import languages
 from .middleware import app_path
 
 # In a tab of its own: a Space is shown in a frame of the Hub, where sign-in fails.
 SIGN_IN = """<!doctype html>
-<html lang="en">
+<html lang="{language}">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <body style="font-family: system-ui; text-align: center; margin: 20vh 1em">
 <h1>{title}</h1>
-<p><a href="login/huggingface" target="_blank">Sign in with Hugging Face</a></p>
+<p><a href="login/huggingface" target="_blank">{sign_in}</a></p>
 """
 
 
@@ -26,7 +27,13 @@ def unauthorized(title: str) -> Callable[[Request, HTTPException], Response]:
 
     def handler(request: Request, error: HTTPException) -> Response:
         if app_path(request.scope) == "/":
-            return HTMLResponse(SIGN_IN.format(title=html.escape(title)))
+            language = languages.negotiate(request.headers.get("accept-language", ""))
+            sign_in = languages.translate("Sign in with Hugging Face", language)
+            values = {"language": language, "title": title, "sign_in": sign_in}
+            escaped = {name: html.escape(value) for name, value in values.items()}
+            return HTMLResponse(
+                SIGN_IN.format(**escaped), headers={"Vary": "Accept-Language"}
+            )
         return JSONResponse({"detail": error.detail}, 401)
 
     return handler

@@ -18,19 +18,19 @@ def prepare() -> None:
     """Set default variables for Gradio, OpenMP and proxies, before a page is built."""
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
-    # Not just a default, since Spaces set it: Node would answer in front of the app, health
-    # probes too, and cut off calls at SIGTERM.
+    # Not just a default, since Spaces set it: Node would answer in front of the app,
+    # health probes too, and cut off calls at SIGTERM.
     os.environ["GRADIO_SSR_MODE"] = "False"
-    # Otherwise frameworks start a thread for each core of the machine, however few of them
-    # a container may use, and the threads wait for one another. runtime.py of ONNX models
-    # reads it too.
+    # Otherwise frameworks start a thread for each core of the machine, however few of
+    # them a container may use, and the threads wait for one another. runtime.py of ONNX
+    # models reads it too.
     threads = os.environ.setdefault("OMP_NUM_THREADS", str(cores()))
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", threads)
     for platform in PLATFORMS.values():
         proxy = platform.get("proxy")
         if proxy and proxy["variable"] in os.environ:
-            # Only the proxy can connect, from one of these networks: the last address of
-            # X-Forwarded-For that is in none of them is the client's.
+            # Only the proxy can connect, from one of these networks: the last address
+            # of X-Forwarded-For that is in none of them is the client's.
             os.environ.setdefault("FORWARDED_ALLOW_IPS", ",".join(proxy["networks"]))
     if "SPACES_ZERO_GPU" in os.environ:  # a call waits for a GPU there
         os.environ.setdefault("PREDICT_TIMEOUT", "300")

@@ -14,7 +14,7 @@ from .runner import PredictionRunner, log_error, submit
 
 
 class Health:
-    """Probes of an app: it is live while it can work, and ready once its model is loaded.
+    """Probes of an app: live while it can work, and ready once its model is loaded.
 
     Args:
         load: loads the model; it is called in a thread, or awaited if it is async.

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import languages
+from ..languages import Text
 from . import metrics
 from .rate_limit import RateLimit, client_of
 from .runner import failed
@@ -26,8 +27,9 @@ logger = logging.getLogger(__name__)
 
 API = "/gradio_api/"
 CALL_ROUTES = tuple(API + name for name in ("call/", "queue/join", "run/", "api/"))
-# To pass on other Spaces (`gr.load`), to edit the app in the browser, and three that store
-# what they are sent; gr.ImageEditor, gr.FileExplorer and gr.DeepLinkButton need the latter.
+# To pass on other Spaces (`gr.load`), to edit the app in the browser, and three that
+# store what they are sent; gr.ImageEditor, gr.FileExplorer and gr.DeepLinkButton need
+# the latter.
 CLOSED_ROUTES = (
     *(API + name for name in ("proxy=", "vibe-", "undo-vibe-", "dev/")),
     *(API + name for name in ("process_recording", "component_server", "deep_link")),
@@ -90,7 +92,9 @@ class Refusal(Exception):
     def response(self, accept_language: str) -> JSONResponse:
         """Return the response, in the language that the browser likes best."""
         detail = languages.translate(self._detail, accept_language)
-        return JSONResponse({"detail": detail}, *self._arguments)
+        status, headers = self._arguments
+        headers = {"Vary": "Accept-Language"} | headers
+        return JSONResponse({"detail": detail}, status, headers)
 
 
 class GuardMiddleware:
@@ -260,10 +264,11 @@ class GuardMiddleware:
         if wait > 0:
             seconds = int(wait) + 1
             header = {"Retry-After": str(seconds)}
-            raise Refusal(429, f"Rate limit exceeded. Retry in {seconds} s.", **header)
+            detail = Text("Rate limit exceeded. Retry in {seconds} s.", seconds=seconds)
+            raise Refusal(429, detail, **header)
 
     def _check_room(self, headers: Headers) -> None:
-        """Refuse an upload that would not fit on the disk, or under the folder's cap."""
+        """Refuse an upload that would not fit on the disk, or within the folder."""
         length = headers.get("content-length", "")
         most = (self._settings.max_upload_mb + 1) * MB
         if not self._files.has_room(
@@ -272,7 +277,7 @@ class GuardMiddleware:
             raise Refusal(503, NO_ROOM, **RETRY_UPLOAD)
 
     def _limit_upload(self, receive: Receive) -> Receive:
-        """Return a `receive` that counts an upload's bytes, and stops where none fit."""
+        """Return a `receive` that counts an upload's bytes, and stops if none fit."""
 
         async def limited() -> Message:
             message = await receive()
@@ -308,7 +313,7 @@ class GuardMiddleware:
             del response["Access-Control-Allow-Credentials"]
 
     def _log(self, path: str, scope: Scope, status: int, seconds: float) -> None:
-        """Count a request and log it, but for a page's assets and probes that succeed."""
+        """Count and log a request, but for assets, and probes that succeed."""
         metrics.requests.labels(scope["method"], status).inc()
         if status < 400 and path.startswith(UNLOGGED_PATHS):
             return
@@ -323,13 +328,13 @@ class GuardMiddleware:
 
 
 def app_path(scope: Scope) -> str:
-    """Return the path of a request without the prefix under which a proxy has the app."""
+    """Return the path of a request without the prefix of the app at a proxy."""
     path: str = scope["path"]
     return path.removeprefix(scope.get("root_path", "").rstrip("/"))
 
 
 def limit_body(receive: Receive) -> Receive:
-    """Return a `receive` that stops with 413 (Payload too large) after MAX_BODY bytes."""
+    """Return a `receive` that stops with 413 (Payload too large) at MAX_BODY bytes."""
     read = 0
 
     async def limited() -> Message:

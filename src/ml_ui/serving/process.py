@@ -44,7 +44,7 @@ def children() -> set[int]:
 
 
 def raise_open_file_limit() -> int:
-    """Raise the limit of open files as far as the system allows; return what is left."""
+    """Raise the limit of open files as far as possible; return what is left."""
     try:
         import resource
     except ImportError:  # Windows
@@ -65,8 +65,8 @@ def raise_open_file_limit() -> int:
 def return_freed_memory() -> None:
     """Set glibc's malloc to return large blocks when they are freed.
 
-    By default its threshold rises, and they are kept: twice the weights, once a model is
-    loaded.
+    By default its threshold rises, and they are kept: twice the weights, once a model
+    is loaded.
     """
     _set_malloc(mmap_threshold=128 * 1024)
 
@@ -74,9 +74,9 @@ def return_freed_memory() -> None:
 def reuse_freed_memory() -> None:
     """Return what is free now, and set glibc's malloc to keep what one request needs.
 
-    A picture's arrays, taken from the kernel each time, cost more than the picture. With
-    an arena for each thread, each would keep as much. What loading a forest frees lies
-    between its trees, and only malloc_trim returns it.
+    A picture's arrays, taken from the kernel each time, cost more than the picture.
+    With an arena for each thread, each would keep as much. What loading a forest frees
+    lies between its trees, and only malloc_trim returns it.
     """
     with contextlib.suppress(AttributeError, OSError, TypeError):  # not glibc
         ctypes.CDLL(None).malloc_trim(0)

@@ -12,7 +12,7 @@ SHARE = 0.8  # of the files that may be open: the rest is for the app
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """uvicorn's httptools protocol with a header limit and read timeouts, which it lacks.
+    """uvicorn's httptools protocol with what it lacks: limits of headers and reading.
 
     Protection against slow clients (slowloris). At the limit of connections, a new one
     replaces the one that has been without a request for longest.

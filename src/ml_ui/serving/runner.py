@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast
 import anyio
 import gradio as gr
 
+from ..languages import Text
 from . import process
 from .settings import Settings
 
@@ -137,8 +138,9 @@ def is_guarded(function: object) -> bool:
 class PredictionRunner:
     """A pool of workers: their number, and the predictions that run or hang.
 
-    A prediction that outlasts its time cannot be killed, since it is a thread; its caller
-    gets an error, its worker is replaced, and it counts as stuck until it returns.
+    A prediction that outlasts its time cannot be killed, since it is a thread; its
+    caller gets an error, its worker is replaced, and it counts as stuck until it
+    returns.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -209,7 +211,10 @@ class PredictionRunner:
         await asyncio.to_thread(replace_blocked_loop)  # before others are let in
         if self.exhausted:
             asyncio.get_running_loop().call_later(RESTART_AFTER, self._give_up)
-        raise TimeLimit(message or f"This took longer than {limit} s and was stopped.")
+        raise TimeLimit(
+            message
+            or Text("This took longer than {seconds} s and was stopped.", seconds=limit)
+        )
 
     async def in_thread(
         self, function: Callable[[], Any], context: Context, job: object
@@ -300,7 +305,9 @@ class Worker:
             Failure: the step, or the generator as a whole, took too long.
         """
         pool, left = self._pool, self._deadline - time.monotonic()
-        message = f"This took longer than {pool.stream_timeout} s in all."
+        message = Text(
+            "This took longer than {seconds} s in all.", seconds=pool.stream_timeout
+        )
         if left <= 0:
             raise Failure(message)
         is_async = hasattr(values, "__anext__")
@@ -399,9 +406,10 @@ def log_error(what: str, error: BaseException) -> str:
 
 
 def failed(what: str, error: BaseException) -> Failure:
-    """Log an error under a reference; return the error for its caller, without details."""
+    """Log an error under a reference; return the error for its caller."""
     reference = log_error(what, error)
-    return Failure(f"{what} (reference {reference}).", print_exception=False)
+    text = Text(what + " (reference {reference}).", reference=reference)
+    return Failure(text, print_exception=False)
 
 
 @functools.cache
@@ -453,7 +461,7 @@ def replace_blocked_loop() -> None:
 
 
 def _async_loop() -> asyncio.AbstractEventLoop:
-    """Return the loop that async functions share, so that their clients outlive a call."""
+    """Return the loop that async functions share: their clients outlive a call."""
     global _loop
     with _loop_lock:
         if _loop is None:

@@ -106,7 +106,7 @@ def _read(field: Field[Any], text: str) -> object:
 
 
 def cores() -> int:
-    """Return the number of cores that this process may use, within its container's quota."""
+    """Return the number of cores that this process may use, by its quota too."""
     if hasattr(os, "sched_getaffinity"):
         available = len(os.sched_getaffinity(0))
     else:

@@ -1,4 +1,4 @@
-"""Temporary files: what visitors upload and what is made of it, deleted after a while."""
+"""Temporary files: what visitors upload and get, deleted after a while."""
 
 import asyncio
 import contextlib
@@ -56,8 +56,8 @@ class TemporaryFiles:
         """Delete the files that were last used too long ago; return their paths.
 
         Args:
-            waiting: seconds for which the oldest call has been waiting: what it needs is
-                kept for as much longer.
+            waiting: seconds for which the oldest call has been waiting: what it needs
+                is kept for as much longer.
         """
         kept = KEPT / 10 if self._short() else KEPT
         oldest, deleted = time.time() - kept - waiting, set[str]()

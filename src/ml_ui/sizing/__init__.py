@@ -1,1 +1,1 @@
-"""Footprint of the project, limits of its platform, and changes that would make it fit."""
+"""Footprint of the project, limits of its platform, and what would make it fit."""

@@ -328,7 +328,7 @@ def gzipped(path: Path, sample: int = 1 << 18) -> float:
 
 
 def unpacked(path: Path) -> float:
-    """Return the unpacked size of a large file as a multiple of the file; 1 if not packed."""
+    """Return the unpacked size of a large file as a multiple of it; 1 if not packed."""
     size = path.stat().st_size
     if size < LARGE:
         return 1.0

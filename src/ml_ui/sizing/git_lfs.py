@@ -21,7 +21,7 @@ BRACKETS = r"\[[!^]?\]?(?:\[:[a-z]+:\]|\\.|[^\]])*\]"
 
 
 def is_tracked(attributes: Iterable[str], name: str, default: bool = False) -> bool:
-    """Return whether lines of .gitattributes put a file in Git LFS; the last one decides.
+    """Return whether lines of .gitattributes put a file in Git LFS: the last decides.
 
     Args:
         attributes: the lines, without comments.

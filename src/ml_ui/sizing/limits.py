@@ -56,7 +56,7 @@ def limits_of(
     kind: str,
     own: Mapping[str, float] = {},
 ) -> dict[str, dict[str, Any]]:
-    """Return the limits of a kind by name, each with its amount and how it is written."""
+    """Return the limits of a kind by name, with amounts, and as they are written."""
     tier, limits = PLATFORMS[platform]["hardware"][hardware], {}
     for limit in PLATFORMS[platform]["limits"] + GITHUB["limits"] * project.on_github:
         name, room = limit["name"], limit.get("tier")
@@ -168,9 +168,9 @@ def notes_of(
     if refused := refused_by_github(project):
         lines = ", ".join(f"`{line_for(name)}`" for name in refused)
         yield (
-            f"GitHub refuses {' and '.join(refused)} in plain git. Before you commit, add to "
-            f".gitattributes: {lines}. What is committed is moved by `git lfs migrate "
-            f'import --include="{",".join(refused)}"`.'
+            f"GitHub refuses {' and '.join(refused)} in plain git. Before you commit, "
+            f"add to .gitattributes: {lines}. What is committed is moved by `git lfs "
+            f'migrate import --include="{",".join(refused)}"`.'
         )
     if project.python not in PACKAGES["bytecode_per_source"]:
         yield (
@@ -184,13 +184,13 @@ def notes_of(
     )
     if unmeasured and precision(project) == "float32":
         yield (
-            f"The memory of {project.dtype} weights in this format has not been measured; "
-            "that of float32 is used."
+            f"The memory of {project.dtype} weights in this format has not been "
+            "measured; that of float32 is used."
         )
 
 
 def refused_by_github(project: Footprint) -> list[str]:
-    """Return the files in plain git that GitHub refuses, if the project is pushed there."""
+    """Return the files in plain git that GitHub refuses, if it is pushed there."""
     files = (file for file in project.files if not file.in_lfs)
     large = sorted(file.name for file in files if file.size > GITHUB_FILE)
     return large if project.on_github else []
@@ -249,7 +249,7 @@ def price(tier: Facts) -> str:
 
 
 def where(platform: str, hardware: str) -> str:
-    """Return the names of a platform and a tier with its price: Heroku, eco ($5/month)."""
+    """Return a platform and a tier with its price: Heroku, eco ($5/month)."""
     tier = PLATFORMS[platform]["hardware"][hardware]
     doubt = "" if tier["verified"] else ", UNVERIFIED"
     return f"{PLATFORMS[platform]['title']}, {hardware} ({price(tier)}{doubt})"

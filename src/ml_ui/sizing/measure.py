@@ -1,6 +1,6 @@
 """Build and boot the project here, and measure its size, memory and boot time.
 
-Everything is made in one temporary folder, which is removed, and every process is ended.
+Everything is made in one temporary folder, which is removed; every process is ended.
 """
 
 import gzip
@@ -346,8 +346,8 @@ def _build(site: Site, engine: str, tag: str) -> None:
 def _boot(site: Site) -> dict[str, float]:
     """Return the seconds until the app answers, and its anonymous memory in bytes.
 
-    Platforms count anonymous memory: the kernel cannot drop it, as it can pages that are
-    mapped from files.
+    Platforms count anonymous memory: the kernel cannot drop it, as it can pages that
+    are mapped from files.
     """
     python, log = _python(site.environment()), site.folder / "app.log"
     with socket.socket() as probe:
@@ -432,7 +432,7 @@ class Memory(threading.Thread):
 
 
 def _anonymous(pid: int | str) -> int:
-    """Return the bytes of anonymous memory, swap included, of a process and its children."""
+    """Return the bytes of anonymous memory and swap of a process and its children."""
     total, process = 0, Path("/proc", str(pid))
     with suppress(OSError):  # it has ended
         lines = (process / "status").read_text()

@@ -190,7 +190,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _pushed(folder: Path) -> Iterator[Path]:
-    """Yield the files that git would push; without git, all but hidden folders and caches."""
+    """Yield the files that git would push, or all but hidden folders and caches."""
     listed = _git(folder, "ls-files", "-zco", "--exclude-standard")
     if listed is not None:
         paths = {folder / name for name in listed.split("\0") if name}

@@ -105,7 +105,8 @@ def as_text(
         width: columns of the terminal.
         colour: use ANSI colours.
         blocks: a used and a free cell of a bar.
-        brief: keep to one screen: fewer ways out, and no sources of limits that are kept.
+        brief: keep to one screen: fewer ways out, and no sources of limits that are
+            kept.
     """
     paint: Paint = _paint if colour else lambda text, code: text
     lines = [
@@ -135,9 +136,10 @@ def as_text(
         for check in kept:
             lines += _limit(check, width, f"{check.name} ")
         if any("stricter" in (check.reading or "") for check in report.checks):
-            lines += [
-                "Where a unit is not documented, the stricter reading is taken (--json)."
-            ]
+            lines.append(
+                "Where a unit is not documented, the stricter reading is taken "
+                "(--json)."
+            )
     if report.fits is not False or not brief:
         # The command prints the reasons to stderr.
         reasons = () if report.fits is None and not brief else report.not_known

@@ -1,4 +1,4 @@
-"""Parse requirements.txt and weigh its packages: recorded sizes, else those installed here."""
+"""Parse requirements.txt and weigh its packages, as recorded or installed here."""
 
 import ast
 import operator
@@ -49,8 +49,8 @@ def weigh(
 
     Returns:
         The version of Python that the sizes are for: this interpreter's, if only its
-        packages are all known, else the project's; and the sizes by name, None where they
-        are not known.
+        packages are all known, else the project's; and the sizes by name, None where
+        they are not known.
 
     Raises:
         BadInput: a line has neither a version nor the URL of a wheel.
@@ -79,9 +79,9 @@ def _pins(text: str, python: str) -> dict[str, list[str]]:
             pins.setdefault(_normalized(found[1]), []).append(version)
     if odd:
         raise BadInput(
-            f"requirements.txt: {', '.join(odd)} is neither NAME==VERSION nor NAME @ URL of "
-            "a wheel, so its size is not known: name it in requirements.in and lock that "
-            "again, or install it from a wheel."
+            f"requirements.txt: {', '.join(odd)} is neither NAME==VERSION nor NAME @ "
+            "URL of a wheel, so its size is not known: name it in requirements.in and "
+            "lock that again, or install it from a wheel."
         )
     return pins
 
@@ -94,7 +94,7 @@ def _of_wheel(url: str) -> str | None:
 
 
 def _applies(marker: str, python: str) -> bool:
-    """Return whether an environment marker holds on Linux x86-64 and a version of Python.
+    """Return whether a marker holds on Linux x86-64 and a version of Python.
 
     A marker is an expression in Python's own grammar, with strings.
     """

@@ -1,4 +1,4 @@
-"""Ways out for a project that does not fit: what to change, and which tier or platform fits.
+"""Ways out for a project that does not fit: changes, other tiers and platforms.
 
 Each is checked by the same arithmetic before it is proposed.
 """
@@ -62,7 +62,8 @@ def ways_out(
             if tier := _cheapest(place, other, gpu, variant, limits):
                 change = f", and {text}" if text else ""
                 verb = "Take" if here else "Go to"
-                yield f"{verb} {where(place, tier)}{change}: {_answer(place, tier, here)}."
+                answer = _answer(place, tier, here)
+                yield f"{verb} {where(place, tier)}{change}: {answer}."
                 break
 
 
@@ -273,13 +274,14 @@ def _onnx(platform: str, project: Footprint) -> Changed | None:
 
 
 def _hub(platform: str, project: Footprint) -> Changed | None:
-    """Keep the weights out of the project, to be downloaded at the build or at start."""
+    """Keep the weights out of the project: download them at the build or start."""
     if not project.weights:
         return None
     seconds = project.weights / DOWNLOAD
     text = (
-        f"keep the weights on the Hub, {size(project.weights)}, downloaded from there in "
-        f"some {seconds:.0f} s (model_path=OWNER/NAME, python -m ml_ui swap OWNER/NAME)"
+        f"keep the weights on the Hub, {size(project.weights)}, downloaded from there "
+        f"in some {seconds:.0f} s (model_path=OWNER/NAME, python -m ml_ui swap "
+        "OWNER/NAME)"
     )
     files = tuple(each for each in project.files if not each.name.startswith("model/"))
     on_hub = project.on_hub + project.weights

@@ -38,7 +38,7 @@ def served(
     settings: Mapping[str, str] = {},
     log: int | None = None,
 ) -> Iterator[str]:
-    """Run Python with these arguments in a project; return the address once it is ready.
+    """Run Python with arguments in a project; return the address once it is ready.
 
     Args:
         arguments: a script, or `-c` and code, that calls `ml_ui.launch`.

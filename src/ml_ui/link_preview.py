@@ -1,7 +1,7 @@
 """Link preview: title, description and picture that chats and social networks show.
 
-They read the page without running it, where Gradio has its own name and picture, and what
-`head=` adds is not there yet.
+They read the page without running it, where Gradio has its own name and picture, and
+what `head=` adds is not there yet.
 """
 
 import asyncio
@@ -20,12 +20,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import gradio_fixes
-from .page import ICON
+from .assets import ICON
 from .serving.middleware import app_path
+from .theme import NEUTRAL, PRIMARY
 
 PATH = "/share.png"
 SIZE = (1200, 630)  # pixels, as the Open Graph protocol's readers crop to
-PAPER, INK, TEAL = "#f8fafc", "#0f172a", "#0f766e"
+PAPER, INK, ACCENT = NEUTRAL.c50, NEUTRAL.c900, PRIMARY.c700
 LATIN = 0x250  # Pillow's own font has the letters below
 THEIRS = re.compile(rb'\s*<meta\s+(?:property="og:|name="twitter:)[^>]*>')
 TAGS = """<head>
@@ -47,17 +48,18 @@ class LinkPreview:
     Args:
         app: the app inside, before its answers are compressed.
         demo: the page.
+        title: its title.
     """
 
-    def __init__(self, app: ASGIApp, demo: gr.Blocks) -> None:
+    def __init__(self, app: ASGIApp, demo: gr.Blocks, title: str) -> None:
         self._app = app
-        self._title = str(demo.title)
+        self._title = title
         # Of a gr.Interface, without its Markup.
         self._description = getattr(demo, "simple_description", None) or ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; describe the page in the response, if it is the page."""
-        is_page = scope["type"] == "http" and scope["method"] == "GET"
+        is_page = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
         if not is_page or app_path(scope) != "/":
             await self._app(scope, receive, send)
             return
@@ -79,7 +81,8 @@ class LinkPreview:
             await send(start)
             await send({"type": "http.response.body", "body": body})
 
-        await self._app(scope, receive, respond)
+        # HEAD has the headers of GET; the server leaves the body out.
+        await self._app({**scope, "method": "GET"}, receive, respond)
 
     def _described(self, page: bytes, url: str) -> bytes:
         values = {
@@ -106,16 +109,16 @@ def picture(title: str) -> Callable[[Request], Coroutine[Any, Any, Response]]:
 
 @functools.lru_cache(1)
 def draw(title: str) -> bytes:
-    """Return a PNG with the icon and the title; without it, if Pillow lacks its letters."""
+    """Return a PNG with the icon, and the title if Pillow has its letters."""
     image = Image.new("RGB", SIZE, PAPER)
     canvas = ImageDraw.Draw(image)
-    canvas.rectangle([0, 0, SIZE[0], 16], fill=TEAL)
+    canvas.rectangle([0, 0, SIZE[0], 16], fill=ACCENT)
     with Image.open(ICON) as file:
         icon = file.convert("RGBA").resize((180, 180))
     if all(ord(letter) < LATIN for letter in title):
         image.paste(icon, (90, 110), icon)
         font = ImageFont.load_default(88)
-        text = "\n".join(_wrapped(title, canvas, font, SIZE[0] - 180)[:2])
+        text = "\n".join(_wrapped(title, canvas, font, SIZE[0] - 180, 2))
         canvas.multiline_text((90, 340), text, fill=INK, font=font, spacing=20)
     else:
         image.paste(icon, (510, 225), icon)
@@ -125,14 +128,24 @@ def draw(title: str) -> bytes:
 
 
 def _wrapped(
-    text: str, canvas: ImageDraw.ImageDraw, font: Any, width: int
+    text: str, canvas: ImageDraw.ImageDraw, font: Any, width: int, most: int
 ) -> list[str]:
-    """Return the lines of a text that is `width` pixels wide at most, if its words are."""
-    lines = [""]
+    """Return the lines of a text, with "…" at the end of the last if there are more.
+
+    Args:
+        text: its words are kept whole.
+        canvas: to measure the text.
+        font: of the text.
+        width: of a line in pixels, at most, but for a word that is longer.
+        most: number of lines.
+    """
+    lines: list[str] = []
     for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if canvas.textlength(longer, font=font) <= width:
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and canvas.textlength(longer, font=font) <= width:
             lines[-1] = longer
         else:
             lines.append(word)
-    return [line for line in lines if line]
+    if len(lines) > most:
+        lines[most - 1 :] = [f"{lines[most - 1]} …"]
+    return lines
