@@ -64,7 +64,7 @@ def answer(page) -> None:
     page.locator(EXAMPLE).first.focus()
     page.keyboard.press("Enter")
     page.wait_for_timeout(500)  # the example goes to the server, and into the fields
-    page.get_by_role("button", name="Submit").focus()
+    page.get_by_role("button", name=re.compile("Submit|Absenden")).focus()
     page.keyboard.press("Enter")
     labels = page.get_by_test_id("label-output-value")
     result = page.locator(".block", has_text="Result").locator("img[src*='/file=']")
@@ -135,6 +135,19 @@ def test_the_page_is_in_the_language_of_the_visitor(visit, locale, words):
     shown = {line.strip() for line in page.locator("main").inner_text().splitlines()}
     assert words <= shown
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+@pytest.mark.parametrize("url", ["tabular", "text-classification"], indirect=True)
+def test_an_example_clears_the_answer_and_keeps_the_labels(visit):
+    page = visit(locale="de-DE")
+    answer(page)
+    label = page.get_by_test_id("label-output-value")
+    words = page.get_by_test_id("block-info").all_inner_texts()
+    page.locator(EXAMPLE).last.click()
+    expect(label).to_have_count(0, timeout=10_000)
+    assert page.get_by_test_id("block-info").all_inner_texts() == words
+    page.get_by_role("button", name="Absenden").click()
+    expect(label).to_be_visible(timeout=30_000)
 
 
 def test_examples_have_names(visit):

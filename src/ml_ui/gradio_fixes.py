@@ -97,6 +97,15 @@ def options_of_page(demo: gr.Blocks) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
+def keep_labels(demo: gr.Interface) -> None:
+    """Have an example leave the label of its field, which may be translated by now.
+
+    Gradio sends the label that the field was made with beside the example's value.
+    """
+    for given in getattr(demo.examples_handler, "input_component_props", ()):
+        given.pop("label", None)
+
+
 class ApiInfo:
     """Description of the API, with the text of a label that the page translates.
 

@@ -3,6 +3,7 @@
 `launch` gives them to Gradio where the app gives none of its own.
 """
 
+import json
 from typing import Any
 
 import gradio as gr
@@ -88,3 +89,22 @@ def prepare(demo: gr.Blocks) -> None:
             if row and block in row.children:  # the way of the keyboard, too
                 row.children.remove(block)
                 row.children.append(block)
+    if isinstance(demo, gr.Interface) and demo.examples:
+        _clear_old_answer(demo)
+
+
+def _clear_old_answer(demo: gr.Interface) -> None:
+    """Have an example clear the answer, which is that for the input before."""
+    gradio_fixes.keep_labels(demo)
+    outputs: list[Any] = demo.output_components or []
+    empty = [output.postprocess(None) for output in outputs]  # as its Clear has it
+    values = [
+        each.model_dump() if hasattr(each, "model_dump") else each for each in empty
+    ]
+    with demo:
+        demo.examples_handler.dataset.click(
+            None,
+            outputs=outputs,
+            js=f"() => {json.dumps(values)}",
+            api_visibility="private",  # of the page alone, no call
+        )
