@@ -39,6 +39,7 @@ TAG = re.compile(
 # What is left of HTML is shown as text. In this order no code, HTML or picture remains.
 SAFE = {
     re.compile(r"`{3,}|~{3,}"): "",
+    re.compile(r"`+([^`\n<]*<[^`\n]*)`+"): r"\1",  # in code, &lt; would be shown so
     re.compile(r"\\?<(?!https?://[^\s<>]+>)"): "&lt;",  # a link may be <https://…>
     re.compile(r"(?<!!)!+(?=\[)"): "",  # a picture becomes a link
 }

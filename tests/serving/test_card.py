@@ -119,6 +119,8 @@ def test_aliases_in_the_front_matter_cost_nothing(about):
         "---" + "\n" * 100_000,
         "\n",
         "`",
+        "``<",
+        "`" + "<" * 100_000,
         "> ",
         "- ```\n",
         "<!",
@@ -182,6 +184,7 @@ def test_what_an_owner_writes_is_shown(about, text):
 
 def test_less_than_is_no_tag(about):
     assert about("n <N samples, p < 0.5.").endswith("n &lt;N samples, p &lt; 0.5.")
+    assert about("Ends in `<eos>`, not `eos`.").endswith("Ends in &lt;eos>, not `eos`.")
 
 
 @pytest.mark.parametrize(
