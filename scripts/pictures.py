@@ -3,7 +3,8 @@
     python -m scripts.pictures [terminal] [pages]
 
 A terminal runs a shell and whoever types is the script; what came out is the picture. Its
-answers are below, and follow the questions. Pages are those of the demo models, in Chromium.
+answers are below, and follow the questions. Pages are the form and those of the demo models, in
+Chromium.
 """
 
 import argparse
@@ -35,6 +36,7 @@ from rich.console import Console
 from rich.text import Text
 
 from local_extensions.catalog import ROOT, TASKS
+from ml_ui.languages import translations
 from scripts.runtimes import generate
 from tests.running import clean_environment, free_port, install, served
 
@@ -259,24 +261,52 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def photograph(browser: Browser, url: str, task: str) -> None:
-    """Take the page of a task's demo with an answer, in each size, light and dark."""
+def taken(browser: Browser, url: str, name: str, answer: bool = True, **options: str) -> None:
+    """Take a page with the answer to its first example, or what of it is seen at first."""
+    page = browser.new_page(**options)
+    page.goto(url)
+    if answer:
+        page.locator(".gallery-item, tbody tr.tr-body").first.click()
+        page.wait_for_timeout(500)  # the example clears the answer
+        page.locator("button.primary").first.click()
+        page.wait_for_function(ANSWERED)
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(1000)  # transitions
+    shot = Image.open(io.BytesIO(page.screenshot(full_page=answer)))
+    page.close()
+    shot.convert("RGB").save(PICTURES / f"{name}.webp", quality=80, method=6)
+
+
+def in_each_form(browser: Browser, url: str, name: str, **options: bool) -> None:
+    """Take a page in each size, light and dark."""
     for size, (width, height) in SIZES.items():
         for scheme in ("light", "dark"):
-            page = browser.new_page(
-                viewport={"width": width, "height": height}, color_scheme=scheme
-            )
-            page.goto(url)
-            page.locator(".gallery-item, tbody tr.tr-body").first.click()
-            page.locator("button.primary").first.click()
-            page.wait_for_function(ANSWERED)
-            page.mouse.move(0, 0)
-            page.wait_for_timeout(1000)  # transitions
-            shot = Image.open(io.BytesIO(page.screenshot(full_page=True)))
-            page.close()
-            shot.convert("RGB").save(
-                PICTURES / f"{task}-{size}-{scheme}.webp", quality=80, method=6
-            )
+            viewport = {"width": width, "height": height}
+            path = f"{name}-{size}-{scheme}"
+            taken(browser, url, path, **options, viewport=viewport, color_scheme=scheme)
+
+
+def of_demos(browser: Browser, folder: Path) -> None:
+    """Take the page of each task's demo, and one of them in each language."""
+    for task in TASKS:
+        project = generate(folder / task, task=task)
+        port = free_port()
+        environment = clean_environment(install(project), PORT=str(port))
+        with served(project, ["python", "app.py"], environment, port) as url:
+            in_each_form(browser, url, task)
+            if task == "text-classification":
+                width, height = SIZES["phone"]
+                for each in translations():
+                    viewport = {"width": width, "height": height}
+                    taken(browser, url, f"language-{each}", locale=each, viewport=viewport)
+
+
+def of_form(browser: Browser) -> None:
+    """Take the form."""
+    port = free_port()
+    environment = os.environ | {"PORT": str(port)}
+    with served(ROOT, [sys.executable, "-m", "web"], environment, port) as url:
+        in_each_form(browser, f"{url}/?platform=heroku", "form", answer=False)
 
 
 def main() -> None:
@@ -294,12 +324,8 @@ def main() -> None:
             shutil.rmtree(folder)
     if "pages" in parts:
         with chromium() as browser, tempfile.TemporaryDirectory() as folder:
-            for task in TASKS:
-                project = generate(Path(folder, task), task=task)
-                port = free_port()
-                environment = clean_environment(install(project), PORT=str(port))
-                with served(project, ["python", "app.py"], environment, port) as url:
-                    photograph(browser, url, task)
+            of_form(browser)
+            of_demos(browser, Path(folder))
 
 
 if __name__ == "__main__":
