@@ -9,6 +9,7 @@ from ml_ui import record
 
 from . import estimate, manifest
 from .model import inspect
+from .model_files.common import one_line
 from .project import Project
 
 WIDTH = 80
@@ -69,8 +70,8 @@ def recognised(project: Project) -> str:
     answers, task = project.answers, project.task
     if not answers.model_path:
         return f"{task.title} with {project.framework.title}: the demo model, {task.does}."
-    detail = inspect(answers.model_path).detail
-    return f"{task.title} with {project.framework.title}: {answers.model_name}, {detail}."
+    name, detail = one_line(answers.model_name), inspect(answers.model_path).detail
+    return f"{task.title} with {project.framework.title}: {name}, {detail}."
 
 
 def paths(project: Project) -> list[str]:

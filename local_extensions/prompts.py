@@ -39,10 +39,11 @@ class Kept:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.answers: Context = {}
-        with suppress(OSError, ValueError, TypeError, KeyError):
+        with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
             found = json.loads(path.read_text("utf-8"))["cookiecutter"]
             kinds = {name: type(value) for name, value in command_line.questions().items()}
-            self.answers = {k: v for k, v in found.items() if type(v) is kinds.get(k)}
+            known = {k: v for k, v in found.items() if type(v) is kinds.get(k)}
+            self.answers = {k: v for k, v in known.items() if str(v).isprintable()}
 
     @property
     def age(self) -> str:

@@ -1,6 +1,7 @@
 """A preview tells what would be generated, and writes nothing."""
 
 import json
+import shutil
 
 import pytest
 from asking import IRIS, lines, project
@@ -72,6 +73,14 @@ def test_replay_after_a_preview_generates(ask, here):
     result = CliRunner().invoke(main, ["--replay", str(ROOT)])
     assert result.exit_code == 0, result.output
     assert (here / "iris" / "app.py").is_file()
+
+
+def test_name_of_a_model_has_no_escape_sequences(ask, here):
+    name = "m\x1b]0;pwn\a\x1b[2J\u202eevil.skops"
+    shutil.copy(IRIS, here / name)
+    status, found = preview(ask, f"model_path={here / name}", "project_name=Mine")
+    assert status == 0
+    assert "m?]0;pwn??[2J?evil.skops" in found["recognised"]
 
 
 def test_preview_as_text(ask, here):

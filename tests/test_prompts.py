@@ -148,12 +148,23 @@ def test_refusal_at_the_end_keeps_the_answers(ask, here):
     assert project(here / "out").name == "mine"
 
 
-@pytest.mark.parametrize("kept", ["", "[]", '{"cookiecutter": {"task": 5, "ci": "no", "x": "y"}}'])
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "",
+        "[]",
+        '{"cookiecutter": {"task": 5, "ci": "no", "x": "y"}}',
+        '{"cookiecutter": {"model_path": "\\u001b[2J", "project_name": "\\u202e"}}',
+        "[" * 200_000,
+    ],
+)
 def test_damaged_file_of_kept_answers(ask, here, monkeypatch, kept):
     (here.parent / "ml-ui-template.unfinished.json").write_text(kept)
     (here.parent / "config.yaml").write_text(f"replay_dir: {here.parent}\n")
     monkeypatch.setenv("COOKIECUTTER_CONFIG", str(here.parent / "config.yaml"))
-    assert ask(typed=lines(project_slug="made")).exit_code == 0
+    result = ask(typed=lines(project_slug="made"))
+    assert result.exit_code == 0, result.output
+    assert "\x1b" not in result.output and "\u202e" not in result.output
 
 
 PLACES = {name: (name, name.title()) for name in ("heroku", "huggingface", "docker", "render")}

@@ -73,8 +73,10 @@ def about(path: Path) -> str | None:
 
 
 def _metadata(text: str) -> Mapping[str, Any]:
+    """Return the metadata of a card; its values are texts and lists, never numbers."""
     try:
-        found = yaml.safe_load(text)
+        # The base loader has no merge keys, which double what they name with each line.
+        found = yaml.load(text, Loader=yaml.BaseLoader)
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -182,6 +182,18 @@ def test_what_an_owner_writes_is_shown(about, text):
     assert about(text).partition("\n\n")[2] == said
 
 
+def test_merge_keys_in_the_front_matter_cost_nothing(about):
+    """Ten times as much with each line: ten of them would take hours."""
+    lines = ["license: mit", "b0: &b0 {x: 1}"]
+    lines += [f"b{n}: &b{n} {{<<: [{', '.join([f'*b{n - 1}'] * 10)}]}}" for n in range(1, 12)]
+    assert "MIT" in about("---\n" + "\n".join(lines) + "\n---\n# T\n\nText.\n")
+
+
+@pytest.mark.parametrize("value", ["!!bool abc", "!!int ''", "!!timestamp foo", "&a [*a]", "no"])
+def test_odd_values_in_the_front_matter(about, value):
+    assert "Text." in about(f"---\nd: {value}\n---\n# T\n\nText.\n")
+
+
 def test_less_than_is_no_tag(about):
     assert about("n <N samples, p < 0.5.").endswith("n &lt;N samples, p &lt; 0.5.")
     assert about("Ends in `<eos>`, not `eos`.").endswith("Ends in &lt;eos>, not `eos`.")
