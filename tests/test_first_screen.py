@@ -75,7 +75,9 @@ launch(demo, load)
 def test_demo_ends_if_the_model_cannot_be_loaded(tmp_path, monkeypatch, capfd):
     (tmp_path / "app.py").write_text(BROKEN)
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
-    assert demo.serve(Path(sys.executable), tmp_path, free_port()) == 1
+    port = free_port()
+    command = [sys.executable, "app.py"]
+    assert demo.serve(command, tmp_path, port, GRADIO_SERVER_PORT=str(port)) == 1
     said = capfd.readouterr().err
     assert "the file is damaged" in said
     assert said.splitlines()[-1] == "The app cannot load its model: see above."
