@@ -12,9 +12,11 @@ import pytest
 from click.testing import CliRunner
 from cookiecutter.cli import main
 from cookiecutter.main import cookiecutter
-from running import photograph
+from filelock import FileLock
+from running import BUILD, photograph
 
 ROOT = Path(__file__).parent.parent
+AXE = "4.14.1"
 QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
 PUBLIC = {name for name in QUESTIONS if not name.startswith("_")}
 
@@ -102,6 +104,18 @@ def browser():
         browser = playwright.chromium.launch(executable_path=command, args=options)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """Return the source of axe-core, which finds what people with disabilities cannot use."""
+    folder = BUILD / f"axe-{AXE}"
+    with FileLock(f"{folder}.lock"):
+        source = folder / "node_modules" / "axe-core" / "axe.min.js"
+        if not source.exists():
+            command = ["npm", "install", "--silent", "--prefix", folder, f"axe-core@{AXE}"]
+            subprocess.run(command, check=True)
+    return source.read_text("utf-8")
 
 
 @pytest.fixture(scope="session")

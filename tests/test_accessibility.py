@@ -1,33 +1,18 @@
 """Accessibility of the page in a real browser: axe-core, the keyboard, languages, a phone."""
 
 import re
-import subprocess
 
 import pytest
-from filelock import FileLock
 from playwright.sync_api import expect
-from running import BUILD, clean_environment, free_port, install, served
+from running import clean_environment, free_port, install, served
 
 from local_extensions.catalog import TASKS
 
 pytestmark = pytest.mark.slow
-AXE = "4.14.1"
 WIDTHS, SCHEMES = (1280, 390), ("light", "dark")  # pixels of a desk and of a phone
 # Rules that a page may break, with the reason.
 ALLOWED = {"nested-interactive": "a message of Gradio's is a button with a button in it"}
 EXAMPLE = ".gallery-item, [data-testid='dataset-cell-0-0']"
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    """Return the source of axe-core."""
-    folder = BUILD / f"axe-{AXE}"
-    with FileLock(f"{folder}.lock"):
-        source = folder / "node_modules" / "axe-core" / "axe.min.js"
-        if not source.exists():
-            command = ["npm", "install", "--silent", "--prefix", folder, f"axe-core@{AXE}"]
-            subprocess.run(command, check=True)
-    return source.read_text("utf-8")
 
 
 @pytest.fixture(scope="module", params=TASKS)

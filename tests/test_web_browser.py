@@ -1,14 +1,12 @@
 """The web form in a real browser, as `make web` serves it: a visit, the keyboard, axe-core."""
 
 import os
-import subprocess
 import sys
 import time
 import zipfile
 
 import pytest
 from asking import IRIS, ROOT, run, tree
-from filelock import FileLock
 from playwright.sync_api import Page, expect
 from running import BUILD, free_port, served
 
@@ -17,7 +15,6 @@ pytest.importorskip("resource")  # Windows has none, nor the form's processes
 from web import work
 
 pytestmark = pytest.mark.slow
-AXE = "4.14.1"
 WIDTHS, SCHEMES = (1280, 390), ("light", "dark")  # pixels of a desk and of a phone
 # Pages with greyed choices, refusals, a project that does not fit, and one by name.
 VISITS = {
@@ -55,18 +52,6 @@ def visit(browser, url):
     for page in pages:
         page.close()
     assert not logged
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    """Return the source of axe-core."""
-    folder = BUILD / f"axe-{AXE}"
-    with FileLock(f"{folder}.lock"):
-        source = folder / "node_modules" / "axe-core" / "axe.min.js"
-        if not source.exists():
-            command = ["npm", "install", "--silent", "--prefix", folder, f"axe-core@{AXE}"]
-            subprocess.run(command, check=True)
-    return source.read_text("utf-8")
 
 
 def settled(page: Page) -> None:
