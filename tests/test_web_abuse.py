@@ -142,7 +142,7 @@ def test_job_ends_when_its_visitor_goes(at_once):
     assert multiprocessing.active_children() == []
 
 
-def test_job_that_is_cancelled_has_no_process(tmp_path):
+def test_job_that_is_cancelled_has_no_process(tmp_path, caplog):
     (tmp_path / "in").mkdir()
 
     async def cancelled():
@@ -155,6 +155,7 @@ def test_job_that_is_cancelled_has_no_process(tmp_path):
         return task.cancelled(), multiprocessing.active_children()
 
     assert asyncio.run(cancelled()) == (True, [])
+    assert not caplog.records
 
 
 # Memory -----------------------------------------------------------------------------------

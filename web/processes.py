@@ -54,7 +54,7 @@ class Processes:
                     return await asyncio.shield(thread)
                 finally:
                     stopped.set()
-                    await asyncio.wait({thread})
+                    await asyncio.gather(thread, return_exceptions=True)
         finally:
             self._room += 1
 
