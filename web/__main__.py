@@ -6,7 +6,8 @@ import uvicorn
 
 from ml_ui.sizing.limits import PLATFORMS
 
-from .app import create, serving
+from .app import create
+from .protocol import Protocol
 
 
 def main() -> None:
@@ -20,7 +21,7 @@ def main() -> None:
         log_level="warning",
         server_header=False,
         forwarded_allow_ips=proxies or None,  # whose word for a client's address is taken
-        http=serving("protocol").LimitedProtocol,  # slow clients are cut off
+        http=Protocol,  # slow clients are cut off
         timeout_graceful_shutdown=5,
     )
 

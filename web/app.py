@@ -4,17 +4,22 @@ For strangers: nothing that they send is kept, logged, rendered as a template or
 text of theirs is a path or an address that is looked up.
 """
 
+import asyncio
 import importlib.util
+import logging
 import os
 import re
 import shlex
 import shutil
 import tempfile
+import traceback
 import unicodedata
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlencode
 
 import anyio
@@ -33,11 +38,12 @@ from starlette.responses import (
     PlainTextResponse,
     RedirectResponse,
     Response,
+    StreamingResponse,
 )
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from local_extensions import record
+from local_extensions import manifest, record
 from local_extensions.catalog import PACKAGE
 from ml_ui import __version__
 from ml_ui.sizing.limits import parse_size, size
@@ -53,7 +59,11 @@ LARGEST_NAMED = 10**13  # bytes of a file that is only named
 SECONDS = 120  # to receive a request
 UPLOADS = 32  # requests that are received at a time: their files may take 700 MB of disk
 PER_MINUTE = 60  # requests of a client that generate; a page asks at each change
+AT_A_TIME = 2  # of them, from the first byte received to the last one sent
+PATIENCE = 1.0  # seconds for a place: a page that asks anew has just left its own
+LONGEST = 600  # seconds of a request in all: 20 MB at 50 kB/s, and the job
 BESIDE = {"labels.txt", "examples.csv"}  # files that may come with a model
+SERVED = {path.relative_to(PACKAGE).as_posix() for path in manifest.files_of(PACKAGE)}
 ANSWERS = (*ASKED, "model", "size")  # what a URL holds
 TEMPLATE = os.environ.get("ML_UI_TEMPLATE", "gh:org/ml-ui-template")
 HEADERS = {
@@ -68,6 +78,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cache-Control": "no-store",
 }
+
+log = logging.getLogger("uvicorn.error")
 
 
 def serving(name: str) -> ModuleType:
@@ -95,7 +107,12 @@ def file_name(given: str) -> str:
     plain = (c for c in name if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
     name = re.sub(r"[{}\"]+", "-", "".join(plain)).strip().lstrip(".-~")
     stem, dot, ending = name.rpartition(".")
-    return f"{stem[:60].strip()}{dot}{ending[:12].strip()}" if stem else name[:60].strip()
+    return f"{cut(stem, 60)}{dot}{cut(ending, 12)}" if stem else cut(name, 60)
+
+
+def cut(text: str, length: int) -> str:
+    """Return the beginning of a text: so many characters, and 2.5 bytes of UTF-8 for each."""
+    return text[:length].encode()[: length * 5 // 2].decode(errors="ignore").strip()
 
 
 async def received(request: Request, folder: Path) -> Job:
@@ -144,7 +161,7 @@ def too_large() -> str:
 def job(folder: Path, given: dict[str, str]) -> Job:
     """Return the answers, and a model that is only named."""
     answers = {name: given[name] for name in ASKED if given.get(name, "").strip()}
-    name, written = file_name(given.get("model", "")), given.get("size", "").strip()
+    name, written = file_name(given.get("model", "")), given.get("size", "").strip()[:30]
     count = 0
     if name:
         try:
@@ -161,33 +178,69 @@ class Site:
 
     def __init__(self, processes: Processes, per_minute: int = PER_MINUTE) -> None:
         self.processes, self.rate = processes, rate_limit.RateLimit(per_minute)
-        self.uploads = 0
+        self.uploads, self.asked = 0, Counter[str]()
+
+    def turn(self, app: ASGIApp) -> ASGIApp:
+        """Return an app with a limit on what each client asks for: per minute, and at a time."""
+
+        async def limited(scope: Scope, receive: Receive, send: Send) -> None:
+            client = rate_limit.client_of(scope)
+            if wait := self.rate.acquire(client):
+                raise busy(429, wait)
+            for _ in range(20):
+                if self.asked[client] < AT_A_TIME:
+                    break
+                await asyncio.sleep(PATIENCE / 20)
+            else:
+                raise busy(429, 5)
+            self.asked[client] += 1
+            try:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LONGEST):
+                        await app(scope, receive, send)
+            finally:
+                self.asked -= Counter([client])  # and forget who has none
+
+        return limited
 
     @asynccontextmanager
     async def done(self, request: Request, **more: Any):
         """Do what a request asks for: yield the job and its result, in a folder of its own."""
-        if wait := self.rate.acquire(rate_limit.client_of(request.scope)):
-            raise busy(429, wait)
         place = os.path.realpath(tempfile.gettempdir())  # as the paths in refusals have it
         with tempfile.TemporaryDirectory(dir=place, ignore_cleanup_errors=True) as folder:
             Path(folder, "in").mkdir()
-            if self.uploads >= UPLOADS:
+            sends = request.method == "POST"
+            if sends and self.uploads >= UPLOADS:
                 raise busy(503, 5)
-            self.uploads += 1
+            self.uploads += sends
             try:
                 asked = await received(request, Path(folder))
             except ClientDisconnect:
                 raise HTTPException(400) from None  # which nobody reads
             finally:
-                self.uploads -= 1
+                self.uploads -= sends
             try:
-                yield asked, await self.processes.run(asked._replace(**more))
+                yield asked, await self.result(request, asked._replace(**more))
+            except ClientDisconnect:
+                raise HTTPException(400) from None
             except Busy:
                 raise busy(503, 5) from None
             except Failed:
                 raise HTTPException(
                     500, "That took more time or memory than there is here: take the command."
                 ) from None
+
+    async def result(self, request: Request, job: Job) -> dict[str, Any]:
+        """Return the result of a job, which ends when its visitor goes."""
+        running = asyncio.create_task(self.processes.run(job))
+        watching = asyncio.create_task(gone(request))
+        try:
+            await asyncio.wait({running, watching}, return_when=asyncio.FIRST_COMPLETED)
+            return running.result() if running.done() else watching.result()
+        finally:
+            running.cancel()
+            watching.cancel()
+            await asyncio.gather(running, watching, return_exceptions=True)
 
     async def form(self, request: Request) -> Response:
         """Return the page; without a file, at the URL that has the answers."""
@@ -220,11 +273,31 @@ class Site:
                 return PlainTextResponse("\n".join(reasons), 422)
             if found["changed"]:
                 return PlainTextResponse("\n".join(found["changed"]), 422)
-            content = await run_in_threadpool(Path(asked.folder, "project.zip").read_bytes)
-            name = f'attachment; filename="{found["slug"]}.zip"'
-            return Response(
-                content, media_type="application/zip", headers={"Content-Disposition": name}
-            )
+            path = Path(asked.folder, "project.zip")
+            file = await run_in_threadpool(path.open, "rb")  # which outlives the folder
+            headers = {
+                "Content-Disposition": f'attachment; filename="{found["slug"]}.zip"',
+                "Content-Length": str(os.fstat(file.fileno()).st_size),
+            }
+            return StreamingResponse(chunks(file), media_type="application/zip", headers=headers)
+
+
+async def gone(request: Request) -> Any:
+    """Wait until the visitor closes the connection.
+
+    Raises:
+        ClientDisconnect: always.
+    """
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    raise ClientDisconnect
+
+
+def chunks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the content of a file, and close it."""
+    with file:
+        while chunk := file.read(2**16):
+            yield chunk
 
 
 def of_url(asked: Job, found: dict[str, Any]) -> dict[str, str]:
@@ -240,20 +313,18 @@ def command(template: str, answers: dict[str, str]) -> str:
 
 
 def busy(status: int, seconds: float) -> HTTPException:
-    return HTTPException(
-        status,
-        "Many people are here right now. Try again in some seconds.",
-        {"Retry-After": str(int(seconds) + 1)},
-    )
+    why = "That is much at a time." if status == 429 else "Many people are here right now."
+    wait = {"Retry-After": str(int(seconds) + 1)}
+    return HTTPException(status, f"{why} Try again in some seconds.", wait)
 
 
 async def packaged(request: Request) -> Response:
     """Return a file of the package that every project has, as generation writes it."""
-    path = (PACKAGE / request.path_params["path"]).resolve()
-    if not (path.is_relative_to(PACKAGE) and path.is_file() and "__pycache__" not in path.parts):
+    name = request.path_params["path"]
+    if name not in SERVED:
         raise HTTPException(404, "No such file.")
-    text = path.read_text("utf-8")
-    first = f"{record.VENDORED}\n" if path == PACKAGE / "__init__.py" else ""
+    text = (PACKAGE / name).read_text("utf-8")
+    first = f"{record.VENDORED}\n" if name == "__init__.py" else ""
     return PlainTextResponse(first + text)
 
 
@@ -272,7 +343,10 @@ async def refused(request: Request, error: Exception) -> Response:
 
 
 class Guard:
-    """ASGI middleware: headers of each response, and a limit on what a request sends."""
+    """ASGI middleware: headers of each response, a limit on what a request sends, and the log.
+
+    Of an error that nobody expected, type and place are logged: its text may be a visitor's.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -296,16 +370,22 @@ class Guard:
 
         if scope["type"] != "http":
             await self.app(scope, receive, send)
-        else:
+            return
+        try:
             await self.app(scope, limited, guarded)
+        except Exception as error:  # noqa: BLE001
+            frames = [*traceback.walk_tb(error.__traceback__)][-6:]
+            places = [f"{Path(each.f_code.co_filename).name}:{line}" for each, line in frames]
+            log.error("%s at %s", type(error).__name__, " > ".join(places))
 
 
 def create(processes: Processes | None = None, per_minute: int = PER_MINUTE) -> ASGIApp:
     """Return the app."""
     site = Site(processes or Processes(), per_minute)
+    turn = [Middleware(site.turn)]
     routes = [
-        Route("/", site.form, methods=["GET", "POST"]),
-        Route("/project.zip", site.zip, methods=["GET", "POST"]),
+        Route("/", site.form, methods=["GET", "POST"], middleware=turn),
+        Route("/project.zip", site.zip, methods=["GET", "POST"], middleware=turn),
         Route("/form.css", asset),
         Route("/form.js", asset),
         Route(f"/{PACKAGE.name}/{{path:path}}", packaged),

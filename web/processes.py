@@ -5,6 +5,8 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -35,7 +37,7 @@ class Processes:
         self._context.set_forkserver_preload([work.__name__])
 
     async def run(self, job: work.Job) -> dict[str, Any]:
-        """Return the result of a job.
+        """Return the result of a job; end its process when this is cancelled.
 
         Raises:
             Busy: too many wait.
@@ -46,18 +48,26 @@ class Processes:
         self._room -= 1
         try:
             async with self._slots:
-                return await asyncio.to_thread(self._run, job)
+                stopped = threading.Event()
+                thread = asyncio.create_task(asyncio.to_thread(self._run, job, stopped))
+                try:
+                    return await asyncio.shield(thread)
+                finally:
+                    stopped.set()
+                    await asyncio.gather(thread, return_exceptions=True)
         finally:
             self._room += 1
 
-    def _run(self, job: work.Job) -> dict[str, Any]:
+    def _run(self, job: work.Job, stopped: threading.Event) -> dict[str, Any]:
         receiver, sender = self._context.Pipe(duplex=False)
         process = self._context.Process(target=work.run, args=(job, sender), daemon=True)
         process.start()
         sender.close()
         try:
-            if not receiver.poll(self._seconds):
-                raise Failed
+            deadline = time.monotonic() + self._seconds
+            while not receiver.poll(min(0.05, self._seconds)):
+                if stopped.is_set() or time.monotonic() > deadline:
+                    raise Failed
             return json.loads(receiver.recv_bytes())
         except EOFError:
             raise Failed from None

@@ -42,6 +42,9 @@ PICTURES = 100_000  # bytes of one, likewise
 ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_COUNT": "1",  # over the configuration of the template's own repository
+    "GIT_CONFIG_KEY_0": "user.name",
+    "GIT_CONFIG_VALUE_0": "",
     "HF_HUB_OFFLINE": "1",
 }
 
@@ -66,6 +69,8 @@ def run(job: Job, answer: Connection) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):  # the hook prints; and a file's name may be in a traceback
         os.dup2(null, stream)
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        del os.environ[name]
     os.environ.update(ENVIRONMENT, HOME=job.folder, TMPDIR=job.folder)
     tempfile.tempdir = job.folder
     os.chdir(job.folder)
