@@ -401,7 +401,7 @@ REFUSED = {
     "unknown commit": (lambda p: edit_record(p, "template", commit="a" * 40), [], "no commit"),
     "unknown tag": (lambda p: None, ["--to", "fifth"], "no commit fifth"),
     "not offered": (
-        lambda p: edit_record(p, "answers", task="divination"), [], "does not offer task=divin",
+        lambda p: edit_record(p, "answers", task="divination"), [], "'divination' is not offered",
     ),
     "refused while rendering": (
         lambda p: edit_record(p, "answers", hardware="steam"), [], "heroku has no 'steam'",
