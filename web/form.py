@@ -32,7 +32,7 @@ class Form(prompts.Session):
         self.questions: list[dict[str, Any]] = []
         self.problems: list[str] = []  # answers that are refused
         self.changed: list[str] = []  # answers that went with others, and now do not
-        self.kept: dict[str, str] = {}  # answers that the visitor gave, and that hold
+        self.chosen: dict[str, str] = {}  # answers that the visitor gave, and that hold
         self.command: dict[str, str] = {}  # answers that are not cookiecutter's defaults
 
     def ask(self, name: str, default: Any, text: str, number: str) -> Any:
@@ -57,7 +57,7 @@ class Form(prompts.Session):
         usual, other = ("yes", "no") if default else ("no", "yes")
         is_other = question["wanted"] == other
         if is_other:
-            self.kept[question["name"]] = other
+            self.chosen[question["name"]] = other
         question["rows"] = [
             row(question, usual, "", (usual,), not is_other),
             row(question, other, other, (other,), is_other),
@@ -83,7 +83,7 @@ class Form(prompts.Session):
             wanted = ""
         chosen = wanted or usual
         if chosen != usual:
-            self.kept[name] = chosen
+            self.chosen[name] = chosen
         rows = [
             row(
                 question,
@@ -107,7 +107,7 @@ class Form(prompts.Session):
         question["default"] = default
         if not wanted or wanted == default:
             return default
-        self.kept[name] = wanted
+        self.chosen[name] = wanted
         found = [*command_line.rendered(name, wanted)]
         found += questions.CHECKS[name](self.answers(**{name: wanted}))
         question["problem"] = " ".join(_sentence(each, name) for each in found)
@@ -198,7 +198,7 @@ def filled(given: Mapping[str, str], model: Path | None) -> tuple[Form, Context]
         return form, context
     (form,) = made
     if given.get("limits") == IGNORE:
-        form.kept["limits"] = form.command["limits"] = context["cookiecutter"]["limits"] = IGNORE
+        form.chosen["limits"] = form.command["limits"] = context["cookiecutter"]["limits"] = IGNORE
     return form, context
 
 

@@ -95,7 +95,7 @@ def do(job: Job) -> dict[str, Any]:
         "questions": form.questions,
         "problems": problems,
         "changed": form.changed,
-        "kept": form.kept,
+        "kept": form.chosen,
         "command": ({"model_path": job.model} if job.model else {}) | form.command,
         "slug": answers["project_slug"],
     }
