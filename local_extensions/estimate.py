@@ -96,11 +96,15 @@ def compare(project: "Project") -> report.Report:
     return report.check(answers.platform, answers.hardware, project.footprint)
 
 
+def checks(project: "Project") -> list[limits.Check]:
+    """Return the estimate's quantities beside the limits."""
+    answers = project.answers
+    return [*limits.checks_of(answers.platform, answers.hardware, project.footprint, {})]
+
+
 def fits(project: "Project") -> bool | None:
     """Return whether the estimate is within the limits; None if that is not known."""
-    answers = project.answers
-    checks = limits.checks_of(answers.platform, answers.hardware, project.footprint, {})
-    return limits.verdict(checks)
+    return limits.verdict(checks(project))
 
 
 def as_text(found: report.Report) -> str:

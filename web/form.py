@@ -130,15 +130,9 @@ class Form(prompts.Session):
             if name == "hardware" and (reason := misfit(self.project_on(each))):
                 yield each, reason
             elif name == "platform":
-                more = {"platform": each}
-                tiers = self.project_on_any(**more).tiers
-                found = [misfit(self.project_on(tier, **more)) for tier in tiers]
+                found = [misfit(wanted) for wanted in self.projects_on(each)]
                 if found and all(found):
                     yield each, found[0]
-
-    def project_on_any(self, **more: str) -> Project:
-        """Return the project before its hardware is chosen."""
-        return prompts.project(self.answers(**more))
 
 
 def row(
@@ -162,10 +156,9 @@ def row(
 
 def misfit(wanted: Project) -> str:
     """Return the limits that a project passes, with the figures; "" if it fits."""
-    if estimate.fits(wanted) is not False:
+    checks = estimate.checks(wanted)
+    if limits.verdict(checks) is not False:
         return ""
-    place = wanted.answers.platform, wanted.answers.hardware
-    checks = limits.checks_of(*place, wanted.footprint, {})
     passed = [each for each in checks if each.fits is False]
     amount, limit = (
         limits.written(n, passed[0].unit) for n in (passed[0].predicted, passed[0].limit)
