@@ -60,7 +60,6 @@ class ProjectExtension(Extension):
             "choose_model": questions.choose_model,
             "choose_task": questions.choose_task,
             "choose_framework": questions.choose_framework,
-            "check": questions.check,
             "slug": quoting.slug,
             "py": quoting.py,
             "py_block": quoting.py_block,

@@ -14,7 +14,6 @@ from . import locks
 from .answers import Answers
 from .catalog import FRAMEWORKS, PLATFORMS, SHOWN, TASKS, TEMPLATES
 from .kinds import fitting, framework_of
-from .locks import PYTHONS
 from .model import inspect
 from .model_files import FORMATS
 from .project import project
@@ -34,7 +33,7 @@ NAMES: Mapping[str, Sequence[str]] = {
     "task": ("auto", *TASKS),
     "framework": ("auto", *(name for name in FRAMEWORKS if FRAMEWORKS[name].tasks)),
     "platform": HOSTS,
-    "python_version": PYTHONS,
+    "python_version": locks.PYTHONS,
     "license": (*LICENSES,),
     "limits": ("enforce", "ignore"),
     "preview": ("no", "text", "json"),
@@ -115,7 +114,7 @@ EVERY: Mapping[str, Callable[[Answers], Rows]] = {
     "task": lambda answers: tasks(answers._replace(model_path=None)),
     "framework": lambda _: _frameworks(NAMES["framework"][1:]),
     "hardware": lambda answers: _tiers(PLATFORMS[answers.platform]["hardware"]),
-    "python_version": lambda _: {version: (version,) for version in PYTHONS},
+    "python_version": lambda _: {version: (version,) for version in locks.PYTHONS},
 }
 
 

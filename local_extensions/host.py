@@ -9,7 +9,6 @@ from ml_ui.sizing import limits
 
 from . import locks
 from .catalog import COMMON, FRAMEWORKS, PLATFORMS
-from .locks import PYTHONS
 
 
 class Host(NamedTuple):
@@ -94,8 +93,9 @@ def unsupported(framework: str, version: str | None) -> str:
 
 def pythons(framework: str, version: str | None, tier: Mapping[str, Any]) -> list[str]:
     """Return the versions of Python that run a version of a framework on a tier."""
-    able = FRAMEWORKS[framework].versions.get(version or "", {}).get("python", PYTHONS)
-    return [each for each in PYTHONS if each in able and each in tier.get("python", PYTHONS)]
+    able = FRAMEWORKS[framework].versions.get(version or "", {}).get("python", locks.PYTHONS)
+    here = tier.get("python", locks.PYTHONS)
+    return [each for each in locks.PYTHONS if each in able and each in here]
 
 
 def useful_tiers(platform: str, framework: str, version: str | None) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def model(
     source = path or framework.demo(task)
     facts: dict[str, Any] = {"own": own, "format": framework.name}
     pictures, left = examples.pictures(path) if own and task.input.examples else ([], [])
-    ours = own and task.input.examples and not pictures
+    ours = [PLACEHOLDER] if own and task.input.examples and not pictures else []
     if not pictures:  # of the demo, or any
         folder = DEMOS / ((task.input.examples or "none") if own else task.name) / "examples"
         pictures = sorted(folder.iterdir()) if folder.is_dir() else []
@@ -156,7 +156,6 @@ def model(
         stays = _stays(weights["hub"])
         to_do = _to_do(found, weights, task, of_input.guess)
         facts["card"] = _own_card(found.path)
-        ours = [PLACEHOLDER] if ours else []
         facts["notes"] = (*found.notes, *to_do, *ours, *left, *of_input.notes, *stays)
     else:
         described = _card(task, framework)

@@ -178,7 +178,7 @@ def refuse(problems: Iterable[str]) -> None:
 def choose_framework(context: Context) -> str:
     """Return the framework that runs the model; refuse one that cannot."""
     chosen, answers = context["framework"], Answers.of(context)
-    check(context, "framework")
+    refuse(CHECKS["framework"](answers))
     if answers.model_path:
         found = inspect(answers.model_path)
         own = framework_of(found).name
@@ -204,12 +204,6 @@ def choose_framework(context: Context) -> str:
     return chosen
 
 
-def check(context: Context, question: str) -> str:
-    """Validate an answer that later questions depend on."""
-    refuse(CHECKS[question](Answers.of(context)))
-    return ""
-
-
 def project_folder(context: Context) -> str:
     """Validate all answers and return the name of the project's folder.
 
@@ -226,11 +220,12 @@ def project_folder(context: Context) -> str:
         folder = Path(context["_output_dir"], context["project_slug"])
         is_new = not os.path.lexists(folder)
         refuse(problem for check in CHECKS.values() for problem in check(answers))
-        problems = [*room_errors(project(answers), folder, is_new)]
+        wanted = project(answers)
+        problems = [*room_errors(wanted, folder, is_new)]
         if answers.preview != "no" and not command_line.is_replay():
-            show(project(answers), folder, problems)
-        if project(answers).report.fits is False and answers.limits != "ignore":
-            refuse([estimate.as_text(project(answers).report)])
+            show(wanted, folder, problems)
+        if wanted.report.fits is False and answers.limits != "ignore":
+            refuse([estimate.as_text(wanted.report)])
         refuse(problems)
         # For the hook: it removes only a new folder if it fails, and skips existing files.
         context["_is_new"] = is_new
