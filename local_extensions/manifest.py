@@ -73,11 +73,17 @@ def files_of(source: Path) -> list[Path]:
     return [path for path in found if "__pycache__" not in path.parts]
 
 
-def written(project: "Project") -> set[Path]:
-    """Return all files and folders that generation writes, relative to the project's folder."""
+def paths(project: "Project") -> set[Path]:
+    """Return the files that generation writes, relative to the project's folder."""
     found = {Path(name) for name in project.files}
     for source, target in {str(SKELETON): "", **project.copies}.items():
         found |= {Path(target, path.relative_to(source)) for path in files_of(Path(source))}
+    return found
+
+
+def written(project: "Project") -> set[Path]:
+    """Return all files and folders that generation writes, likewise."""
+    found = paths(project)
     return found.union(*(path.parents for path in found))
 
 

@@ -75,11 +75,8 @@ def recognised(project: Project) -> str:
 
 
 def paths(project: Project) -> list[str]:
-    """Return the paths of the files."""
-    names = set(project.files) | {"README.md"}
-    for source, target in {str(manifest.SKELETON): "", **project.copies}.items():
-        for path in manifest.files_of(Path(source)):
-            names.add(Path(target, path.relative_to(source)).as_posix())
+    """Return the paths of the files that are there in the end."""
+    names = {path.as_posix() for path in manifest.paths(project)}
     if not project.lfs_patterns:  # then it renders to nothing
         names.discard(".gitattributes")
     return sorted(names - {"_chosen_files.json"})
