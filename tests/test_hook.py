@@ -272,11 +272,11 @@ def test_needs_no_network(place):
 def strict(tmp_path_factory):
     """A copy of the template whose Spaces hold nothing."""
     template = copy_template(tmp_path_factory.mktemp("strict"))
-    platforms = template / "src" / "ml_ui" / "sizing" / "platforms.json"
-    facts = json.loads(platforms.read_text("utf-8"))
-    (limit,) = (x for x in facts["platforms"]["huggingface"]["limits"] if x["name"] == "repository")
+    file = template / "src" / "ml_ui" / "sizing" / "platforms" / "huggingface.json"
+    facts = json.loads(file.read_text("utf-8"))
+    (limit,) = (x for x in facts["limits"] if x["name"] == "repository")
     limit["bytes"], limit["written"] = 1000, "1 kB"
-    platforms.write_text(json.dumps(facts), "utf-8")
+    file.write_text(json.dumps(facts), "utf-8")
     return template
 
 

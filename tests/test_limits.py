@@ -13,8 +13,8 @@ from footprints import PACKAGES, find, of
 from ml_ui.sizing import footprint, limits, report, ways_out
 from ml_ui.sizing import project as project_files
 
-FACTS = json.loads((ROOT / "src/ml_ui/sizing/platforms.json").read_text("utf-8"))
-PLATFORMS, GITHUB = FACTS["platforms"], FACTS["repositories"]["github"]
+FACTS = json.loads((ROOT / "src/ml_ui/sizing/facts.json").read_text("utf-8"))
+GITHUB, PLATFORMS = FACTS["repositories"]["github"], limits.PLATFORMS
 GIGA = 10**9
 
 ONNX = footprint.FORMATS["onnx"]

@@ -3,9 +3,9 @@
 Exit status: 0 it fits, 1 it does not fit, 2 bad input or not known.
 """
 
-# Limits and prices, each with its source and date, are in sizing/platforms.json; the
+# Limits and prices, each with its source and date, are in sizing/platforms/; the
 # memory of models is in sizing/runtimes.json; the sizes of the project's packages in
-# .ml-ui.json. A new check is a limit in platforms.json and a function of that name in
+# .ml-ui.json. A new check is a limit in such a file and a function of that name in
 # footprint.py.
 
 import argparse

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypedDict
 FOLDER = Path(__file__).resolve().parent
 PACKAGES = json.loads((FOLDER / "packages.json").read_text("utf-8"))
 FORMATS = json.loads((FOLDER / "runtimes.json").read_text("utf-8"))["formats"]
-FACTS = json.loads((FOLDER / "platforms.json").read_text("utf-8"))
+FACTS = json.loads((FOLDER / "facts.json").read_text("utf-8"))
 BASE_IMAGE = FACTS["base_image"]
 
 # gzip's output for installed packages: 0.97 of their wheels, and 0.355 of Python 3.12's

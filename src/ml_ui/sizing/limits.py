@@ -1,5 +1,6 @@
 """Limits of a platform, and the checks of a project against them."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
@@ -7,6 +8,7 @@ from typing import Any, NamedTuple
 
 from .footprint import (
     FACTS,
+    FOLDER,
     FORMATS,
     PACKAGES,
     QUANTITIES,
@@ -18,7 +20,16 @@ from .footprint import (
 )
 from .git_lfs import line_for
 
-PLATFORMS, GITHUB = FACTS["platforms"], FACTS["repositories"]["github"]
+PLATFORMS: dict[str, dict[str, Any]] = dict(
+    sorted(
+        (
+            (path.stem, json.loads(path.read_text("utf-8")))
+            for path in (FOLDER / "platforms").glob("*.json")
+        ),
+        key=lambda entry: entry[1]["order"],
+    )
+)
+GITHUB = FACTS["repositories"]["github"]
 GITHUB_FILE = next(  # bytes of a file in plain git, above which GitHub refuses the push
     limit["bytes"]
     for limit in GITHUB["limits"]
@@ -26,7 +37,7 @@ GITHUB_FILE = next(  # bytes of a file in plain git, above which GitHub refuses 
 )
 NO_LIMIT, LIMIT_NOT_KNOWN = "no limit", "limit not known"
 
-Facts = Mapping[str, Any]  # an entry of platforms.json
+Facts = Mapping[str, Any]  # a file of platforms/, or an entry of it
 
 
 class Check(NamedTuple):
