@@ -4,7 +4,7 @@ PYTHON ?= python3
 # A process for each core; the tests of a file share what they generate and install.
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo web space web-zips test test-fast typecheck wheel lock runtimes demos bench boot faults \
+.PHONY: help demo web space web-zips test test-every test-fast typecheck wheel lock runtimes demos bench boot faults \
 	canary packages recognise verify-footprint zoo architectures networks pictures
 
 help:  ## list the targets
@@ -24,8 +24,11 @@ space:  ## the form as a Space, in build/space, from the last commit
 web-zips: $(VENV)/installed  ## compare the form's zip with the command's project, for each combination
 	$(BIN)/python -m scripts.web_zips
 
-test: typecheck  ## everything, with the coverage of the package
+test: typecheck  ## everything, with a sample of the frameworks and versions, and coverage
 	$(PYTEST) --cov
+
+test-every: typecheck  ## everything, with all frameworks, versions and screens of each test (an hour)
+	$(PYTEST) --every
 
 test-fast: $(VENV)/installed  ## tests that install, build and serve nothing
 	$(PYTEST) -m "not slow"

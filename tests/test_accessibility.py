@@ -68,6 +68,7 @@ def violations(page, axe: str) -> list[str]:
     ]
 
 
+@pytest.mark.sample("*1280-light", "*390-dark")
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_axe_finds_nothing_serious(visit, axe, width, scheme):

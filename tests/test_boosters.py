@@ -163,6 +163,7 @@ def answers(bake, path: Path, rows: list) -> list:
     return json.loads(said.splitlines()[-1])  # LightGBM warns there of old parameters
 
 
+@pytest.mark.sample("*4.7.0*", "*1.2.10*", "*0.26.1-grade*", "*2.3.1-grade*")
 @pytest.mark.slow
 @pytest.mark.parametrize("path", MODELS, ids=name)
 def test_answers_match_the_saving_version(bake, path):

@@ -76,6 +76,7 @@ def is_executed(path, project, canary) -> bool:
     return canary.exists()
 
 
+@pytest.mark.sample(".pkl-columns", ".joblib-forest")
 @pytest.mark.parametrize("name", ["forest", "columns", "texts", "search", "boosting"])
 @pytest.mark.parametrize("end", [".pkl", ".joblib"])
 def test_hostile_call_in_a_real_model_is_refused(name, end, models, project, tmp_path):

@@ -79,6 +79,7 @@ def minimal(bake, folder: Path, code: str) -> Path:
     return project
 
 
+@pytest.mark.sample("15-venv")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "sign"),

@@ -88,6 +88,7 @@ def model(bake):
     return make
 
 
+@pytest.mark.sample("inception_v3.keras", "network.onnx")
 @pytest.mark.parametrize("name", ["inception_v3.keras", "network.onnx", "network.pt"])
 def test_from_file_to_dyno(bake, model, photo, name):
     project = bake(model_path=str(model(name)), platform="heroku")
@@ -240,6 +241,7 @@ def small(bake, tmp_path_factory):
     return make
 
 
+@pytest.mark.sample("*-forest.joblib", "*-network.h5", "*-exported.pt2")
 @pytest.mark.parametrize(("framework", "task", "name"), FORMATS)
 def test_every_format(bake, small, framework, task, name, tmp_path):
     """The project is generated for the file, and passes its own tests with it."""
@@ -312,6 +314,7 @@ torch.cuda._is_in_bad_fork = bool
 """
 
 
+@pytest.mark.sample("traced.pt")
 @pytest.mark.parametrize("name", ["exported.pt2", "traced.pt"])
 def test_zero_gpu(bake, small, name, tmp_path):
     """A Space on ZeroGPU, as far as it goes without one: to where the GPU has to answer."""

@@ -294,6 +294,7 @@ def zoo(tmp_path_factory):
     return make
 
 
+@pytest.mark.sample("*-1.9.1", "survival.joblib-1.3.2")
 @pytest.mark.slow
 @pytest.mark.parametrize("version", ["1.3.2", "1.7.2", "1.9.1"])
 @pytest.mark.parametrize("file", FILES)

@@ -254,6 +254,7 @@ def zoo(environment, tmp_path_factory):
     return folder, json.loads((folder / "truth.json").read_text("utf-8"))
 
 
+@pytest.mark.sample("bert", "vit")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
@@ -300,6 +301,7 @@ def test_folder_on_the_hub(bake, environment, zoo, tmp_path, monkeypatch):
             assert answer[entry["answer"]] == pytest.approx(entry["probability"], abs=1e-5)
 
 
+@pytest.mark.sample("vit")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["bert", "several-labels", "vit"])
 def test_project_passes_its_own_tests(bake, zoo, name):

@@ -314,6 +314,7 @@ def same(answer, said) -> None:
         assert [*map(float, str(answer).split(", "))] == pytest.approx(said, rel=1e-5)
 
 
+@pytest.mark.sample("3.4.1-*", "1.3.3-softmax*", "3.2.0-softmax.ubj")
 @pytest.mark.slow
 @pytest.mark.parametrize("path", ANSWERED, ids=name)
 def test_answers_match_the_saving_version(bake, python, path):
