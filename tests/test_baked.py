@@ -15,7 +15,7 @@ DEFAULTS = {  # a platform's first tier, and what the demo is called
     "render": "free",
     "cloud-run": "1Gi",
     "modal": "cpu-2gb",
-    "fly": "shared-cpu-1x",
+    "fly": "shared-cpu-1x-512mb",
 }
 
 

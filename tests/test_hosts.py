@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
+import model_hub
 import pytest
 import yaml
+from conftest import ROOT, ruff
 from running import install_packages
 
 from ml_ui.sizing.limits import PLATFORMS
@@ -85,6 +87,24 @@ def misspelled(document: dict | list, of: dict | None = None) -> Iterator[dict]:
 def test_file_is_valid(bake, answers):
     document = read(bake(**answers), answers["platform"])
     assert problems(document, answers["platform"]) == []
+
+
+@pytest.mark.parametrize("platform", [*FILES, "modal"])
+def test_file_of_a_model_on_the_hub(bake, tmp_path, monkeypatch, platform):
+    """Its build downloads what is public, as an image's does; a token is never in a file."""
+    iris = ROOT / "demos" / "tabular" / "iris.skops"
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    with model_hub.served() as (url, state):
+        state.add("you/iris", {"iris.skops": iris.read_bytes()})
+        model_hub.download(url, tmp_path, "you/iris", token=False)
+    project = bake(model_path="you/iris", platform=platform)
+    if platform in FILES:
+        assert problems(read(project, platform), platform) == []
+    build = project / ("Dockerfile" if platform in FILES else "modal_app.py")
+    assert "python -m ml_ui fetch --public" in build.read_text("utf-8")
+    source = f"src=['{project}']"
+    ruff("check", "--isolated", "--no-cache", "--config", source, *project.glob("*.py"))
+    ruff("format", "--isolated", "--no-cache", "--check", *project.glob("*.py"))
 
 
 @pytest.mark.parametrize("platform", FILES)

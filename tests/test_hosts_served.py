@@ -115,10 +115,10 @@ def started(
     engine: Engine, image: str, platform: str, host: Host, **variables: str
 ) -> Iterator[tuple[Container, str]]:
     """Start the image as a host does on its smallest tier; yield the container and its URL."""
-    tier = next(iter(PLATFORMS[platform]["hardware"].values()))
+    memory = min(tier["ram_bytes"] for tier in PLATFORMS[platform]["hardware"].values())
     port = free_port()
     options = [f"--env={n}={v}" for n, v in (host.variables | variables).items()]
-    options += [f"--publish=127.0.0.1:{port}:{host.port}", f"--memory={tier['ram_bytes']}b"]
+    options += [f"--publish=127.0.0.1:{port}:{host.port}", f"--memory={memory}b"]
     with engine.run(image, *options, *host.options) as container:
         url = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + 90
