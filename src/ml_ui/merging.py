@@ -8,10 +8,11 @@ both changed the same lines, git marks a conflict. Nothing is committed.
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +25,7 @@ from .sizing.footprint import BadInput
 
 PACKAGE = "ml_ui"
 RECORD = record.NAME
+LISTS = ("requirements.in", "requirements.txt")
 
 # By git's status of a file, and by the sides that have a file with a conflict: 1 is
 # the old render, 2 the project, 3 the new render.
@@ -258,9 +260,7 @@ def rendered(clone: Path, commit: str, answers: dict[str, Any], folder: Path) ->
     )
     if render.returncode:
         output = os.fsdecode(render.stdout + render.stderr).strip()
-        raise Refused(
-            f"the template at {commit[:9]} refuses the recorded answers:\n{output}"
-        )
+        raise Refused(f"the template at {commit[:9]} refuses the answers:\n{output}")
     (made,) = (folder / "out").iterdir()
     return made
 
@@ -306,7 +306,47 @@ def merge(
     (new / RECORD).write_text(record.text(now) + "\n", "utf-8")
     # No owner edits the record: with theirs as the base, the new one replaces it.
     shutil.copyfile(owner / RECORD, old / RECORD)
+    for name in LISTS:
+        if all((folder / name).is_file() for folder in (owner, old, new)):
+            mine, before, after = (
+                (folder / name).read_text("utf-8") for folder in (owner, old, new)
+            )
+            if mine != before != after:
+                text = merged_lists(mine, before, after)
+                (new / name).write_text(text, "utf-8", newline="\n")
+                shutil.copyfile(owner / name, old / name)
     return cherry_picked(owner, temporary / "merge", old, new, title, renames)
+
+
+def merged_lists(mine: str, before: str, after: str) -> str:
+    """Merge lists of requirements by package, in the order of the owner's.
+
+    To git, a package that its owner added beside one that changes is a conflict.
+    """
+    merged, old, new = (_by_package(text) for text in (mine, before, after))
+    for name in old.keys() - new.keys():
+        merged.pop(name, None)
+    place = 0
+    for name, lines in new.items():
+        if name in merged:
+            merged[name] = merged[name] if lines == old.get(name) else lines
+        elif name not in old:  # else its owner removed it
+            entries = [*merged.items()]
+            merged = dict([*entries[:place], (name, lines), *entries[place:]])
+        if name in merged:
+            place = [*merged].index(name) + 1
+    return "".join(f"{line}\n" for lines in merged.values() for line in lines)
+
+
+def _by_package(text: str) -> dict[str, list[str]]:
+    """Return the lines of a list of requirements by package, and other lines alone."""
+    found: dict[str, list[str]] = {}
+    for number, line in enumerate(lines := text.splitlines()):
+        name = re.match(r"\w[\w.-]*", line)
+        key = re.sub(r"[-_.]+", "-", name[0]).lower() if name else line
+        again = "" if name else " " * lines[:number].count(line)
+        found.setdefault(key + again, []).append(line)
+    return found
 
 
 def cherry_picked(
@@ -367,9 +407,13 @@ def refuse_in_the_way(owner: Path, prefix: str, changed: list[str]) -> None:
                 )
 
 
-def finished(owner: Path, conflicts: list[str], steps: str) -> int:
+def finished(
+    owner: Path, conflicts: list[str], steps: str, notes: Iterable[str] = ()
+) -> int:
     """Print what a merge changed and what to do next; return the exit status."""
     show_files(owner, conflicts)
+    for note in notes:
+        print(f"Note: {note}")
     first = (
         "edit the files with conflicts, git add" if conflicts else "look at git diff"
     )

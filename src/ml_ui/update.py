@@ -91,9 +91,12 @@ def update(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     conflicts = merging.merge(owner, temporary, old, new, now, title)
     print(f"Template: {written(made | {'commit': base})} -> {written(now['template'])}")
     show_questions(answers, now["answers"])
+    notes = []
     if not vendored:
-        print(f"There is no {PACKAGE}/ here: install ml-ui {now[PACKAGE]['version']}.")
-    return merging.finished(owner, conflicts, "run the tests")
+        notes = [
+            f"there is no {PACKAGE}/ here: install ml-ui {now[PACKAGE]['version']}."
+        ]
+    return merging.finished(owner, conflicts, "run the tests", notes)
 
 
 def replace_package(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
