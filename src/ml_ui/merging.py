@@ -26,6 +26,7 @@ from .sizing.footprint import BadInput
 PACKAGE = "ml_ui"
 RECORD = record.NAME
 LISTS = ("requirements.in", "requirements.txt")
+ENCODING = ("utf-8", "surrogateescape")  # an owner's file may be in another one
 
 # By git's status of a file, and by the sides that have a file with a conflict: 1 is
 # the old render, 2 the project, 3 the new render.
@@ -307,13 +308,12 @@ def merge(
     # No owner edits the record: with theirs as the base, the new one replaces it.
     shutil.copyfile(owner / RECORD, old / RECORD)
     for name in LISTS:
-        if all((folder / name).is_file() for folder in (owner, old, new)):
-            mine, before, after = (
-                (folder / name).read_text("utf-8") for folder in (owner, old, new)
-            )
+        lists = [folder / name for folder in (owner, old, new)]
+        if all(path.is_file() for path in lists):
+            mine, before, after = (path.read_text(*ENCODING) for path in lists)
             if mine != before != after:
                 text = merged_lists(mine, before, after)
-                (new / name).write_text(text, "utf-8", newline="\n")
+                (new / name).write_text(text, *ENCODING, newline="\n")
                 shutil.copyfile(owner / name, old / name)
     return cherry_picked(owner, temporary / "merge", old, new, title, renames)
 

@@ -19,15 +19,14 @@ from typing import Any
 
 from . import merging
 from .merging import RECORD, Refused, git, split
-from .sizing import project
-from .sizing.footprint import FORMATS, PACKAGES, Footprint
+from .sizing import project, requirements
+from .sizing.footprint import PACKAGES, Footprint
 from .sizing.limits import PLATFORMS, Facts, pick, where
 from .sizing.report import Report, as_text, check, headline
 from .sizing.ways_out import moved_to, with_lock
 
 # What follows from the platform in the record; the rest stays as it is.
 OF_PLATFORM = ("lock", "sizes")
-ANSWERS = ("platform", "hardware", "python_version", "limits")
 # Platforms that have files; the others run those of one that has.
 OFFERED = [name for name, facts in PLATFORMS.items() if not facts.get("answer")]
 LOCK = "requirements.txt"
@@ -68,26 +67,21 @@ def move(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     wanted = destination(recorded, options.platform, options.hardware)
     here, platform = answers.get("platform", ""), wanted["platform"]
     merging.refuse_unready(owner, options.template, recorded)
-    if not options.anyway:
-        refuse_unfit(recorded, wanted, project.weigh(owner))
     model = merging.own_model(owner, recorded, options.model)
-    asked = answers | {"model_path": model or ""}
-    old, new = merging.both(
-        owner,
-        temporary,
-        options,
-        old=asked | {"limits": "ignore"},  # it is there already
-        new=asked | wanted | {"limits": "ignore" if options.anyway else "enforce"},
-    )
+    # Whether it fits is decided below, for the project as it is now.
+    asked = answers | {"model_path": model or "", "limits": "ignore"}
+    old, new = merging.both(owner, temporary, options, asked, asked | wanted)
+    made = merging.record_of(new)
+    if not options.anyway:
+        refuse_unfit(owner, old, new, made)
     notes = [*different(answers, wanted)]
     notes += keep_ports(owner, old, new, (here, platform), options.anyway)
     keep_git_lfs(owner, old, new, platform)
     changed, relocked = not is_same(new, old, LOCK), not is_same(owner, old, LOCK)
 
-    made = merging.record_of(new)
     now = recorded | {name: made[name] for name in OF_PLATFORM if name in made}
-    follows = {n: made["answers"][n] for n in ANSWERS if n in made["answers"]}
-    now["answers"] = answers | follows
+    limits = {"limits": "ignore" if options.anyway else "enforce"}
+    now["answers"] = answers | wanted | (limits if "limits" in made["answers"] else {})
     title = f"Move to {PLATFORMS[platform]['title']}"
     # A file of one platform that looks like another's is not the same file.
     conflicts = merging.merge(owner, temporary, old, new, now, title, renames=False)
@@ -115,6 +109,8 @@ def show_platforms(owner: Path, temporary: Path, options: argparse.Namespace) ->
             print(f"  {error}")
             continue
         print(f"  {headline(report)}")
+        for reason in report.not_known:
+            print(f"  {reason}")
         for way in report.ways_out:
             if f"--platform {platform} " in way:  # not by way of a third one
                 print(f"  {way}")
@@ -154,10 +150,7 @@ def default_tier(recorded: dict[str, Any], platform: str) -> str:
     answers, tiers = recorded["answers"], useful_tiers(recorded, platform)
     if not tiers:
         title, framework = PLATFORMS[platform]["title"], answers.get("framework")
-        facts = FORMATS.get(recorded["model"].get("format") or "") or {}
-        how = facts.get("converts", {}).get("onnx")
-        export = f" Export the model to ONNX first: {how}." if how else ""
-        raise Refused(f"{title} does not run {framework}.{export}")
+        raise Refused(f"{title} has no hardware that runs {framework}.")
     python, on_gpu = answers.get("python_version"), is_gpu(tier_of(answers))
 
     def lacks(name: str) -> tuple[bool, bool]:
@@ -172,13 +165,21 @@ def useful_tiers(recorded: dict[str, Any], platform: str) -> dict[str, Facts]:
     return {
         name: tier
         for name, tier in PLATFORMS[platform]["hardware"].items()
-        if lock_for(recorded, tier) in PACKAGES["sets"]
+        if not recorded.get("lock") or lock_for(recorded, tier) in PACKAGES["sets"]
     }
 
 
 def lock_for(recorded: dict[str, Any], tier: Facts) -> str:
-    """Return the set of packages of the project on a tier: onnx-gpu."""
-    return f"{(recorded.get('lock') or '').rpartition('-')[0]}-{tier['class']}"
+    """Return the set of packages of the project on a tier: onnx-gpu.
+
+    A class of hardware without packages of its own, such as a browser, has a CPU's.
+    """
+    known, wanted = (
+        {name.rpartition("-")[2] for name in PACKAGES["sets"]},
+        tier["class"],
+    )
+    base = (recorded.get("lock") or "").rpartition("-")[0]
+    return f"{base}-{wanted if wanted in known else 'cpu'}"
 
 
 def tier_of(answers: dict[str, Any]) -> Facts:
@@ -214,7 +215,7 @@ def different(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
 def report_on(
     recorded: dict[str, Any], wanted: dict[str, str], here: Footprint
 ) -> Report:
-    """Return the report on the project as it would be elsewhere."""
+    """Return the report on the project as it would be elsewhere, without a render."""
     there = with_lock(here, lock_for(recorded, tier_of(wanted)))
     there = there._replace(python=wanted["python_version"])
     platform = wanted["platform"]
@@ -222,11 +223,19 @@ def report_on(
     return check(*place, exists=True)
 
 
-def refuse_unfit(
-    recorded: dict[str, Any], wanted: dict[str, str], here: Footprint
-) -> None:
+def refuse_unfit(owner: Path, old: Path, new: Path, made: dict[str, Any]) -> None:
     """Refuse a platform that the project does not fit, with the report."""
-    report = report_on(recorded, wanted, here)
+    here, answers = project.weigh(owner), made["answers"]
+    sizes = project.record(owner)["sizes"].get("packages", {})
+    texts = [(folder / LOCK).read_text("utf-8") for folder in (owner, old, new)]
+    python, packages = requirements.weigh(
+        merging.merged_lists(*texts),
+        answers["python_version"],
+        sizes | made["sizes"]["packages"],
+    )
+    there = here._replace(packages=packages, python=python, lock=made["lock"])
+    platform, hardware = answers["platform"], answers["hardware"]
+    report = check(platform, hardware, moved_to(platform, there), exists=True)
     if report.fits is False:
         text = as_text(report, brief=True)
         raise Refused(f"it does not fit; --anyway moves it all the same.\n\n{text}")
@@ -262,11 +271,12 @@ def keep_ports(
 
 def is_same(owner: Path, render: Path, name: str) -> bool:
     """Return whether a file of the project is as it was generated."""
-    texts = [
-        (folder / name).read_text("utf-8") if (folder / name).is_file() else None
-        for folder in (owner, render)
-    ]
-    return texts[0] == texts[1]
+    return text_of(owner / name) == text_of(render / name)
+
+
+def text_of(path: Path) -> bytes | None:
+    """Return the content of a text, with one kind of line endings."""
+    return path.read_bytes().replace(b"\r\n", b"\n") if path.is_file() else None
 
 
 def earlier(owner: Path, platform: str) -> Iterator[str]:
