@@ -250,7 +250,7 @@ def tried(platform, project, hardware):
         verb = "Take" if here else "Go to"
         for tier in facts["hardware"]:
             answer = ways_out._answer(place, tier, here)
-            moved = project if here else ways_out._moved(place, project)
+            moved = project if here else ways_out.moved_to(place, project)
             meant[f"{verb} {limits.where(place, tier)}: {answer}"] = (place, tier, moved)
             for _, text, variant in ways_out._variants(place, moved, 1):
                 way = f"{verb} {limits.where(place, tier)}, and {text}: {answer}"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_ui import record, update
+from ml_ui import merging, record, update
 
 ROOT = Path(__file__).parent.parent
 PROJECT = "{{cookiecutter.project_slug}}"
@@ -495,4 +495,4 @@ def test_recorded_address_has_neither_folder_nor_password(given, recorded):
 def test_literal_renders_to_the_answer(answer):
     from jinja2 import Environment
 
-    assert Environment().from_string(update.literal(answer)).render() == answer
+    assert Environment().from_string(merging.literal(answer)).render() == answer

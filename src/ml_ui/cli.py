@@ -20,6 +20,7 @@ COMMANDS = {
     "bench": "compare the latency of apps",
     "call": "call an app from the terminal",
     "swap": "swap the project's model for a newer file",
+    "move": "move the project to another platform or hardware",
     "update": "update the project to a newer version of the template",
 }
 

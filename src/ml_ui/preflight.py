@@ -36,7 +36,8 @@ def report(options: argparse.Namespace) -> Report:
     given = (limit.partition("=") for limit in options.limit)
     replaced = {name: limits.parse_limit(name, text) for name, _, text in given}
     fetched = limits.parse_size(options.fetched)
-    answer = check(platform, hardware, project.weigh(folder, fetched), replaced)
+    footprint = project.weigh(folder, fetched)
+    answer = check(platform, hardware, footprint, replaced, exists=True)
     if options.measure:
         names = [each.name for each in answer.checks]
         answer = answer.measured(measure.measure(folder, names, progress))

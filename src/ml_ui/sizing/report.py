@@ -66,6 +66,7 @@ def check(
     hardware: str | None,
     project: Footprint,
     own: Mapping[str, float] = {},
+    exists: bool = False,
 ) -> Report:
     """Check a project against a platform's limits.
 
@@ -74,6 +75,7 @@ def check(
         hardware: a tier of the platform, or None for its first.
         project: the project's sizes.
         own: limits that replace those of the platform, by name.
+        exists: whether it is a project already, which the command moves.
 
     Raises:
         BadInput: there is no such platform, tier or limit.
@@ -87,7 +89,7 @@ def check(
     answer = verdict(checks)
     ways: tuple[str, ...] = ()
     if answer is False:
-        ways = tuple(ways_out(platform, hardware, project, own, checks))
+        ways = tuple(ways_out(platform, hardware, project, own, checks, exists))
     notes = tuple(notes_of(platform, hardware, project, own, checks))
     return Report(platform, hardware, answer, checks, ways, notes)
 
@@ -110,10 +112,7 @@ def as_text(
             kept.
     """
     paint: Paint = _paint if colour else lambda text, code: text
-    lines = [
-        f"{where(report.platform, report.hardware)}: {_verdict(report, paint)}.",
-        "",
-    ]
+    lines = [headline(report, paint), ""]
     passed = [check for check in report.checks if check.fits is False]
     for check in report.checks:
         if check in passed or report.fits is not False or not brief:
@@ -150,6 +149,11 @@ def as_text(
             *(line for note in notes for line in _wrap(note, width, "      ")),
         ]
     return "\n".join(lines).rstrip("\n")
+
+
+def headline(report: Report, paint: Paint = lambda text, code: text) -> str:
+    """Return the platform and tier of a report, and whether the project fits."""
+    return f"{where(report.platform, report.hardware)}: {_verdict(report, paint)}."
 
 
 def _verdict(report: Report, paint: Paint) -> str:

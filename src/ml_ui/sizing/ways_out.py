@@ -4,10 +4,11 @@ Each is checked by the same arithmetic before it is proposed.
 """
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import combinations
 
-from .footprint import FORMATS, PACKAGES, Footprint, NotKnown, Part, Sizes
+from .footprint import CUDA_RUNTIME, FORMATS, PACKAGES, Footprint, Part, Sizes
 from .limits import (
     PLATFORMS,
     Check,
@@ -32,6 +33,7 @@ def ways_out(
     project: Footprint,
     own: Mapping[str, float],
     checks: Iterable[Check],
+    exists: bool = False,
 ) -> Iterator[str]:
     """Yield a sentence for each change, or move, after which the project fits.
 
@@ -41,6 +43,7 @@ def ways_out(
         project: the project's sizes.
         own: limits that replace the recorded ones of the platform.
         checks: the checks made there.
+        exists: whether it is moved by the command, and not by answering otherwise.
     """
     tight = {check.name for check in checks if check.fits is False}
     enough = dict(_enough(platform, hardware, project, own))
@@ -55,14 +58,14 @@ def ways_out(
         limits = own if here else {}
         other = (platform, hardware)
         # As it is, or else with one change: the cheapest tier on which it fits.
-        moved = project if here else _moved(place, project)
+        moved = project if here else moved_to(place, project)
         for _, text, variant in [((), "", moved), *_variants(place, moved, 1)]:
             if here and text in enough:
                 continue
-            if tier := _cheapest(place, other, gpu, variant, limits):
+            if tier := cheapest(place, other, gpu, variant, limits):
                 change = f", and {text}" if text else ""
                 verb = "Take" if here else "Go to"
-                answer = _answer(place, tier, here)
+                answer = _command(place, tier) if exists else _answer(place, tier, here)
                 yield f"{verb} {where(place, tier)}{change}: {answer}."
                 break
 
@@ -74,7 +77,14 @@ def _answer(platform: str, hardware: str, here: bool) -> str:
     return tier if here and tier else f"platform={platform} {tier}".rstrip()
 
 
-def _moved(platform: str, project: Footprint) -> Footprint:
+def _command(platform: str, hardware: str) -> str:
+    """Return the command that moves an existing project to a tier."""
+    through = PLATFORMS[platform].get("answer")
+    tier = "" if through else f" --hardware {shlex.quote(hardware)}"
+    return f"python -m ml_ui move --platform {through or platform}{tier}"
+
+
+def moved_to(platform: str, project: Footprint) -> Footprint:
     """Return a project as it is on another platform, which may not fetch Git LFS."""
     if all(rule["name"] != "lfs" for rule in PLATFORMS[platform]["rules"]):
         return project
@@ -105,7 +115,7 @@ def _enough(
             return
 
 
-def _cheapest(
+def cheapest(
     platform: str,
     but: tuple[str, str],
     gpu: bool,
@@ -248,27 +258,41 @@ def _stored_as(dtype: str, times: int, project: Footprint) -> Changed | None:
 def _onnx(platform: str, project: Footprint) -> Changed | None:
     """Export the model to ONNX, which runs without the model's framework."""
     measured = FORMATS.get(project.format or "") or {}
-    own, onnx = PACKAGES["sets"].get(project.lock or ""), PACKAGES["sets"]["onnx-cpu"]
     how = measured.get("converts", {}).get("onnx")
-    if not how or not own:
+    variant = with_lock(project, "onnx-cpu")
+    if not how or variant is project:
         return None
+    return f"export the model to ONNX ({how})", variant._replace(format="onnx")
+
+
+def with_lock(project: Footprint, lock: str) -> Footprint:
+    """Return a project with another set of packages in place of its own, if known.
+
+    What its owner added stays.
+    """
+    sets, packages = PACKAGES["sets"], project.packages
+    if not {lock, project.lock} <= {*sets} or None in packages.values():
+        return project
+    kept = {
+        name: sizes
+        for name, sizes in packages.items()
+        if sizes and not name.startswith(CUDA_RUNTIME)
+    }
 
     def exchanged(part: Part) -> int:
-        """Return the bytes with ONNX Runtime's set in place of the framework's."""
-        count: int = max(project.total(part) - own[part], 0) + onnx[part]
-        return count
+        """Return the bytes by which what is kept differs from the new packages."""
+        change: int = sets[lock][part] - sets[project.lock][part]
+        left = sum(sizes[part] for sizes in kept.values())
+        return project.total(part) + change - left
 
-    try:
-        sizes = Sizes(
-            version="",
-            wheel=exchanged("wheel"),
-            installed=exchanged("installed"),
-            bytecode=exchanged("bytecode"),
-        )
-    except NotKnown:
-        return None
-    variant = project._replace(packages={"onnx": sizes}, format="onnx")
-    return f"export the model to ONNX ({how})", variant
+    rest = Sizes(
+        version="",
+        wheel=exchanged("wheel"),
+        installed=exchanged("installed"),
+        bytecode=exchanged("bytecode"),
+    )
+    name = CUDA_RUNTIME if lock.endswith("-gpu") else lock
+    return project._replace(packages={**kept, name: rest}, lock=lock)
 
 
 def _hub(platform: str, project: Footprint) -> Changed | None:
