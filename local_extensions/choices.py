@@ -55,9 +55,7 @@ def frameworks(answers: Answers) -> Rows:
     if answers.model_path:
         return _frameworks([framework_of(inspect(answers.model_path)).name])
     offered = [
-        name
-        for task, name in SHOWN
-        if task == answers.task and runs_on(answers.platform, name)
+        name for task, name in SHOWN if task == answers.task and runs_on(answers.platform, name)
     ]
     return _frameworks(sorted(offered, key=lambda name: name != TASKS[answers.task].framework))
 

@@ -273,8 +273,8 @@ def _in_browser(project: Footprint) -> dict[str, Any]:
     if not (facts := measured.get("browser")):
         how = measured.get("converts", {}).get("onnx")
         raise NotKnown(
-            f"A browser does not run the format {project.format!r}: export the model to "
-            f"ONNX{f' ({how})' if how else ''}."
+            f"A browser does not run the format {project.format!r}: export the model "
+            f"to ONNX{f' ({how})' if how else ''}."
         )
     own: dict[str, Any] = facts
     return own
