@@ -5,6 +5,7 @@ are rendered from templates/ (`files`) or copied unchanged (`copies`).
 """
 
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,12 @@ from .catalog import LARGE_FILE, PACKAGE, SKELETON, TEMPLATES
 
 if TYPE_CHECKING:
     from .project import Project
+
+# Files that a page without a server loads; the folders are copied whole.
+SITE = (
+    "index.html", "model.js", "MODEL_CARD.md", "examples.csv",
+    "browser/*", "model/*", "examples/*", "ml_ui/assets/icon.png", "ml_ui/languages/*.json",
+)  # fmt: skip
 
 
 def files(project: "Project") -> dict[str, str]:
@@ -40,8 +47,8 @@ def files(project: "Project") -> dict[str, str]:
         found["LICENSE"] = f"licenses/{answers.license}.txt"
     for layer in layers(project):
         for path in sorted((TEMPLATES / layer).rglob("*")):
-            if path.is_file() and path.name[0] != "_":  # a part of another file
-                name = path.relative_to(TEMPLATES / layer).as_posix()
+            name = path.relative_to(TEMPLATES / layer).as_posix()
+            if path.is_file() and "/_" not in f"/{name}":  # a part of another file, or copied
                 found[name] = f"{layer}/{name}"
     return {n: t for n, t in found.items() if answers.ci or not n.startswith(".github/")}
 
@@ -61,6 +68,11 @@ def copies(project: "Project") -> dict[str, str]:
         **{source: f"model/{name}" for source, name in model.files.items()},
         **model.examples,
         **({model.card: "MODEL_CARD.md"} if model.card else {}),
+        **{
+            path: path.name
+            for layer in layers(project)
+            for path in sorted((TEMPLATES / layer / "_copied").glob("*"))
+        },
     }
     return {str(source): target for source, target in found.items()}
 
@@ -79,6 +91,12 @@ def paths(project: "Project") -> set[Path]:
     for source, target in {str(SKELETON): "", **project.copies}.items():
         found |= {Path(target, path.relative_to(source)) for path in files_of(Path(source))}
     return found
+
+
+def site(project: "Project") -> list[str]:
+    """Return the files that a page without a server loads, for its copy that works offline."""
+    names = sorted(path.as_posix() for path in paths(project))
+    return [name for name in names if any(fnmatch(name, pattern) for pattern in SITE)]
 
 
 def written(project: "Project") -> set[Path]:
