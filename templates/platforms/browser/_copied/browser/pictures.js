@@ -115,6 +115,13 @@ export function grey({ width, height, data }) {
   return { width, height, data: out };
 }
 
+/** Return a picture with red and blue swapped. */
+export function swapped({ width, height, data }) {
+  const out = data.slice();
+  for (let at = 0; at < out.length; at += 3) [out[at], out[at + 2]] = [data[at + 2], data[at]];
+  return { width, height, data: out };
+}
+
 /** Return the middle of a picture in another size: Pillow's ImageOps.fit, bilinear.
  *
  * @param crop the part of the shorter side that is taken.
