@@ -1,26 +1,26 @@
 // The worker: runs model.js off the main thread, where a prediction would freeze the page.
 
-const pictures = self.name === "picture" ? import("./pictures.js") : null;
+const pictures = () => import("./pictures.js"); // once
 const loading = load();
 
 async function load() {
   const model = await import("../model.js");
   postMessage({ features: model.FEATURES ?? null });
-  await Promise.all([pictures, model.load((done, total) => postMessage({ done, total }))]);
+  const progress = (done, total) => postMessage({ done, total });
+  await Promise.all([self.name === "picture" && pictures(), model.load(progress)]);
   postMessage({ loaded: true });
   return model;
 }
 
 /** Return what `predict` takes: the pixels of a picture's file, another input as it is. */
 async function read(input) {
-  return input instanceof Blob ? (await pictures).read(input) : input;
+  return input instanceof Blob ? (await pictures()).read(input) : input;
 }
 
-/** Return what the page shows: a picture as a file, another answer as it is. */
+/** Return an answer as the page shows it: a picture with its file. */
 async function written(answer) {
-  if (!answer?.width) return answer;
-  const { width, height } = answer;
-  return { width, height, file: await (await pictures).write(answer) };
+  const isPicture = answer?.data instanceof Uint8Array;
+  return isPicture ? { ...answer, file: await (await pictures()).write(answer) } : answer;
 }
 
 addEventListener("message", async ({ data: { id, input } }) => {
