@@ -64,7 +64,8 @@ def copies(project: "Project") -> dict[str, str]:
         **{
             path: path.name
             for layer in layers(project)
-            for path in sorted((TEMPLATES / layer / "_copied").glob("*"))
+            for copied in ("_copied", f"_copied-{project.framework.name}")
+            for path in sorted((TEMPLATES / layer / copied).glob("*"))
         },
     }
     return {str(source): target for source, target in found.items()}

@@ -67,12 +67,12 @@ STORY_A = {
 }  # fmt: skip
 
 
-def layer(folder: Path) -> set[str]:
+def layer(folder: Path, framework: str = "") -> set[str]:
     """Return the files that a folder of templates/ lays over a project with a small model."""
     paths = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
-    copied = {path for path in paths if path.parts[0] == "_copied"}
-    rendered = {path for path in paths - copied if path.name[0] != "_"}
-    return {path.relative_to("_copied").as_posix() for path in copied} | {
+    copied = {path for path in paths if path.parts[0] in ("_copied", f"_copied-{framework}")}
+    rendered = {path for path in paths if path.parts[0][0] != "_" and path.name[0] != "_"}
+    return {Path(*path.parts[1:]).as_posix() for path in copied} | {
         path.as_posix()
         for path in rendered
         if "_gitattributes" not in (folder / path).read_text("utf-8")
@@ -82,7 +82,7 @@ def layer(folder: Path) -> set[str]:
 def expected(task: str, framework: str, platform: str, license: str, ci: bool, **_) -> set[str]:
     """Return what is in a project: what story A has for every platform, and what answers add."""
     wanted = STORY_A - layer(ROOT / "templates" / "platforms" / "heroku") - {"examples/cat.jpg"}
-    wanted |= layer(ROOT / "templates" / "platforms" / platform)
+    wanted |= layer(ROOT / "templates" / "platforms" / platform, framework)
     demo = ROOT / "demos" / task
     wanted |= {f"examples/{path.name}" for path in demo.glob("examples/*")}
     if formats := FRAMEWORKS[framework].formats:
