@@ -171,6 +171,7 @@ class ModelFile:
     # "class logits" if the file tells that they are of classes, "class" if only that of the
     # predicted class is 1, or "numbers" of no class.
     scores: str | None = None
+    tensor: str | None = None  # that the first output maps by name, as skl2onnx has it
     pixels: Pixels | None = None  # how they go in, if the file tells
     needs: tuple[str, ...] = ()  # locales of the system, to load it
     packages: tuple[str, ...] = ()  # beside the framework's, to load it

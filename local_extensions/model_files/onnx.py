@@ -86,6 +86,7 @@ def model(data, path: Path) -> dict | None:
         "labels": labels,
         "n_outputs": _classes(outputs, labels),
         "scores": _scores(graph, outputs),
+        "tensor": graph.unmapped(outputs[0][0]) if outputs else None,
         "pixels": _pixels(metadata, graph, inputs) or _convention(whole, inputs, outputs),
         "needs": graph.locales,
         "companions": companions,

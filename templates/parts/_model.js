@@ -3,8 +3,8 @@
 {% set model = project.model %}
 {% set output = "outputs/" ~ project.task.output.name %}
 {% set others = model.files.values() | reject("in", [model.file, "labels.txt"]) | list %}
-// The model on the page without a server: {{ project.task.does }}. What model.py does, in
-// JavaScript: change both, and tests/test_model_js.py compares their constants.
+// The model of the page without a server: {{ project.task.does }}.
+// It does what model.py does: change both; tests/test_model_js.py compares their constants.
 import { Model } from "./browser/onnx.js";
 {% block imports %}
 {% endblock %}
@@ -12,7 +12,7 @@ import { Model } from "./browser/onnx.js";
 const MODEL = new URL({{ ("model/" ~ model.file) | json }}, import.meta.url);
 {% if project.task.output.labels %}
 {% if model.has_labels %}
-const LABELS = new URL("model/labels.txt", import.meta.url); // a name per line, in the model's order
+const LABELS = new URL("model/labels.txt", import.meta.url); // one name per line
 {% else %}
 const LABELS = null; // new URL("model/labels.txt", import.meta.url), if you write that file
 {% endif %}
@@ -25,6 +25,7 @@ const CLASSES = {{ model.classes | list | json }}; // one of which that output i
 {% endif %}
 {% block constants %}
 {% endblock %}
+
 let opened = null;
 
 /**
@@ -47,7 +48,7 @@ export function load(onProgress) {
 {% if others %}
     weights: {{ others | json }},
 {% endif %}
-    size: {{ model.size }},
+    size: {{ model.size }}, // bytes
     onProgress,
   }).catch((error) => {
     opened = null; // the next call tries again

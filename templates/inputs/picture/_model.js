@@ -1,6 +1,6 @@
 {% extends "parts/_model.js" %}
 {% block imports %}
-import { {{ "fit" if model.crop else "resize" }}, grey{{ ", swapped" if model.blue_first }} } from "./browser/pictures.js";
+import { {{ "fit, grey" if model.crop else "grey, resize" }}{{ ", swapped" if model.blue_first }} } from "./browser/pictures.js";
 {% endblock %}
 {% block constants %}
 

@@ -9,6 +9,7 @@ const CPU = ["ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm.gz"];
 const GPU = ["ort.jspi.bundle.min.mjs", "ort-wasm-simd-threaded.jspi.wasm.gz"];
 // A smaller network computes for less time than a GPU needs to compile its programs.
 const WORTH_A_GPU = 8e6; // bytes of weights
+const LONGEST = 2 ** 31 - 1; // of an axis; a free one has a name, or is -1 without its sign
 const INTEGERS = new Map([
   ["uint8", Uint8Array],
   ["int8", Int8Array],
@@ -72,7 +73,7 @@ export class Model {
     /** Names of the classes; null if there are none. */
     this.labels = labels ?? null;
     const inputs = session.inputMetadata;
-    const [size, ...axes] = inputs[0].shape.map((n) => (Number.isInteger(n) && n > 0 ? n : null));
+    const [size, ...axes] = inputs[0].shape.map((n) => (n > 0 && n <= LONGEST ? n : null));
     this.fixed = size ?? 1; // the model runs so many at once
     /** As declared, batch axis first; null is any length. Of several inputs, (null, columns). */
     this.inputShape = inputs.length > 1 ? [null, inputs.length] : [null, ...axes];
