@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import expect
 from static_page import ANSWERS, Files, Visit, hosted, violations
 
+from ml_ui.sizing.footprint import FORMATS
+
 pytestmark = pytest.mark.slow
 PHRASE = re.compile(r"Downloading the model: ([\d.]+) of ([\d.]+) MB, (\d+) %\.")
 SLOW = """
@@ -83,6 +85,19 @@ def test_answers_online_and_offline(visit, host):
         assert visitor.ask() == said
     finally:
         host.start()
+
+
+def test_download_is_what_preflight_says(visit, host):
+    """Before the first answer, besides the model's weights and the examples."""
+    visitor = visit(host)
+    visitor.ask()
+    urls = {url for url in visitor.requests if url.startswith(host.url)}
+    paths = {url.removeprefix(host.url) or "index.html" for url in urls}
+    paths = {path for path in paths if not path.startswith(("examples", "model/"))}
+    size = sum((host.root / "repo" / path).stat().st_size for path in paths)
+    kind = "onnx" if host.pair[1] == "onnx" else "python"
+    assert size == pytest.approx(FORMATS[kind]["browser"]["download"], rel=0.1)
+    assert size < 5_000_000
 
 
 def test_axe_finds_nothing(visit, host, axe):
