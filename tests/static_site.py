@@ -105,7 +105,9 @@ def static(folder: Path) -> Iterator[str]:
 
 def in_browser(browser, project: Path, inputs: list) -> tuple[list, dict[str, float]]:
     """Return the worker's answers, and its times in milliseconds; a Path is a picture."""
-    given = [{"url": f"/_inputs/{each.name}"} if isinstance(each, Path) else each for each in inputs]
+    given = [
+        {"url": f"/_inputs/{each.name}"} if isinstance(each, Path) else each for each in inputs
+    ]
     folder = project / "_inputs"
     folder.mkdir(exist_ok=True)
     for each in inputs:
