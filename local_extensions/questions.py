@@ -350,13 +350,8 @@ def _unfit(answers: Answers) -> Iterator[str]:
     """Yield why no hardware of the platform runs this model file, of a framework that it runs."""
     classes = {tier["class"] for tier in project(answers).tiers.values()}
     if not answers.model_path or classes != {"browser"}:
-        return
-    if answers.hub:
-        yield (
-            f"platform: {answers.platform} has no model on the Hub, for its page loads files of its "
-            "own alone: download the file, and give its path."
-        )
-    elif reason := inspect(answers.model_path).unfit.get("browser"):
+        return  # a demo's runs, and what another tier runs is offered
+    if reason := inspect(answers.model_path).unfit.get("browser"):
         yield f"platform: {answers.platform} does not run {answers.model_path.name}, which {reason}."
 
 
