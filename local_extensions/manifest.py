@@ -5,7 +5,6 @@ are rendered from templates/ (`files`) or copied unchanged (`copies`).
 """
 
 import re
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +12,6 @@ from .catalog import LARGE_FILE, PACKAGE, SKELETON, TEMPLATES
 
 if TYPE_CHECKING:
     from .project import Project
-
-# Files that a page without a server loads; the folders are copied whole.
-SITE = (
-    "index.html", "model.js", "MODEL_CARD.md", "examples.csv",
-    "browser/*", "model/*", "examples/*", "ml_ui/assets/icon.png", "ml_ui/languages/*.json",
-)  # fmt: skip
 
 
 def files(project: "Project") -> dict[str, str]:
@@ -71,7 +64,8 @@ def copies(project: "Project") -> dict[str, str]:
         **{
             path: path.name
             for layer in layers(project)
-            for path in sorted((TEMPLATES / layer / "_copied").glob("*"))
+            for copied in ("_copied", f"_copied-{project.framework.name}")
+            for path in sorted((TEMPLATES / layer / copied).glob("*"))
         },
     }
     return {str(source): target for source, target in found.items()}
@@ -91,12 +85,6 @@ def paths(project: "Project") -> set[Path]:
     for source, target in {str(SKELETON): "", **project.copies}.items():
         found |= {Path(target, path.relative_to(source)) for path in files_of(Path(source))}
     return found
-
-
-def site(project: "Project") -> list[str]:
-    """Return the files that a page without a server loads, for its copy that works offline."""
-    names = sorted(path.as_posix() for path in paths(project))
-    return [name for name in names if any(fnmatch(name, pattern) for pattern in SITE)]
 
 
 def written(project: "Project") -> set[Path]:

@@ -76,11 +76,6 @@ class Project:
         return manifest.copies(self)
 
     @cached_property
-    def site(self) -> list[str]:
-        """Files that the page loads, where it has no server."""
-        return manifest.site(self)
-
-    @cached_property
     def lfs_patterns(self) -> list[str]:
         """Patterns of .gitattributes for Git LFS."""
         return manifest.lfs_patterns(self)

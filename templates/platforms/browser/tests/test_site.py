@@ -1,4 +1,4 @@
-"""Tests of the page without a server: its files are there, and JavaScript is valid."""
+"""Tests of the page without a server: the files that it names, and its scripts."""
 
 import re
 import shutil
@@ -9,31 +9,29 @@ from urllib.parse import unquote
 import pytest
 
 ROOT = Path(__file__).parent.parent
-COPIED = ("browser", "examples", "model")  # folders that the page loads from
-
-
-def listed() -> set[str]:
-    """Return the files that the service worker keeps."""
-    text = (ROOT / "service-worker.js").read_text("utf-8")
-    files = text.partition("FILES = [")[2].partition("]")[0]
-    return {unquote(name) for name in re.findall(r'"(.+)"', files)} - {"./"}
+PAGE = (ROOT / "index.html").read_text("utf-8")
+SCRIPTS = [*ROOT.glob("*.js"), *ROOT.glob("browser/**/*.js")]
 
 
 def test_page_names_files_that_exist():
-    page = (ROOT / "index.html").read_text("utf-8")
-    for name in re.findall(r'(?:src|href|data-card)="([^"]+)"', page):
+    for name in re.findall(r'(?:src|href|data-card)="([^"]+)"', PAGE):
         assert (ROOT / unquote(name)).is_file(), name
 
 
-def test_service_worker_keeps_what_the_page_loads():
-    """After a change of the examples or the model: their names are in both files."""
-    paths = (path for folder in COPIED for path in (ROOT / folder).rglob("*"))
-    found = {path.relative_to(ROOT).as_posix() for path in paths if path.is_file()}
-    assert found <= listed()
-    assert [name for name in listed() if not (ROOT / name).is_file()] == []
+def test_page_shows_the_examples():
+    """After a change of examples/, their names in index.html follow."""
+    named = {unquote(name) for name in re.findall(r'src="(examples/[^"]+)"', PAGE)}
+    assert named == {f"examples/{path.name}" for path in ROOT.glob("examples/*")}
+
+
+def test_scripts_import_files_that_exist():
+    for path in SCRIPTS:
+        text = path.read_text("utf-8")
+        for name in re.findall(r'(?:from|import\() ?"(\.[^"]+)"', text):
+            assert (path.parent / name).is_file(), f"{path}: {name}"
 
 
 @pytest.mark.skipif(not shutil.which("node"), reason="needs Node.js")
 def test_scripts_are_valid():
-    for path in [*ROOT.glob("*.js"), *ROOT.glob("browser/**/*.js")]:
+    for path in SCRIPTS:
         subprocess.run(["node", "--check", path], check=True)

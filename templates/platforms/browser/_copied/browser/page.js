@@ -1,14 +1,16 @@
 // The page: takes an input, asks the worker that runs the model, and shows the answer.
 import { VisitorError } from "./errors.js";
 import { about } from "./card.js";
+import { controlled, keep } from "./offline.js";
 import { Runner } from "./runner.js";
 import { element, language, text, translated } from "./texts.js";
 
 const $ = (selector) => document.querySelector(selector);
 const form = $("form");
-const [{ build }, output] = await Promise.all([
+const [input, output] = await Promise.all([
   import(`./inputs/${form.dataset.input}.js`),
   import(`./outputs/${form.dataset.output}.js`),
+  controlled(),
 ]);
 const submit = text("button", "Submit", { type: "submit", class: "primary" });
 const stop = text("button", "Stop", { type: "button", hidden: true });
@@ -20,7 +22,7 @@ const answer = element("div", { class: "answer" });
 let run = 0; // the number of the last one: what an earlier one says comes too late
 let running = false;
 
-const runner = new Runner(showProgress);
+const runner = new Runner(form.dataset.input, showProgress);
 $("#output").append(
   text("h2", form.dataset.output === "picture" ? "Result" : "Answer"), answer, bar, status, problem,
 );
@@ -35,6 +37,7 @@ function showProgress({ done, total, loaded, error }) {
   bar.hidden = Boolean(loaded || error) && !running;
   if (error) return showError(error);
   if (loaded) {
+    keep(input.later);
     bar.removeAttribute("value"); // what a prediction takes is not known
     status.textContent = running ? translated("The model is running.") : "";
     return;
@@ -82,12 +85,12 @@ async function predict() {
   empty();
   const mine = run;
   try {
-    const input = field.read();
+    const value = field.read();
     showRunning(true);
     status.textContent = translated("The model is running.");
-    const given = await runner.predict(input);
+    const given = await runner.predict(value);
     if (mine !== run) return;
-    status.textContent = await output.show(answer, given);
+    status.textContent = output.show(answer, given);
     $("#output").classList.add("answered");
   } catch (error) {
     if (mine === run) showError(error);
@@ -108,9 +111,6 @@ document.addEventListener("example", empty); // the answer was for another input
 
 const place = $("#input");
 const features = form.dataset.input === "row" ? await runner.features : null;
-const field = await build(place, features);
+const field = await input.build(place, features);
 document.documentElement.dataset.ready = "";
 about($("#about"));
-navigator.serviceWorker?.register("service-worker.js").catch((error) => {
-  console.warn("Not available offline", error);
-});

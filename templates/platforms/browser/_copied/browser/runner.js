@@ -4,8 +4,13 @@ import { VisitorError } from "./errors.js";
 const MEMORY = /memory|allocat|out of bounds/i; // in what browsers and WebAssembly say
 
 export class Runner {
-  /** @param {(state: {done?: number, total?: number, loaded?: boolean}) => void} onProgress */
-  constructor(onProgress) {
+  /**
+   * @param {string} kind of input
+   * @param {(state: {done?: number, total?: number, loaded?: boolean, error?: Error}) => void}
+   *   onProgress called with the bytes of the model so far, once it is there, or if that failed
+   */
+  constructor(kind, onProgress) {
+    this.kind = kind;
     this.onProgress = onProgress;
     this.start();
   }
@@ -15,7 +20,10 @@ export class Runner {
     this.calls = new Map();
     this.last = 0;
     this.hasFailed = false;
-    const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+    const worker = new Worker(new URL("worker.js", import.meta.url), {
+      type: "module",
+      name: this.kind, // what goes in
+    });
     this.worker = worker;
     this.features = new Promise((resolve, reject) => {
       worker.addEventListener("message", ({ data }) => {

@@ -2,6 +2,11 @@
 import { VisitorError } from "../errors.js";
 import { element, text, translated } from "../texts.js";
 
+export const later = [
+  "browser/vendor/webp/webp_dec.js",
+  "browser/vendor/webp/webp_dec.wasm.gz",
+];
+
 /** Build the field; return how to read and to clear it. */
 export async function build(place) {
   let picture = null; // a Blob
