@@ -330,6 +330,7 @@ def _platform(answers: Answers) -> Iterator[str]:
     yield from _choice(answers, "platform")
     chosen, title = answers.platform, FRAMEWORKS[answers.framework].title
     if runs_on(chosen, answers.framework):
+        yield from _unfit(answers)
         return
     able = [name for name in FRAMEWORKS if runs_on(chosen, name)]
     others = " or ".join(name for name in HOSTS if runs_on(name, answers.framework))
@@ -343,6 +344,15 @@ def _platform(answers: Answers) -> Iterator[str]:
         yield f"{reason} Answer framework={' or '.join(demos)}, or platform={others}."
     else:
         yield f"{reason} Answer {others}."
+
+
+def _unfit(answers: Answers) -> Iterator[str]:
+    """Yield why no hardware of the platform runs this model file, of a framework that it runs."""
+    classes = {tier["class"] for tier in project(answers).tiers.values()}
+    if not answers.model_path or classes != {"browser"}:
+        return  # a demo's runs, and what another tier runs is offered
+    if reason := inspect(answers.model_path).unfit.get("browser"):
+        yield f"platform: {answers.platform} does not run {answers.model_path.name}, which {reason}."
 
 
 def _hardware(answers: Answers) -> Iterator[str]:
