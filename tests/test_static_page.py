@@ -181,6 +181,16 @@ def test_what_is_no_picture(visit, host, tmp_path):
     )
 
 
+@pytest.mark.parametrize("host", [("tabular", "onnx")], indirect=True, ids="-".join)
+def test_what_is_no_number(visit, host):
+    """Which browsers would say themselves, in their own words, and not submit."""
+    visitor = visit(host)
+    visitor.page.locator("input[type=number]").first.fill("")
+    visitor.page.locator("input[type=number]").first.press("e")
+    visitor.submit()
+    expect(visitor.problem).to_have_text("Give a number for sepal length (cm).")
+
+
 def test_progress_of_the_download(visit, mine, monkeypatch):
     monkeypatch.setattr(Files, "pause", 0.1)
     visitor = visit(mine)
