@@ -13,6 +13,7 @@ from ml_ui.sizing import limits
 from . import locks
 from .answers import Answers
 from .catalog import FRAMEWORKS, PLATFORMS, SHOWN, TASKS, TEMPLATES
+from .host import useful_tiers
 from .kinds import fitting, framework_of
 from .model import inspect
 from .model_files import FORMATS
@@ -53,8 +54,15 @@ def frameworks(answers: Answers) -> Rows:
     """Return the frameworks: an own model's, or those with a demo model, the default first."""
     if answers.model_path:
         return _frameworks([framework_of(inspect(answers.model_path)).name])
-    offered = [name for task, name in SHOWN if task == answers.task]
+    offered = [
+        name for task, name in SHOWN if task == answers.task and runs_on(answers.platform, name)
+    ]
     return _frameworks(sorted(offered, key=lambda name: name != TASKS[answers.task].framework))
+
+
+def runs_on(platform: str | None, framework: str) -> bool:
+    """Return whether a platform, if it is one, has hardware for a framework."""
+    return platform not in HOSTS or bool(useful_tiers(platform, framework, None))
 
 
 def _frameworks(names: Iterable[str]) -> Rows:
@@ -69,9 +77,14 @@ def _frameworks(names: Iterable[str]) -> Rows:
 
 
 def platforms(answers: Answers) -> Rows:
-    """Return the platforms, with the price of the cheapest hardware and the first limit."""
+    """Return the platforms that have hardware for the framework."""
+    return _platforms(name for name in HOSTS if runs_on(name, answers.framework))
+
+
+def _platforms(names: Iterable[str]) -> Rows:
+    """Return platforms, with the price of the cheapest hardware and the first limit."""
     rows = {}
-    for name in HOSTS:
+    for name in names:
         platform = PLATFORMS[name]
         slug, tier = next(iter(platform["hardware"].items()))
         cost = limits.price(tier) + (f" ({slug})" if tier["price_usd"] is not None else "")
@@ -113,6 +126,7 @@ CHOICES: Mapping[str, Callable[[Answers], Rows]] = {
 EVERY: Mapping[str, Callable[[Answers], Rows]] = {
     "task": lambda answers: tasks(answers._replace(model_path=None)),
     "framework": lambda _: _frameworks(NAMES["framework"][1:]),
+    "platform": lambda _: _platforms(HOSTS),
     "hardware": lambda answers: _tiers(PLATFORMS[answers.platform]["hardware"]),
     "python_version": lambda _: {version: (version,) for version in locks.PYTHONS},
 }

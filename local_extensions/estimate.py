@@ -42,7 +42,7 @@ class Cost(NamedTuple):
 def footprint_of(project: "Project") -> footprint.Footprint:
     """Return the footprint of a project, from the files to copy and to render."""
     attributes = [f"{pattern} filter=lfs" for pattern in project.lfs_patterns]
-    weights, packed, loaded, pictures, files = 0, 0.0, 0.0, 0, []
+    weights, packed, loaded, dense, files = 0, 0.0, 0.0, 0, []
     sources = TEXTS + len(project.host.locked)
     if licence := project.files.get("LICENSE"):
         sources += (TEMPLATES / licence).stat().st_size
@@ -64,13 +64,14 @@ def footprint_of(project: "Project") -> footprint.Footprint:
                 loaded += size * (footprint.unpacked(path) if seen else 1)
             else:
                 sources += size
-                pictures += size if target.startswith("examples/") else 0
+                is_dense = target.startswith("examples/") or path.suffix == ".gz"
+                dense += size if is_dense else 0
     hub_size = on_hub.size if on_hub else 0
     total = weights + hub_size
     return footprint.Footprint(
         weights=weights,
         sources=sources,
-        stored=round(PACKED * (sources - pictures)) + pictures,
+        stored=round(PACKED * (sources - dense)) + dense,
         packages=project.host.packages,
         files=tuple(files),
         on_hub=hub_size,

@@ -59,7 +59,7 @@ def host(
         where=limits.where(platform, hardware),
         python=tier.get("python", {}).get(python, python),
         requirements=[*COMMON["requirements"], *own[tier["class"]], *packages],
-        lock=f"{name}-{tier['class']}",
+        lock=f"{name}-{locks.LIKE.get(tier['class'], tier['class'])}",
         locked=locks.requirements(name, base, extras),
         sizes=locks.sizes(name, base, extras),
     )

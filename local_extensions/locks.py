@@ -16,6 +16,9 @@ LOCKS = Path(__file__).resolve().parent.parent / "templates" / "requirements"
 PYTHONS = ("3.12", "3.13", "3.11")  # that projects can be generated for, the default first
 EXTRAS = {"spaces", "torchvision", "timm"}  # the requirements that are locked as extras
 
+# A class with the locks of another: beside a page without a server is the app in Python.
+LIKE = {"browser": "cpu"}
+
 Classes = Mapping[str, list[str]]  # requirements, by class of hardware
 Pins = dict[str, set[str]]  # a pinned requirement with its marker: what requires it
 
@@ -47,9 +50,11 @@ def split(requirements: Classes, hardware: str) -> tuple[str, list[str]]:
         requirements: of a framework, by hardware class.
         hardware: the class.
     """
+    hardware = LIKE.get(hardware, hardware)
     extras = [each for each in requirements[hardware] if each in EXTRAS]
     rest = [each for each in requirements[hardware] if each not in EXTRAS]
-    same = [name for name, packages in requirements.items() if packages == rest]
+    alike = [name for name, packages in requirements.items() if packages == rest]
+    same = [name for name in alike if name not in LIKE]
     # The last: PyTorch's are the same for CPU and GPU, and ZeroGPU has a GPU.
     return (same[-1] if extras and same else hardware), extras
 

@@ -40,8 +40,8 @@ def files(project: "Project") -> dict[str, str]:
         found["LICENSE"] = f"licenses/{answers.license}.txt"
     for layer in layers(project):
         for path in sorted((TEMPLATES / layer).rglob("*")):
-            if path.is_file() and path.name[0] != "_":  # a part of another file
-                name = path.relative_to(TEMPLATES / layer).as_posix()
+            name = path.relative_to(TEMPLATES / layer).as_posix()
+            if path.is_file() and "/_" not in f"/{name}":  # a part of another file, or copied
                 found[name] = f"{layer}/{name}"
     return {n: t for n, t in found.items() if answers.ci or not n.startswith(".github/")}
 
@@ -66,6 +66,12 @@ def copies(project: "Project") -> dict[str, str]:
         **{source: f"model/{name}" for source, name in model.files.items()},
         **model.examples,
         **({model.card: "MODEL_CARD.md"} if model.card else {}),
+        **{
+            path: path.name
+            for layer in layers(project)
+            for copied in ("_copied", f"_copied-{project.framework.name}")
+            for path in sorted((TEMPLATES / layer / copied).glob("*"))
+        },
     }
     return {str(source): target for source, target in found.items()}
 

@@ -51,6 +51,7 @@ class Model(NamedTuple):
     output: str | None = None  # its name, if the model has several
     classes: tuple[str, ...] = ()  # what it may give, if it gives a class and no scores
     scores: str | None = None  # what they are, as ModelFile has it
+    tensor: str | None = None  # likewise
     needs: tuple[str, ...] = ()  # of the system, to load it: locales
     version: str | None = None  # major and minor, of the framework that saved it
     runtime: str | None = None  # templates of the framework
@@ -208,6 +209,7 @@ def _weights(
         "output": found.outputs[0].name if len(found.outputs) > 1 else None,
         "classes": _classes(found) if found.scores == "class" else (),
         "scores": found.scores,
+        "tensor": found.tensor,
         "needs": found.needs,
         "packages": found.packages,
         "network": found.network,

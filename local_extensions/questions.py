@@ -22,10 +22,12 @@ import click
 from click.exceptions import Exit
 from cookiecutter.exceptions import FailedHookException
 
+from ml_ui.sizing.footprint import FORMATS
+
 from . import command_line, estimate, examples, host, hub, manifest, model_files, preview, quoting
 from .answers import Answers
-from .catalog import FRAMEWORKS, OFFERED, TASKS
-from .choices import NAMES, unknown
+from .catalog import FRAMEWORKS, OFFERED, SHOWN, TASKS
+from .choices import HOSTS, NAMES, frameworks, runs_on, unknown
 from .host import pythons
 from .kinds import fitting, framework_of, takes, unfit
 from .model import inspect, model, read_labels
@@ -189,7 +191,9 @@ def choose_framework(context: Context) -> str:
             )
         chosen = own
     elif chosen == "auto":
-        chosen = TASKS[answers.task].framework
+        wanted = command_line.given().get("platform")  # which is asked later
+        offered = frameworks(answers._replace(platform=wanted))
+        chosen = next(iter(offered), TASKS[answers.task].framework)
     if (answers.task, chosen) not in OFFERED:
         others = [name for task, name in OFFERED if task == answers.task]
         raise Refused(
@@ -322,10 +326,41 @@ def _slug(answers: Answers) -> Iterator[str]:
         )
 
 
+def _platform(answers: Answers) -> Iterator[str]:
+    yield from _choice(answers, "platform")
+    chosen, title = answers.platform, FRAMEWORKS[answers.framework].title
+    if runs_on(chosen, answers.framework):
+        yield from _unfit(answers)
+        return
+    able = [name for name in FRAMEWORKS if runs_on(chosen, name)]
+    others = " or ".join(name for name in HOSTS if runs_on(name, answers.framework))
+    titles = " and ".join(FRAMEWORKS[name].title for name in able)
+    reason = f"platform: {chosen} runs {titles}, not {title}."
+    how = FORMATS.get(project(answers).model.format or "", {}).get("converts", {}).get("onnx")
+    demos = [name for task, name in SHOWN if task == answers.task and name in able]
+    if answers.model_path and how and "onnx" in able:
+        yield f"{reason} Export the model to ONNX ({how}) and give that file, or answer {others}."
+    elif not answers.model_path and demos:
+        yield f"{reason} Answer framework={' or '.join(demos)}, or platform={others}."
+    else:
+        yield f"{reason} Answer {others}."
+
+
+def _unfit(answers: Answers) -> Iterator[str]:
+    """Yield why no hardware of the platform runs this model file, of a framework that it runs."""
+    classes = {tier["class"] for tier in project(answers).tiers.values()}
+    if not answers.model_path or classes != {"browser"}:
+        return  # a demo's runs, and what another tier runs is offered
+    if reason := inspect(answers.model_path).unfit.get("browser"):
+        yield f"platform: {answers.platform} does not run {answers.model_path.name}, which {reason}."
+
+
 def _hardware(answers: Answers) -> Iterator[str]:
     chosen, useful = answers.hardware, project(answers).tiers
     if chosen in useful or answers.platform not in NAMES["platform"]:
         return
+    if not runs_on(answers.platform, answers.framework):
+        return  # the platform is refused
     title, tier = FRAMEWORKS[answers.framework].title, project(answers).platform["hardware"]
     if chosen not in tier:
         near = difflib.get_close_matches(chosen, tier, 1)
@@ -364,7 +399,7 @@ CHECKS = {
     "project_name": partial(_text, question="project_name", longest=100),
     "project_slug": _slug,
     "description": partial(_text, question="description", longest=300),
-    "platform": partial(_choice, question="platform"),
+    "platform": _platform,
     "hardware": _hardware,
     "python_version": _python,
     "license": partial(_choice, question="license"),

@@ -525,6 +525,7 @@ def write_packages(work: Path, only: str | None) -> None:
         f"{framework}-{hardware}": locks.sizes(framework, *locks.split(requirements, hardware))
         for framework, requirements in FRAMEWORKS.items()
         for hardware in requirements
+        if hardware not in locks.LIKE
     }
     known: dict[str, dict] = {}
     if only:

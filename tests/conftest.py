@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -114,6 +115,13 @@ def ask(here):
 @pytest.fixture(scope="module")  # while it runs, its thread has an event loop
 def browser():
     """Return a browser without a window, which asks nothing of the outside."""
+    with chromium() as browser:
+        yield browser
+
+
+@contextmanager
+def chromium():
+    """Run a browser, or skip the test if there is none."""
     sync_api = pytest.importorskip("playwright.sync_api")
     command = shutil.which("chromium") or shutil.which("google-chrome")
     if not command:

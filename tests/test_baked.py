@@ -9,6 +9,7 @@ pytest.importorskip("pytest_cookies")
 
 DEFAULTS = {  # a platform's first tier, and what the demo is called
     "huggingface": "zero-a10g",
+    "browser": "visitor",
     "heroku": "eco",
     "docker": "cpu",
     "local": "cpu",

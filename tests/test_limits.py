@@ -507,7 +507,7 @@ def test_hardware_is_complete(platform):
             "title", "class", "ram_bytes", "gpu_bytes", "disk_bytes", "price_usd", "per", "sleep",
             "note", "source", "as_of", "verified",
         }  # fmt: skip
-        assert tier["class"] in ("cpu", "gpu", "zero")
+        assert tier["class"] in ("cpu", "gpu", "zero", "browser")
         assert tier["per"] in ("hour", "month")
         assert tier["price_usd"] is not None or tier["note"]
 

@@ -36,7 +36,7 @@ BASES = {  # the requirements of each
     f"{framework}-{hardware}": packages
     for framework, requirements in FRAMEWORKS.items()
     for hardware, packages in requirements.items()
-    if hardware != "zero"
+    if hardware not in ("zero", "browser")
 }
 ON_ZERO = {  # the base of each set for ZeroGPU, to which the package spaces is added
     "python": "cpu", "onnx": "cpu", "scikit-learn": "cpu", "pytorch": "gpu", "keras": "cpu",
@@ -192,6 +192,13 @@ def test_sizes_have_the_oldest_date(tmp_path, monkeypatch):
 def test_split(framework, base):
     assert locks.split(FRAMEWORKS[framework], "zero") == (base, ["spaces"])
     assert locks.split(FRAMEWORKS[framework], "cpu") == ("cpu", [])
+
+
+@pytest.mark.parametrize("framework", ["onnx", "python"])
+def test_page_without_a_server_has_the_packages_of_a_cpu(framework):
+    """Of the app in Python beside it."""
+    assert FRAMEWORKS[framework]["browser"] == FRAMEWORKS[framework]["cpu"]
+    assert locks.split(FRAMEWORKS[framework], "browser") == ("cpu", [])
 
 
 def test_distinct_class_has_its_own_set():

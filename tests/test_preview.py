@@ -20,7 +20,8 @@ def preview(ask, *arguments: str) -> tuple[int, dict]:
 
 @pytest.mark.parametrize("platform", HOSTS)
 def test_preview_is_what_is_generated(ask, here, platform):
-    answers = [f"model_path={IRIS}", f"platform={platform}", "license=none"]
+    model = IRIS.with_suffix(".onnx" if platform == "browser" else IRIS.suffix)
+    answers = [f"model_path={model}", f"platform={platform}", "license=none"]
     status, found = preview(ask, *answers)
     assert status == 0 and found["fits"] and not found["problems"]
     assert not list(here.iterdir())
@@ -30,7 +31,7 @@ def test_preview_is_what_is_generated(ask, here, platform):
     assert found["files"] == sorted(files)
     assert found["folder"] == str(made)
     record = json.loads((made / ".ml-ui.json").read_text("utf-8"))["answers"]
-    assert found["answers"] | {"model_path": "iris.skops", "framework": "auto"} == (
+    assert found["answers"] | {"model_path": model.name, "framework": "auto"} == (
         record | {"preview": "json"}
     )
 

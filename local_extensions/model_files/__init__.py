@@ -11,8 +11,8 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import NamedTuple
@@ -171,9 +171,11 @@ class ModelFile:
     # "class logits" if the file tells that they are of classes, "class" if only that of the
     # predicted class is 1, or "numbers" of no class.
     scores: str | None = None
+    tensor: str | None = None  # that the first output maps by name, as skl2onnx has it
     pixels: Pixels | None = None  # how they go in, if the file tells
     needs: tuple[str, ...] = ()  # locales of the system, to load it
     packages: tuple[str, ...] = ()  # beside the framework's, to load it
+    unfit: Mapping[str, str] = field(default_factory=dict)  # by class of hardware: why not there
     network: Network | None = None  # that weights alone belong to, if they tell
     runs_code: bool = False  # loading such a file can run code
     version: str | None = None  # of the framework that saved it

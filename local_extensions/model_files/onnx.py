@@ -17,6 +17,9 @@ NEWEST_IR = 14
 NEWEST = {"": 28, "ai.onnx": 28, "ai.onnx.ml": 5}
 OLDEST = 7  # of the operators without a domain
 DOMAINS = {*NEWEST, "com.microsoft", "com.microsoft.nchwc", "ai.onnx.preview.training"}
+# What onnxruntime-web reads, in the version of the page without a server (vendor/sources.json).
+NEWEST_IR_ON_WEB = 13
+NEWEST_ON_WEB = {"": 26, "ai.onnx": 26, "ai.onnx.ml": 5}
 FLOATS = ("float16", "float32", "float64")
 ARRAYS = {*FLOATS, "bool", "string", "uint8", "int8", "uint16", "int16", "uint32", "int32"} | {
     "uint64",
@@ -86,8 +89,10 @@ def model(data, path: Path) -> dict | None:
         "labels": labels,
         "n_outputs": _classes(outputs, labels),
         "scores": _scores(graph, outputs),
+        "tensor": graph.unmapped(outputs[0][0]) if outputs else None,
         "pixels": _pixels(metadata, graph, inputs) or _convention(whole, inputs, outputs),
         "needs": graph.locales,
+        "unfit": {"browser": reason} if (reason := _off_web(whole, graph, outputs)) else {},
         "companions": companions,
     }
     return found | _columns(graph, inputs)
@@ -123,6 +128,35 @@ def _refuse_versions(path: Path, whole: Message, graph: Graph) -> None:
             f"{path.name} needs operators of {', '.join(sorted(others))}, which ONNX Runtime does "
             f"not have: {LIMITED}."
         )
+
+
+def _off_web(whole: Message, graph: Graph, outputs: list[tuple]) -> str:
+    """Return why onnxruntime-web does not run a model, and what to do; "" if it does."""
+    if (version := whole.get(1) or 0) > NEWEST_IR_ON_WEB:
+        return (
+            f"is in IR version {version} of ONNX, and onnxruntime-web reads up to "
+            f"{NEWEST_IR_ON_WEB}: set model.ir_version = {NEWEST_IR_ON_WEB} with onnx.load and "
+            "onnx.save"
+        )
+    for entry in whole.all(8):
+        domain, version = entry.text(1), entry.get(2) or 0
+        if version > (newest := NEWEST_ON_WEB.get(domain, version)):
+            return (
+                f"uses version {version} of the operators {domain or 'ai.onnx'}, and "
+                f"onnxruntime-web has up to {newest}: export it with opset_version={newest} or "
+                f"lower (target_opset in skl2onnx)"
+            )
+    if any(node.domain == "com.microsoft.nchwc" for node in graph.nodes):
+        return (
+            "was optimized for one kind of processor (com.microsoft.nchwc): give the file as it "
+            "was exported"
+        )
+    if outputs and outputs[0][1] == "map" and not graph.unmapped(outputs[0][0]):
+        return (
+            "gives its scores by name, which onnxruntime-web does not: export it with "
+            'options={"zipmap": False}'
+        )
+    return ""
 
 
 def _refuse_tensors(path: Path, inputs: list[tuple], outputs: list[tuple]) -> None:

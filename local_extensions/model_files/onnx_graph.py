@@ -74,6 +74,13 @@ class Graph:
             yield node
             name = node.inputs[0] if node.inputs else ""
 
+    def unmapped(self, name: str) -> str | None:
+        """Return the tensor that a ZipMap maps by name, if its classes are in order."""
+        node = self._makers.get(name)
+        found = node.attribute(*CLASSES) if node and node.op == "ZipMap" else None
+        names = found and (_texts(found, 9) or integers(found.all(8)))
+        return node.inputs[0] if names and [*names] == sorted(names) else None
+
     def are_probabilities(self, name: str) -> bool:
         """Return whether a scikit-learn classifier's scores are not just decision values."""
         machines = [node for node in self.nodes if node.op == "SVMClassifier"]

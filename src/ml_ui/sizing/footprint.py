@@ -250,6 +250,41 @@ def _runtime(project: Footprint) -> dict[str, Any]:
     return own
 
 
+def tab(project: Footprint) -> Parts:
+    """Return the most memory that the model takes in a visitor's browser."""
+    facts = _in_browser(project)
+    weights = round(facts["weights"] * project.loaded)
+    return {"runtime and a request": facts["base"], "weights": weights}
+
+
+def download(project: Footprint) -> Parts:
+    """Return what a visitor downloads before the first answer."""
+    facts = _in_browser(project)
+    return {"weights": project.weights, "page and runtime": facts["download"]}
+
+
+def _in_browser(project: Footprint) -> dict[str, Any]:
+    """Return the memory and size of what runs the model's format in a browser.
+
+    Raises:
+        NotKnown: nothing does.
+    """
+    measured = FORMATS.get(project.format or "") or {}
+    if not (facts := measured.get("browser")):
+        how = measured.get("converts", {}).get("onnx")
+        raise NotKnown(
+            f"A browser does not run the format {project.format!r}: export the model "
+            f"to ONNX{f' ({how})' if how else ''}."
+        )
+    own: dict[str, Any] = facts
+    return own
+
+
+def on_hub(project: Footprint) -> Parts:
+    """Return the size of weights that stay on the Hub, if they do."""
+    return {"weights": project.on_hub} if project.on_hub else {}
+
+
 def gpu(project: Footprint) -> Parts:
     """Return the GPU memory of the model; it applies to packages built for a GPU."""
     if not project.uses_gpu:
@@ -301,6 +336,9 @@ QUANTITIES: dict[str, Callable[[Footprint], Parts]] = {
     "memory": memory,
     "peak": peak,
     "gpu": gpu,
+    "tab": tab,
+    "download": download,
+    "hub": on_hub,
     "boot": boot,
     "file": file,
     "lfs-file": lfs_file,

@@ -1,0 +1,1 @@
+{% include "outputs/labels/_functions.js" %}
