@@ -75,7 +75,7 @@ architectures: $(VENV)/installed  ## memory and slug of real architectures, pred
 networks: $(VENV)/installed  ## refresh the digests by which torchvision's weights are recognised
 	$(BIN)/uv run scripts/networks.py
 
-pictures: $(VENV)/installed  ## make the pictures of the docs, of ONLY=terminal, ONLY=pages or both
+pictures: $(VENV)/installed  ## make the pictures of the docs, of ONLY=terminal, pages or site, else all
 	$(BIN)/python -m scripts.pictures $(ONLY)
 
 $(VENV)/installed: pyproject.toml

@@ -39,6 +39,7 @@ from local_extensions.catalog import ROOT, TASKS
 from ml_ui.languages import translations
 from scripts.runtimes import generate
 from tests.running import clean_environment, free_port, install, served
+from tests.static_page import hosted
 
 PICTURES = ROOT / "docs" / "pictures"
 COLUMNS, ROWS = 80, 400  # enough rows that nothing scrolls away
@@ -76,7 +77,7 @@ TERMINALS = {
 COLOURS = {"brown": "yellow", "brightbrown": "bright_yellow", "default": None}  # of pyte
 SIZES = {"wide": (1280, 720), "phone": (390, 844)}
 # An answer is there: labels, or a second picture that is no thumbnail.
-ANSWERED = """() => document.querySelector('[data-testid="label-output-value"]') ||
+ANSWERED = """() => document.querySelector('[data-testid="label-output-value"], .answer > *') ||
     [...document.images].filter(image => image.naturalWidth > 200).length > 1"""
 
 
@@ -266,7 +267,7 @@ def taken(browser: Browser, url: str, name: str, answer: bool = True, **options:
     page = browser.new_page(**options)
     page.goto(url)
     if answer:
-        page.locator(".gallery-item, tbody tr.tr-body").first.click()
+        page.locator(".gallery-item, tbody tr.tr-body, #examples button").first.click()
         page.wait_for_timeout(500)  # the example clears the answer
         page.locator("button.primary").first.click()
         page.wait_for_function(ANSWERED)
@@ -309,10 +310,18 @@ def of_form(browser: Browser) -> None:
         in_each_form(browser, f"{url}/?platform=heroku", "form", answer=False)
 
 
+def of_site(browser: Browser, folder: Path) -> None:
+    """Take the page without a server."""
+    project = generate(folder / "project", task="image-classification", platform="browser")
+    (folder / "site").mkdir()
+    with hosted(project, folder / "site") as host:
+        in_each_form(browser, host.url, "site")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("parts", nargs="*", help="terminal or pages; else both")
-    parts = parser.parse_args().parts or ["terminal", "pages"]
+    parser.add_argument("parts", nargs="*", help="terminal, pages or site; else all")
+    parts = parser.parse_args().parts or ["terminal", "pages", "site"]
     PICTURES.mkdir(exist_ok=True)
     if "terminal" in parts:
         folder = Path(tempfile.gettempdir(), "models")
@@ -326,6 +335,9 @@ def main() -> None:
         with chromium() as browser, tempfile.TemporaryDirectory() as folder:
             of_form(browser)
             of_demos(browser, Path(folder))
+    if "site" in parts:
+        with chromium() as browser, tempfile.TemporaryDirectory() as folder:
+            of_site(browser, Path(folder))
 
 
 if __name__ == "__main__":

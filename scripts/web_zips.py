@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 import httpx
 
 from local_extensions.catalog import ROOT, SHOWN
-from local_extensions.choices import HOSTS
+from local_extensions.choices import HOSTS, runs_on
 from web import app, work
 
 Tree = dict[str, tuple[int, bytes]]  # by path: mode and content
@@ -80,6 +80,7 @@ async def main() -> int:
         {"task": task, "framework": framework, "platform": platform}
         for task, framework in pairs
         for platform in HOSTS
+        if runs_on(platform, framework)
     ]
     wrong = 0
     for number, given in enumerate(answers, 1):

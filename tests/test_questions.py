@@ -1,9 +1,11 @@
 """Every answer gives a valid project or is refused in a few lines, with nothing left behind."""
 
 import ast
+import html
 import itertools
 import json
 import os
+import re
 import shutil
 import struct
 from pathlib import Path
@@ -370,3 +372,48 @@ def test_default_hardware_has_packages_of_the_framework(monkeypatch):
         {"platform": "huggingface", "__framework": "onnx", "__task": "image-classification"}
     )
     assert next(iter(Project(answers).tiers)) == "cpu-basic"
+
+
+# A platform that some frameworks alone run on ---------------------------------------------
+
+DEMOS = ROOT / "demos"
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        (
+            [f"model_path={DEMOS / 'image-classification' / 'digits.keras'}"],
+            ["not Keras", 'model.export("model.onnx", format="onnx")', "or answer huggingface"],
+        ),
+        ([f"model_path={DEMOS / 'tabular' / 'iris.skops'}"], ["not scikit-learn", "skl2onnx"]),
+        (["task=tabular", "framework=xgboost"], ["not XGBoost", "Answer framework=onnx, or"]),
+    ],
+)
+def test_page_without_a_server_needs_onnx(ask, answers, said):
+    result = ask("platform=browser", *answers)
+    assert_refused(result.output, result.exit_code, "platform: browser runs ONNX", *said)
+
+
+def test_framework_follows_from_the_platform_that_is_given(ask, here):
+    assert ask("platform=browser", "task=tabular").exit_code == 0
+    assert record(project(here))["model"]["framework"] == "onnx"
+
+
+def test_platforms_and_frameworks_go_together():
+    derived = {"__task": "tabular", "__framework": "keras", "__model_path": ""}
+    answers = Answers.of(QUESTIONS | derived | {"platform": "browser"})
+    assert [*choices.frameworks(answers)] == ["onnx"]
+    assert [*choices.platforms(answers)] == [n for n in choices.HOSTS if n != "browser"]
+    assert [*choices.platforms(answers._replace(framework="onnx"))] == choices.HOSTS
+
+
+@pytest.mark.parametrize("text", [text for text in LINES if {*"<>&\"'"} & {*text}])
+def test_text_reads_back_in_a_page_without_a_server(ask, here, text):
+    answers = {"project_name": text, "description": text, "platform": "browser"}
+    result = ask("--accept-hooks", "no", typed=lines(**answers))
+    assert result.exit_code == 0, result.output
+    page = json.loads((project(here) / "_chosen_files.json").read_text("utf-8"))["index.html"]
+    for pattern in ("<title>(.*)</title>", "<h1>(.*)</h1>", 'name="description" content="([^"]*)"'):
+        (found,) = re.findall(pattern, page)
+        assert "<" not in found and html.unescape(found) == text

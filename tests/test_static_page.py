@@ -35,6 +35,19 @@ def change(path: Path, text: str) -> None:
     os.utime(path, (later, later))
 
 
+GIVE = """async ([kind, path]) => {
+  const blob = await (await fetch(path)).blob();
+  const given = new DataTransfer();
+  given.items.add(new File([blob], "x.png", { type: "image/png" }));
+  const options = { bubbles: true, cancelable: true };
+  const event =
+    kind === "drop"
+      ? new DragEvent(kind, { ...options, dataTransfer: given })
+      : new ClipboardEvent(kind, { ...options, clipboardData: given });
+  document.querySelector(".drop").dispatchEvent(event);
+}"""
+
+
 @pytest.fixture(scope="module", params=ANSWERS, ids="-".join)
 def host(bake, request, tmp_path_factory):
     """Serve the demo of a task in a folder of a site."""
@@ -145,8 +158,19 @@ def test_page_is_in_the_language_of_the_visitor(visit, host, locale, words):
 
 
 @pytest.mark.parametrize("host", [("image-classification", "onnx")], indirect=True, ids="-".join)
+def test_picture_is_dropped_or_pasted(visit, host):
+    visitor = visit(host)
+    for number, kind in enumerate(("drop", "paste")):
+        visitor.page.evaluate(GIVE, [kind, f"examples/{(3, 7)[number]}.png"])
+        expect(visitor.page.locator("#input img")).to_be_visible()
+        visitor.submit()
+        expect(visitor.page.locator(".first")).to_have_text(str((3, 7)[number]), timeout=15_000)
+        visitor.page.get_by_role("button", name="Clear").click()
+        expect(visitor.answer).to_have_count(0)
+
+
+@pytest.mark.parametrize("host", [("image-classification", "onnx")], indirect=True, ids="-".join)
 def test_what_is_no_picture(visit, host, tmp_path):
-    """Dropped, pasted or chosen, the file is read as such."""
     path = tmp_path / "cat.jpg"
     path.write_text("no picture")
     visitor = visit(host)
@@ -155,6 +179,16 @@ def test_what_is_no_picture(visit, host, tmp_path):
     expect(visitor.problem).to_have_text(
         "This is not a picture in one of BMP, GIF, JPEG, PNG, WEBP."
     )
+
+
+@pytest.mark.parametrize("host", [("tabular", "onnx")], indirect=True, ids="-".join)
+def test_what_is_no_number(visit, host):
+    """Which browsers would say themselves, in their own words, and not submit."""
+    visitor = visit(host)
+    visitor.page.locator("input[type=number]").first.fill("")
+    visitor.page.locator("input[type=number]").first.press("e")
+    visitor.submit()
+    expect(visitor.problem).to_have_text("Give a number for sepal length (cm).")
 
 
 def test_progress_of_the_download(visit, mine, monkeypatch):

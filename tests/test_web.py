@@ -85,6 +85,15 @@ def test_what_does_not_go_together_is_greyed_out_with_the_reason(client):
     assert "disabled" not in radio(page, "framework-keras")
 
 
+def test_page_without_a_server_is_offered_for_what_a_browser_runs(client):
+    keras = client.get("/?task=tabular&framework=keras&platform=browser").text
+    found = radio(keras, "platform-browser")
+    assert "disabled" in found and found["reason"].endswith("not Keras.")
+    page = client.get("/?task=tabular&framework=onnx&platform=browser").text
+    assert "checked" in radio(page, "platform-browser") and "index.html" in page
+    assert command(page)[-1] == "platform=browser"
+
+
 def test_default_follows_the_other_answers(client):
     """A browser sends all that is checked; what nobody chose has no value."""
     page = client.get("/?task=tabular&framework=&hardware=").text

@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 
 from local_extensions.catalog import FRAMEWORKS, PLATFORMS, ROOT
-from local_extensions.choices import HOSTS, LICENSES, NAMES
+from local_extensions.choices import HOSTS, LICENSES, NAMES, runs_on
 from local_extensions.locks import PYTHONS
 from local_extensions.prompts import HIDDEN
 
@@ -134,7 +134,7 @@ def _ours() -> Iterator[Answers]:
     versions, licenses = cycle(PYTHONS), cycle(LICENSES)
     ci = cycle(["true", "false"])
     for (framework, facts), platform in product(FRAMEWORKS.items(), HOSTS):
-        for task in facts.tasks:
+        for task in facts.tasks if runs_on(platform, framework) else ():
             # Not every framework uses every tier, and not every tier has each Python.
             hardware, tier = next(
                 (name, tier)

@@ -21,6 +21,7 @@ const bar = element("progress", { "aria-label": translated("Progress"), hidden: 
 const answer = element("div", { class: "answer" });
 let run = 0; // the number of the last one: what an earlier one says comes too late
 let running = false;
+let field; // how to read and to clear the input
 
 const runner = new Runner(form.dataset.input, showProgress);
 $("#output").append(
@@ -80,8 +81,10 @@ function empty() {
   status.textContent = problem.textContent = "";
 }
 
+/** Show the answer for what is in the fields; nothing while another is on its way. */
 async function predict() {
   if (running) return;
+  if (!field) return location.reload(); // the fields of a row are model.js's, which failed
   empty();
   const mine = run;
   try {
@@ -104,13 +107,12 @@ form.addEventListener("submit", (event) => {
 });
 stop.addEventListener("click", empty);
 clear.addEventListener("click", () => {
-  field.clear();
+  field?.clear();
   empty();
 });
 document.addEventListener("example", empty); // the answer was for another input
 
 const place = $("#input");
-const features = form.dataset.input === "row" ? await runner.features : null;
-const field = await input.build(place, features);
+field = await input.build(place, form.dataset.input === "row" ? await runner.features : null);
 document.documentElement.dataset.ready = "";
 about($("#about"));
