@@ -50,37 +50,47 @@ KINDS = {
     "sigmoids": (photo("float", "n, 3, 32, 32", tail="y = Sigmoid(m)"), None),
     "one sigmoid": (flat(784, "y = Sigmoid(m)").replace("n, 4", "n, 1"), None),
     "mask": (
-        "(float[n, 3, h, w] x) => (float[n, 1, h, w] y) {"
-        "c = Conv <pads = [1, 1, 1, 1]> (x, mask)  y = Sigmoid(c) }",
+        (
+            "(float[n, 3, h, w] x) => (float[n, 1, h, w] y) {"
+            "c = Conv <pads = [1, 1, 1, 1]> (x, mask)  y = Sigmoid(c) }"
+        ),
         None,
     ),
     "table": (flat(3), NUMBERS),
     "several numbers": (flat(3, "y = Identity(m)"), NUMBERS),
     "by name": (
-        "(float[n, 3] x) => (int64[n] label, seq(map(int64, float)) y) {"
-        "label, p = ai.onnx.ml.LinearClassifier <classlabels_ints = [0, 5, 7, 9],"
-        'post_transform = "SOFTMAX", coefficients = [0.1, 0.2, 0.3, -0.1, 0.5, 0.2, 0.4, -0.3, 0.1,'
-        "0.2, 0.1, -0.2], intercepts = [0.1, 0.2, 0.3, 0.4]>(x)"
-        "y = ai.onnx.ml.ZipMap <classlabels_int64s = [0, 5, 7, 9]> (p) }",
+        (
+            "(float[n, 3] x) => (int64[n] label, seq(map(int64, float)) y) {"
+            "label, p = ai.onnx.ml.LinearClassifier <classlabels_ints = [0, 5, 7, 9],"
+            'post_transform = "SOFTMAX", coefficients = [0.1, 0.2, 0.3, -0.1, 0.5, 0.2, 0.4, -0.3, 0.1,'
+            "0.2, 0.1, -0.2], intercepts = [0.1, 0.2, 0.3, 0.4]>(x)"
+            "y = ai.onnx.ml.ZipMap <classlabels_int64s = [0, 5, 7, 9]> (p) }"
+        ),
         NUMBERS,
     ),
     "column by column": (
-        "(float[n, 1] size, int64[n, 1] rooms, string[n, 1] colour) => (float[n, 4] y) {"
-        f"{CODES} (colour)  r = Cast <to = 1> (rooms)  x = Concat <axis = 1> (size, r, e)"
-        "m = MatMul(x, weights)  y = Softmax(m) }",
+        (
+            "(float[n, 1] size, int64[n, 1] rooms, string[n, 1] colour) => (float[n, 4] y) {"
+            f"{CODES} (colour)  r = Cast <to = 1> (rooms)  x = Concat <axis = 1> (size, r, e)"
+            "m = MatMul(x, weights)  y = Softmax(m) }"
+        ),
         [[50.5, 3, "red"], [12.25, 2.5, "blue"], [1, 1.7, "red"]],
     ),
     "columns of texts": (
-        "(string[n, 3] x) => (float[n, 4] y) {"
-        f"{CODES} (x)  m = MatMul(e, weights)  y = Softmax(m) }}",
+        (
+            "(string[n, 3] x) => (float[n, 4] y) {"
+            f"{CODES} (x)  m = MatMul(e, weights)  y = Softmax(m) }}"
+        ),
         [["red", "blue", "red"], ["blue", "blue", "blue"], ["red", "green", "red"]],
     ),
     "large": (
-        "(float[n, 3, 128, 128] x) => (float[n, 5] y) {"
-        "a = Conv <strides = [2, 2], pads = [1, 1, 1, 1]> (x, first)  b = Clip(a, low, high)"
-        "d = Conv <group = 64, pads = [1, 1, 1, 1]> (b, depth)  e = Clip(d, low, high)"
-        "g = Conv(e, point)  p = GlobalAveragePool(g)  v = Flatten(p)  h = MatMul(v, hidden)"
-        "k = Relu(h)  m = MatMul(k, last)  y = Softmax(m) }",
+        (
+            "(float[n, 3, 128, 128] x) => (float[n, 5] y) {"
+            "a = Conv <strides = [2, 2], pads = [1, 1, 1, 1]> (x, first)  b = Clip(a, low, high)"
+            "d = Conv <group = 64, pads = [1, 1, 1, 1]> (b, depth)  e = Clip(d, low, high)"
+            "g = Conv(e, point)  p = GlobalAveragePool(g)  v = Flatten(p)  h = MatMul(v, hidden)"
+            "k = Relu(h)  m = MatMul(k, last)  y = Softmax(m) }"
+        ),
         None,
     ),
 }
@@ -103,7 +113,9 @@ def make(name: str, folder: Path) -> Path:
     rng = np.random.default_rng(0)
     for weight, shape in SHAPES.items():
         if any(weight in node.input for node in graph.node):
-            values = rng.normal(0, 0.3, shape(text)).astype(np.float32)
+            size = shape(text)
+            fan = size[0] if len(size) == 2 else np.prod(size[1:])  # inputs of each output
+            values = rng.normal(0, 2 / fan**0.5, size).astype(np.float32)
             graph.initializer.append(numpy_helper.from_array(values, weight))
     for limit, value in (("low", 0), ("high", 6)) if name == "large" else ():
         graph.initializer.append(numpy_helper.from_array(np.array(value, np.float32), limit))

@@ -5,8 +5,16 @@ import { download } from "./download.js";
 import { readLabels } from "./labels.js";
 
 const VENDOR = new URL("vendor/onnxruntime-web/", import.meta.url);
-const CPU = ["ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm.gz"];
-const GPU = ["ort.jspi.bundle.min.mjs", "ort-wasm-simd-threaded.jspi.wasm.gz"];
+const CPU = {
+  script: "ort.wasm.bundle.min.mjs",
+  wasm: "ort-wasm-simd-threaded.wasm.gz",
+  providers: ["wasm"],
+};
+const GPU = {
+  script: "ort.jspi.bundle.min.mjs",
+  wasm: "ort-wasm-simd-threaded.jspi.wasm.gz",
+  providers: ["webgpu", "wasm"],
+};
 // A smaller network computes for less time than a GPU needs to compile its programs.
 const WORTH_A_GPU = 8e6; // bytes of weights
 const LONGEST = 2 ** 31 - 1; // of an axis; a free one has a name, or is -1 without its sign
@@ -37,9 +45,19 @@ export class Model {
    * @param {(done: number, total: number) => void} [options.onProgress] called with the bytes so
    *   far, and those of all files; 0 if they are not known.
    */
-  static async open(url, { labels, weights = [], size = 0, onProgress, ...options } = {}) {
-    const isGpu = size >= WORTH_A_GPU && (await hasGpu());
-    const [script, wasm] = isGpu ? GPU : CPU;
+  static async open(url, options = {}) {
+    if ((options.size ?? 0) >= WORTH_A_GPU && (await hasGpu())) {
+      try {
+        return await Model.on(GPU, url, options);
+      } catch (error) {
+        console.warn("The model does not run on the GPU.", error);
+      }
+    }
+    return Model.on(CPU, url, options);
+  }
+
+  /** Download a model, and the build of onnxruntime-web that runs it. */
+  static async on({ script, wasm, providers }, url, { labels, weights = [], onProgress, ...options }) {
     const count = progress(onProgress);
     const files = [new URL(wasm, VENDOR), url, ...weights.map((name) => new URL(name, url))];
     const [ort, names, binary, model, ...data] = await Promise.all([
@@ -53,7 +71,7 @@ export class Model {
     const { output } = options;
     const session = (bytes) =>
       ort.InferenceSession.create(bytes, {
-        executionProviders: isGpu ? ["webgpu", "wasm"] : ["wasm"],
+        executionProviders: providers,
         externalData: data.map((each, n) => ({ path: weights[n], data: each })),
       });
     let made = await session(model);
@@ -85,15 +103,18 @@ export class Model {
     const inputs = this.session.inputMetadata;
     const columns = inputs.length > 1 ? split(data, dims[1]) : [data];
     const axes = inputs.length > 1 ? [1] : dims.slice(1);
+    const rows = Math.max(this.fixed, count);
+    // NumPy rounds an array of numbers, and cuts off those in one with texts.
+    const whole = data.some((value) => typeof value === "string") ? Math.trunc : even;
     const feed = {};
     inputs.forEach((declared, n) => {
-      const filled = repeated(columns[n], count, Math.max(this.fixed, count));
-      feed[declared.name] = this.fit(filled, [Math.max(this.fixed, count), ...axes], declared);
+      const filled = repeated(columns[n], count, rows);
+      feed[declared.name] = this.fit(filled, [rows, ...axes], declared, whole);
     });
     const found = (await this.session.run(feed, [this.output]))[this.output];
-    const [rows, ...shape] = found.dims.length ? found.dims : [1];
+    const [made, ...shape] = found.dims.length ? found.dims : [1];
     const values = found.type === "float16" ? floats(found.data) : plain(found.data);
-    const length = values.length / rows;
+    const length = values.length / made;
     found.dispose();
     return Array.from({ length: count }, (_, n) => {
       const part = values.slice(n * length, (n + 1) * length);
@@ -104,18 +125,20 @@ export class Model {
   }
 
   /** Return a batch as a tensor of the type and with the axes that an input declares. */
-  fit(data, dims, { name, type, shape }) {
+  fit(data, dims, { name, type, shape }, whole) {
     const axes = [...dims, ...shape.slice(dims.length).fill(1)].slice(0, shape.length);
-    const given = typed(data, type);
+    const given = typed(data, type, whole);
     if (!given) throw new Error(`the input ${name} is ${type}, which no picture or row becomes`);
     return new this.ort.Tensor(type, given, axes);
   }
 }
 
-/** Return whether the browser has a GPU for WebAssembly to wait for. */
+/** Return whether the browser has a GPU, and lets WebAssembly wait for it. */
 async function hasGpu() {
   if (!("Suspending" in WebAssembly) || !globalThis.navigator?.gpu) return false;
-  return Boolean(await navigator.gpu.requestAdapter().catch(() => null));
+  const adapter = await navigator.gpu.requestAdapter().catch(() => null);
+  // One that is imitated by the processor is much slower than WebAssembly.
+  return adapter !== null && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
 }
 
 /** Return a function that returns one for each file, to add up what is downloaded of all. */
@@ -145,8 +168,8 @@ function repeated(data, count, wanted) {
   return Array.from({ length: wanted * length }, (_, n) => data[at(n)]);
 }
 
-/** Return values as the array of a type; null if there is none. */
-function typed(data, type) {
+/** Return values as the array of a type, `whole` for integers; null if there is none. */
+function typed(data, type, whole) {
   if (type === "string") return Array.from(data, text);
   if (type === "float32") return Float32Array.from(data, number);
   if (type === "float64") return Float64Array.from(data, number);
@@ -154,8 +177,6 @@ function typed(data, type) {
   if (type === "bool") return Uint8Array.from(data, (value) => Number(number(value) !== 0));
   const Integers = INTEGERS.get(type);
   if (!Integers) return null;
-  // NumPy rounds an array of numbers, and cuts off the numbers in one with texts.
-  const whole = Array.from(data).some((value) => typeof value === "string") ? Math.trunc : even;
   const isBig = type.endsWith("64");
   return Integers.from(data, (value) => (isBig ? BigInt(whole(number(value))) : whole(number(value))));
 }
