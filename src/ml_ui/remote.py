@@ -16,6 +16,7 @@ from .serving.runner import Failure, TimeLimit, get_runner
 logger = logging.getLogger(__name__)
 
 CONNECT = 5  # seconds
+RETRY = 1  # seconds between two questions whether the model is loaded
 LOST = 3  # tries: an input that ends each replica that gets it must not end them all
 PAUSE = 2  # seconds between two tries, at most
 BUSY = "The model is busy. Try again in a minute."
@@ -40,7 +41,7 @@ class Remote:
 
     def load(self) -> None:
         """Wait until a replica has loaded the model, however long that takes."""
-        for second in itertools.count():
+        for attempt in itertools.count():
             try:
                 answer = self._client.get(self._url, timeout=CONNECT)
             except httpx.HTTPError as error:
@@ -48,10 +49,10 @@ class Remote:
             else:
                 if answer.headers.get("content-type") == wire.TYPE:
                     return
-                why = f"{answer.status_code}: {answer.text[:200]}"
-            if second % 60 == 0:
+                why = f"{answer.status_code}: {answer.text.strip()[:200]}"
+            if attempt % 60 == 0:
                 logger.warning("Waiting for the model at %s (%s)", self._url, why)
-            time.sleep(1)
+            time.sleep(RETRY)
 
     def predict(self, *values: Any) -> Any:
         """Return the prediction of a replica for these values.
@@ -85,12 +86,14 @@ class Remote:
                 if answer.status_code == 503 and "retry-after" in answer.headers:
                     raise Failure(BUSY)
                 lost += answer.status_code == 500
-                why = f"{answer.status_code}: {answer.text[:200]}"
+                why = f"{answer.status_code}: {answer.text.strip()[:200]}"
             if lost >= LOST:
                 raise RemoteError(f"lost {lost} times, the last time by {why}")
             logger.warning("A call to the model is sent again (%s)", why)
-            time.sleep(min(PAUSE, 0.1 * 2**attempt) * random.random())
-        text = Text("This took longer than {seconds} s and was stopped.", seconds=seconds)
+            time.sleep(min(PAUSE, 0.1 * 2**attempt, left) * random.random())
+        text = Text(
+            "This took longer than {seconds} s and was stopped.", seconds=seconds
+        )
         raise TimeLimit(text)
 
 

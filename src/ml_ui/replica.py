@@ -52,7 +52,7 @@ class Replica:
             logger.warning("No batching: the model does not declare a free batch axis")
 
     async def __call__(self, request: Request) -> Response:
-        """Answer a call: POST predicts, anything else asks whether the model is loaded."""
+        """Answer a call: POST predicts, GET asks whether the model is loaded."""
         if request.method != "POST":
             return _response("ready")
         self._loop = asyncio.get_running_loop()

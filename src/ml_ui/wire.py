@@ -5,7 +5,6 @@ One line of JSON, then the arrays that it refers to, each in NumPy's NPY format.
 
 import io
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -50,7 +49,12 @@ def decode(body: bytes) -> Any:
     while stream.tell() < len(body):
         arrays.append(np.lib.format.read_array(stream, allow_pickle=False))
 
-    def put_back(found: Mapping[str, Any]) -> Any:
-        return arrays[found[ARRAY]] if found.keys() == {ARRAY} else found
+    def put_back(found: dict[str, Any]) -> Any:
+        number = found.get(ARRAY)
+        if not isinstance(number, int) or len(found) > 1:
+            return found
+        if not 0 <= number < len(arrays):
+            raise ValueError(f"array {number} is missing")
+        return arrays[number]
 
     return json.loads(text, object_hook=put_back)
