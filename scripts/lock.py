@@ -439,7 +439,7 @@ def plan() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
         beside = [name for name in bases if name.rpartition("-")[0] == framework]
         extras |= dict.fromkeys(facts.get("extras", ()), beside)
     for host in HOSTS:  # what some platforms need
-        extras |= dict.fromkeys(host.get("requirements", ()), [*bases])
+        extras |= {package: [*bases] for package in host.get("requirements", ())}
     return bases, extras
 
 

@@ -12,6 +12,7 @@ DEFAULTS = {  # a platform's first tier, and what the demo is called
     "heroku": "eco",
     "docker": "cpu",
     "local": "cpu",
+    "ray": "cpu",
 }
 
 

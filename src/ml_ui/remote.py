@@ -82,7 +82,7 @@ class Remote:
             else:
                 if answer.headers.get("content-type") == wire.TYPE:
                     return _result(answer)
-                # Serve says so of a full queue alone, and not if there is no replica yet.
+                # Serve's of a full queue; without the header it has no replica yet.
                 if answer.status_code == 503 and "retry-after" in answer.headers:
                     raise Failure(BUSY)
                 lost += answer.status_code == 500

@@ -88,7 +88,7 @@ def server(*steps):
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        threading.Thread(target=httpd.serve_forever, args=[0.01], daemon=True).start()
         try:
             yield f"http://127.0.0.1:{httpd.server_port}/", calls
         finally:
