@@ -154,7 +154,7 @@ def timeout(project: Path, cluster: Cluster) -> None:
     with ray_load.page(project, cluster.url, PREDICT_TIMEOUT="3") as page:
         before = {replica["pid"] for replica in cluster.replicas()}
         start = time.monotonic()
-        seen = ray_load.users(page, "sleep 600", 1, 0.1)
+        seen = ray_load.users(page, "sleep 600", 1, 0.3)
         rows.append(f"| told to the visitor | {time.monotonic() - start:.1f} s |")
         say(seen.lost[0])
         while all(map(psutil.pid_exists, before)) and time.monotonic() - start < 120:

@@ -103,7 +103,7 @@ def test_input_that_ends_replicas_is_given_up(page, cluster):
     """After three of them; others are not lost with it."""
 
     def poison():
-        found = ray_load.users(page, "die 0", 1, 0.1)
+        found = ray_load.users(page, "die 0", 1, 0.3)
         assert len(found.lost) == 1
         assert "The prediction failed" in found.lost[0]
 
@@ -133,7 +133,7 @@ def test_upgrade(page, cluster):
 def test_call_given_up_ends_with_its_replica(cluster, project):
     with ray_load.page(project, cluster.url, PREDICT_TIMEOUT="2") as page:
         before = {replica["pid"] for replica in cluster.replicas()}
-        seen = ray_load.users(page, "sleep 600", 1, 0.1)
+        seen = ray_load.users(page, "sleep 600", 1, 0.3)
         assert "longer than 2 s" in seen.lost[0]
         deadline = time.monotonic() + 90
         while before <= {replica["pid"] for replica in cluster.replicas()}:
