@@ -419,8 +419,8 @@ class Locker:
                 "add packages. Take it out of EXTRAS in local_extensions/locks.py: what requires "
                 "it is then locked as a set of its own."
             )
-        names = {Requirement(pin).name for pin in pins}
-        rows = [row for row in full.rows if row[0] not in names]
+        names = {Requirement(pin).name for pin in locks.parse(added)}  # other bases lack more
+        rows = [row for row in full.rows if row[0] in names]
         return Locked(added, full.python, rows)
 
 
