@@ -119,14 +119,18 @@ class Cluster:
             application["deployments"] = [{"name": "Model", **options}]
         path = self.folder / "serve.yaml"
         path.write_text(yaml.safe_dump(config), "utf-8")
-        address = f"http://127.0.0.1:{self.dashboard}"
-        command = [self.programs / "serve", "deploy", "--address", address, path]
-        subprocess.run(
-            command, cwd=self.project, env=self.environment, check=True, capture_output=True,
-            timeout=START,
-        )  # fmt: skip
+        self.command("deploy", path)
         if wait:
             self.wait_until_running()
+
+    def command(self, name: str, *arguments: object) -> str:
+        """Run a command of `serve`, and return what it prints."""
+        address = f"http://127.0.0.1:{self.dashboard}"
+        return subprocess.run(
+            [self.programs / "serve", name, "--address", address, *arguments],
+            cwd=self.project, env=self.environment, check=True, capture_output=True,
+            timeout=START, text=True,
+        ).stdout  # fmt: skip
 
     def wait_until_running(self) -> None:
         """Wait until the application runs and its deployment is healthy."""

@@ -91,6 +91,7 @@ def test_all_replicas_answer(page, cluster):
     assert seen.lost == []
     pids = {int(answer.split()[0]) for answer in seen.answers}
     assert pids == {replica["pid"] for replica in cluster.replicas()}
+    assert "status: RUNNING" in cluster.command("status")
 
 
 def test_replica_that_is_killed_takes_no_call_along(page, cluster):
