@@ -80,7 +80,8 @@ def layer(folder: Path) -> set[str]:
 def expected(task: str, framework: str, platform: str, license: str, ci: bool, **_) -> set[str]:
     """Return what is in a project: what story A has for every platform, and what answers add."""
     wanted = STORY_A - layer(ROOT / "templates" / "platforms" / "heroku") - {"examples/cat.jpg"}
-    wanted |= layer(ROOT / "templates" / "platforms" / platform)
+    for each in (*limits.PLATFORMS[platform].get("files_of", ()), platform):
+        wanted |= layer(ROOT / "templates" / "platforms" / each)
     demo = ROOT / "demos" / task
     wanted |= {f"examples/{path.name}" for path in demo.glob("examples/*")}
     if formats := FRAMEWORKS[framework].formats:
@@ -145,7 +146,7 @@ def test_text(bake, answers):
             case ".json":
                 json.loads(text)
             case ".yml" | ".yaml":
-                yaml.safe_load(text)
+                list(yaml.safe_load_all(text))
 
 
 @pytest.mark.parametrize("answers", PAIRS, ids=name)

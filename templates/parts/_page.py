@@ -23,7 +23,6 @@ from ml_ui import {{ "card, " if project.model.file }}{{ task.ml_ui | join(", ")
 from model import {{ of_model | join(", ") }}
 {% endif %}
 
-
 {% block constants %}
 {% endblock %}
 {% if zero %}
