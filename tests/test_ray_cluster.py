@@ -131,6 +131,14 @@ def test_upgrade(page, cluster):
     assert {answer.split()[1] for answer in last.answers} == {"2"}
 
 
+def test_shutdown_of_the_page_waits_for_the_cluster(cluster, project):
+    with ThreadPoolExecutor(1) as threads:
+        with ray_load.page(project, cluster.url) as page:
+            seen = threads.submit(ray_load.users, page, "sleep 4", 1, 0.3)
+            time.sleep(2)
+        assert seen.result().lost == []
+
+
 def test_call_given_up_ends_with_its_replica(cluster, project):
     with ray_load.page(project, cluster.url, PREDICT_TIMEOUT="2") as page:
         before = {replica["pid"] for replica in cluster.replicas()}

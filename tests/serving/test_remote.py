@@ -221,3 +221,23 @@ def test_page_shows_that_the_cluster_is_full(serve):
         event_id = app.call("predict", "x", **{"Accept-Language": "de"}).json()["event_id"]
         ((event, data),) = app.answer("predict", event_id)
     assert (event, data["error"].split(".")[0]) == ("error", "Das Modell ist ausgelastet")
+
+
+def test_page_is_ready_once_a_replica_answers(serve, monkeypatch):
+    """However late the cluster comes."""
+    monkeypatch.setattr(remote, "RETRY", 0.01)
+    up = threading.Event()
+
+    def starting(handler):
+        (answer("ready") if up.is_set() else absent)(handler)
+
+    with server(starting) as (url, calls):
+        app = serve(load=Remote(url).load)
+        app.server.health.start()
+        while len(calls) < 3:
+            time.sleep(0.01)
+        assert app.client.get("/readyz").json() == {"status": "loading"}
+        up.set()
+        while app.client.get("/readyz").json() == {"status": "loading"}:
+            time.sleep(0.01)
+        assert app.client.get("/readyz").status_code == 200
