@@ -5,7 +5,7 @@ PYTHON ?= python3
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo web space web-zips test test-every test-fast typecheck wheel lock runtimes demos bench boot faults \
-	canary packages recognise verify-footprint zoo architectures networks pictures
+	ray canary packages recognise verify-footprint zoo architectures networks pictures
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-17s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,9 @@ boot: $(VENV)/installed  ## compare a container's boot time with the usual Docke
 
 faults: $(VENV)/installed  ## inject every fault into a plain app, ours, ours as on a Space, and LitServe
 	$(BIN)/python -m scripts.faults
+
+ray: $(VENV)/installed  ## platform ray on a cluster of two nodes: losses, throughput, overhead; ONLY=lost a part
+	$(BIN)/python -m scripts.ray_bench $(ONLY)
 
 canary: $(VENV)/installed  ## the guards against the newest Gradio; which fixes it still needs
 	$(BIN)/python -m scripts.canary

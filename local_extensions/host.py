@@ -53,12 +53,13 @@ def host(
     name = f"{framework}-{version}" if version in FRAMEWORKS[framework].versions else framework
     own = FRAMEWORKS[framework].variants[name]
     base, extras = locks.split(own, tier["class"])
-    extras = [*extras, *packages]
+    more = [*packages, *PLATFORMS[platform].get("requirements", ())]
+    extras = [*extras, *more]
     return Host(
         tier=tier,
         where=limits.where(platform, hardware),
         python=tier.get("python", {}).get(python, python),
-        requirements=[*COMMON["requirements"], *own[tier["class"]], *packages],
+        requirements=[*COMMON["requirements"], *own[tier["class"]], *more],
         lock=f"{name}-{locks.LIKE.get(tier['class'], tier['class'])}",
         locked=locks.requirements(name, base, extras),
         sizes=locks.sizes(name, base, extras),

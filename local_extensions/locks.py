@@ -14,7 +14,8 @@ from typing import Any
 
 LOCKS = Path(__file__).resolve().parent.parent / "templates" / "requirements"
 PYTHONS = ("3.12", "3.13", "3.11")  # that projects can be generated for, the default first
-EXTRAS = {"spaces", "torchvision", "timm"}  # the requirements that are locked as extras
+# The requirements that are locked as extras.
+EXTRAS = {"spaces", "torchvision", "timm", "ray[serve]"}
 
 # A class with the locks of another: beside a page without a server is the app in Python.
 LIKE = {"browser": "cpu"}
@@ -77,9 +78,14 @@ def sizes(framework: str, hardware: str, extras: Iterable[str] = ()) -> dict[str
 def _files(framework: str, hardware: str, extras: Iterable[str], suffix: str) -> Iterator[Path]:
     base = f"{framework}-{hardware}"
     yield LOCKS / f"{base}.{suffix}"
-    for extra in extras:
+    for extra in map(package, extras):
         own = LOCKS / "extras" / f"{extra}.{base}.{suffix}"
         yield own if own.exists() else LOCKS / "extras" / f"{extra}.{suffix}"
+
+
+def package(requirement: str) -> str:
+    """Return the package of a requirement: ray of ray[serve]."""
+    return requirement.partition("[")[0]
 
 
 def merge(base: str, *extras: str) -> str:

@@ -55,6 +55,10 @@ FACTS = {
     path.parent.name: json.loads(path.read_text("utf-8"))
     for path in sorted(ROOT.glob("templates/frameworks/*/framework.json"))
 }
+HOSTS = [  # records of the platforms
+    json.loads(path.read_text("utf-8"))
+    for path in sorted(ROOT.glob("src/ml_ui/sizing/platforms/*.json"))
+]
 
 
 def variants(name: str, facts: dict) -> dict[str, locks.Classes]:
@@ -415,8 +419,8 @@ class Locker:
                 "add packages. Take it out of EXTRAS in local_extensions/locks.py: what requires "
                 "it is then locked as a set of its own."
             )
-        names = {Requirement(pin).name for pin in pins}
-        rows = [row for row in full.rows if row[0] not in names]
+        names = {Requirement(pin).name for pin in locks.parse(added)}  # other bases lack more
+        rows = [row for row in full.rows if row[0] in names]
         return Locked(added, full.python, rows)
 
 
@@ -434,6 +438,8 @@ def plan() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     for framework, facts in FACTS.items():  # what some of its models need
         beside = [name for name in bases if name.rpartition("-")[0] == framework]
         extras |= dict.fromkeys(facts.get("extras", ()), beside)
+    for host in HOSTS:  # what some platforms need
+        extras |= {package: [*bases] for package in host.get("requirements", ())}
     return bases, extras
 
 
@@ -448,8 +454,8 @@ def lock_all(work: Path, links: str | None, only: str | None) -> dict[str, Locke
         if base.rpartition("-")[0] == variant
     }
     again = [base for base in bases if only in (None, *groups[base])]
-    if not again and only not in extras:
-        names = sorted({*extras}.union(*groups.values()))
+    if not again and only not in map(locks.package, extras):
+        names = sorted({*map(locks.package, extras)}.union(*groups.values()))
         sys.exit(f"ONLY={only} is not among {', '.join(names)}.")
     old = {path: path.read_text("utf-8") for path in TARGET.rglob("*.txt")} if only else {}
     stay = [path for path in old if {*again, only}.isdisjoint(path.stem.split("."))]
@@ -459,14 +465,15 @@ def lock_all(work: Path, links: str | None, only: str | None) -> dict[str, Locke
     for base in again:
         new[base] = locker.lock(base, bases[base], base)
     for extra, beside in extras.items():
+        package = locks.package(extra)
         texts = {
             base: new[base].text if base in new else old[TARGET / f"{base}.txt"]
             for base in beside
-            if base in again or extra == only
+            if base in again or package == only
         }
         own = {b: locker.lock_extra(extra, bases[b], b, text) for b, text in texts.items()}
-        name = f"extras/{extra}"
-        if only in (None, extra):
+        name = f"extras/{package}"
+        if only in (None, package):
             new[name] = max(own.values(), key=lambda added: len(added.text))
         shared = new[name].text if name in new else old.get(TARGET / f"{name}.txt", "")
         for base, added in own.items():

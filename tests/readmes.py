@@ -8,8 +8,8 @@ from local_extensions.languages import FIGURE
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PROGRAMS = (
-    "apt-get|brew|cookiecutter|docker|fly |gcloud|git|gradio|heroku|hf|make|modal |npm|pip|pytest|"
-    r"python|render |uvx|\.venv\\Scripts"
+    "apt-get|brew|cookiecutter|docker|fly |gcloud|git|gradio|helm|heroku|hf|kubectl|make|modal |npm|pip|"
+    r"pytest|python|ray (?=\w)|render |serve (?=\w)|uvx|\.venv\\Scripts"
 )
 
 

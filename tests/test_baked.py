@@ -17,6 +17,7 @@ DEFAULTS = {  # a platform's first tier, and what the demo is called
     "cloud-run": "1Gi",
     "modal": "cpu-2gb",
     "fly": "shared-cpu-1x-512mb",
+    "ray": "cpu",
 }
 
 

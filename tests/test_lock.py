@@ -49,6 +49,12 @@ MORE = {  # with what some models need besides
     for name, packages in SETS.items()
     for extra in FACTS.get(name.rpartition("-")[0], {}).get("extras", ())
 }
+RAY = {  # with what platform ray needs besides
+    f"{name} ray[serve]": [*packages, "ray[serve]"]
+    for name, packages in (BASES | MORE).items()
+    if "-zero" not in name
+}
+MORE |= RAY
 
 # What uv writes: for httpx, for httpx and requests, and the difference.
 ALONE = """\
@@ -132,7 +138,8 @@ def test_files():
     """One full set for each base; of an extra what it adds, once or for a base."""
     files = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.*")}
     own = {f"extras/spaces.{framework}-{base}" for framework, base in ON_ZERO.items()}
-    extras = {"spaces"}.union(*(facts.get("extras", ()) for facts in FACTS.values()))
+    own |= {f"extras/ray.{base}" for base in BASES}
+    extras = {"spaces", "ray"}.union(*(facts.get("extras", ()) for facts in FACTS.values()))
     names = (*BASES, *(f"extras/{extra}" for extra in extras))
     required = {f"{name}{end}" for name in names for end in (".txt", ".json")}
     optional = {f"{name}{end}" for name in own for end in (".txt", ".json")}

@@ -43,6 +43,9 @@ NEVER = {
     r"apt-get install \w+": ("changes the machine; .ci/run and the images do it", ""),
     r"brew install \w+": ("is for macOS", ""),
     r"\.venv\\Scripts\\activate": ("is for Windows", ""),
+    r"ray stop": ("ends Ray for everyone on the machine", ""),
+    r"helm (repo add|install) .*": ("needs a Kubernetes cluster", ""),
+    r"kubectl (apply|port-forward) .*": ("needs a Kubernetes cluster", ""),
     r"git lfs install": ("changes the user's settings; git reads the attributes without", ""),
 }
 # Likewise: the test that runs it with what it needs, and a text which that has.
@@ -56,6 +59,12 @@ ELSEWHERE = {
     r"python -m ml_ui fetch": ("test_fetch.py", '"fetch"'),
     r"docker compose (up --build --detach|logs --follow)": ("test_docker.py", "docker compose"),
     r"python -m ml_ui check --example INPUT": ("test_check.py", '"--example"'),
+    r"ray start --head": ("ray_cluster.py", '"--head"'),
+    r"ray start --address=HEAD:\S+": ("ray_cluster.py", '"--address='),
+    r"serve deploy serve.yaml": ("ray_cluster.py", '"deploy"'),
+    r"serve status": ("test_ray_cluster.py", '"status"'),
+    r"export PYTHONPATH=\$PWD RAY_USAGE_STATS_ENABLED=\S+": ("ray_cluster.py", "PYTHONPATH="),
+    r"MODEL_URL=\S+ python app.py": ("ray_load.py", "MODEL_URL="),
     r"docker build -t REGISTRY/\S+ \.": ("test_docker.py", "engine.build("),
     r"modal (setup|(deploy|serve) modal_app.py|app logs \S+|secret create .*)": (
         "test_hosts.py",

@@ -154,7 +154,7 @@ def test_text(bake, answers):
             case ".json":
                 json.loads(text)
             case ".yml" | ".yaml":
-                yaml.safe_load(text)
+                list(yaml.safe_load_all(text))
 
 
 @pytest.mark.parametrize("answers", PAIRS, ids=name)

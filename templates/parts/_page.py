@@ -2,6 +2,8 @@
 {% set project = cookiecutter | project %}
 {% set task = project.task %}
 {% set zero = project.host.tier.class == "zero" %}
+{% set source = project.platform.get("predict_from", "model") %}
+{% set of_model = (facts | default([])) + (["load", "predict"] if source == "model" else []) %}
 """The web page: {{ task.does }}."""
 
 {% block standard_library %}
@@ -11,11 +13,15 @@ import gradio as gr
 import spaces
 {% endif %}
 
+{% if source != "model" %}
+from {{ source }} import load, predict
+{% endif %}
 from ml_ui import {{ "card, " if project.model.file }}{{ task.ml_ui | join(", ") }}
 {% block texts %}
 {% endblock %}
-from model import {% block model %}load, predict{% endblock %}
-
+{% if of_model %}
+from model import {{ of_model | join(", ") }}
+{% endif %}
 
 {% block constants %}
 {% endblock %}

@@ -11,6 +11,7 @@ MB = 1_000_000
 # accepts. tests/serving/test_pictures.py measures it for each format, and R33 of the
 # fault table both together.
 APP_MEMORY, PREDICTION_MEMORY = 250 * MB, 350 * MB
+REMOTE = 64  # predictions at once, if they wait for another machine
 # The pattern that a value must match, or each of several, and an example.
 FORMS = {
     "allowed_hosts": ("[^/:]+|[0-9a-f:]+", "app.example.com, a name alone"),
@@ -43,6 +44,7 @@ class Settings:
     app_password: str = ""
     oauth_client_id: str = ""  # of a Space with `hf_oauth: true`
     metrics: bool = False  # serve /metrics
+    model_url: str = ""  # of a cluster that runs the model, where cluster.py uses one
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -80,8 +82,12 @@ class Settings:
 
     @property
     def workers(self) -> int:
-        """Number of predictions at once: two per core, if the memory suffices."""
-        fitting = min(2 * cores(), (memory() - APP_MEMORY) // PREDICTION_MEMORY)
+        """Number of predictions at once: two per core, if the memory suffices.
+
+        A cluster has its own cores; what goes into the model is still prepared here.
+        """
+        most = REMOTE if self.model_url else 2 * cores()
+        fitting = min(most, (memory() - APP_MEMORY) // PREDICTION_MEMORY)
         return self.web_concurrency or max(1, fitting)
 
 

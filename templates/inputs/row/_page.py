@@ -1,10 +1,10 @@
 {% extends "parts/_page.py" %}
+{% set facts = ["FEATURES"] %}
 {% block standard_library %}
 import sys
 from pathlib import Path
 
 {% endblock %}
-{% block model %}FEATURES, load, predict{% endblock %}
 {% block constants %}
 EXAMPLES = examples.read(Path(__file__).with_name("examples.csv"), FEATURES)
 
