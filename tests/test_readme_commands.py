@@ -41,6 +41,7 @@ ELSEWHERE = {
     r"hf upload \S+ \. \. .*": ("test_hub.py", 'startswith("hf upload")'),
     r"hf download \S+": ("test_languages.py", 'hf, "download"'),
     r"python -m ml_ui swap \S+": ("test_swap.py", '"ml_ui", "swap"'),
+    r"python -m ml_ui live URL": ("test_live.py", '"ml_ui", "live"'),
     r"python -m ml_ui update": ("test_update.py", '"ml_ui"'),
     r"python -m ml_ui fetch": ("test_fetch.py", '"fetch"'),
     r"docker compose (up --build --detach|logs --follow)": ("test_docker.py", "docker compose"),

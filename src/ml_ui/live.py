@@ -29,17 +29,18 @@ MOST = 3  # examples that are asked; on ZeroGPU each takes of the visitor's quot
 TRIES = 3
 NEAR = 0.02  # a probability may differ between two kinds of hardware
 LEVELS = 2.0  # of 255, by which two pictures' pixels may differ, on average
+UNKNOWN = "unknown"  # of an app with an ml_ui that does not tell it
 QUOTA = "GPU quota"  # in ZeroGPU's refusal
 
 
 class State(NamedTuple):
     """What /readyz says: the version, and its status."""
 
-    version: str  # "" if nothing says one
+    version: str  # "" if it is not this app
     status: str
 
     def __str__(self) -> str:
-        return f"version {self.version or 'not known'}, {self.status}"
+        return ", ".join(filter(None, [self.version, self.status]))
 
 
 class Case(NamedTuple):
@@ -125,7 +126,7 @@ def state(url: str) -> State:
         return State("", type(error).__name__)
     try:
         said = answer.json()
-        return State(said.get("version", ""), said["status"])
+        return State(said.get("version", UNKNOWN), said["status"])
     except (AttributeError, KeyError, TypeError, ValueError):  # not this app's
         return State("", f"{answer.status_code} {answer.reason_phrase}")
 
