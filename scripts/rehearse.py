@@ -3,7 +3,6 @@
 Prints for each deployment what its workflow says, and what is live afterwards.
 """
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator

@@ -75,12 +75,12 @@ def test_what_no_host_runs_has_no_version(tmp_path):
     assert version(tmp_path) != ""  # and ends
 
 
-# What /readyz says ----------------------------------------------------------------------
+# What /ready says ----------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def saying(*answers: tuple[int, str]):
-    """Serve answers at /readyz, one after the other, the last one for ever."""
+    """Serve answers at /ready, one after the other, the last one for ever."""
     left = list(answers)
 
     class Site(BaseHTTPRequestHandler):
@@ -141,7 +141,7 @@ def test_nothing_answers():
 
 @pytest.mark.parametrize(
     ("answer", "said"),
-    [(ready("abc"), "abc\n"), ((200, '{"status": "ready"}'), "unknown\n"), (PAGE, "\n")],
+    [(ready("abc"), "abc\n"), ((200, '{"status": "ready"}'), "\n"), (PAGE, "\n")],
 )
 def test_show(answer, said):
     with saying(answer) as url:

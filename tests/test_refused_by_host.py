@@ -1,14 +1,17 @@
 """What a Space refuses besides sizes, seen by preflight before it is pushed."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 
 import commands
 import pytest
+from conftest import ROOT
+from running import BUILD
 
 from ml_ui import bench
-
-
 
 
 @pytest.fixture
@@ -76,3 +79,55 @@ def test_duration_follows_a_measurement(project, seconds, said):
 def test_duration_only_where_a_gpu_is_asked_for(project):
     assert bench.duration("demo.launch()\n", [1.0]) == ""
     assert bench.duration((project / "app.py").read_text("utf-8"), []) == ""
+
+
+# docs/spaces.md ---------------------------------------------------------------------------
+
+
+def test_table_names_tests_that_exist():
+    """At least 25 errors, each with a test, but for those of the Hub's own."""
+    page = (ROOT / "docs" / "spaces.md").read_text("utf-8")
+    rows = [line.split(" | ") for line in page.splitlines() if re.match(r"\| \d+ ", line)]
+    assert [row[0] for row in rows] == [f"| {n}" for n in range(1, len(rows) + 1)]
+    assert len(rows) >= 25
+    for row in rows:
+        named = re.findall(r"(\S+\.py)::(\w+)", row[4])
+        assert named or row[2] == "the Hub's own", row
+        for file, test in named:
+            assert f"def {test}(" in (ROOT / "tests" / file).read_text("utf-8"), row
+
+
+def test_spaces_is_imported_before_the_model(project):
+    """It replaces parts of torch, which model.py imports."""
+    imports = re.findall(
+        r"^(?:import|from) (\w+)", (project / "app.py").read_text("utf-8"), re.MULTILINE
+    )
+    assert imports.index("spaces") < imports.index("model")
+
+
+def test_lock_has_audioop(project):
+    text = (project / "requirements.txt").read_text("utf-8")
+    assert re.search(r"^audioop-lts==\S+ ; python_full_version >= '3.13'", text, re.MULTILINE)
+
+
+def test_opencv_is_headless(bake):
+    project = bake(task="image-to-image", framework="python", platform="huggingface")
+    text = (project / "requirements.txt").read_text("utf-8")
+    assert re.findall(r"^opencv[\w-]+", text, re.MULTILINE) == ["opencv-python-headless"]
+
+
+@pytest.mark.slow
+def test_builder_s_packages_resolve_beside_the_lock(bake, tmp_path):
+    """What the builder of Spaces installs with requirements.txt changes no version in it."""
+    project = bake(task="image-to-image", framework="python", platform="huggingface")
+    text = (project / "requirements.txt").read_text("utf-8")
+    version = re.search(r"^gradio==(\S+)", text, re.MULTILINE)[1]
+    builder = f"gradio[oauth,mcp]=={version}\nuvicorn>=0.14.0\nwebsockets>=10.4\nspaces\n"
+    (tmp_path / "builder.in").write_text(builder)
+    run = subprocess.run(
+        [sys.executable, "-m", "uv", "pip", "compile", "--no-header", "--no-annotate",
+         "--python-version", "3.12", "builder.in", project / "requirements.txt"],
+        cwd=tmp_path, env=os.environ | {"UV_CACHE_DIR": str(BUILD / "uv")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr

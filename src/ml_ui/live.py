@@ -1,6 +1,6 @@
 """Wait until this version of the app is live: python -m ml_ui live URL
 
-Waits until the app says at /readyz that it is made of the files in this folder, and
+Waits until the app says at /ready that it is made of the files in this folder, and
 ready. Then asks it the project's examples: it has to answer as the model does here,
 and as each example expects.
 
@@ -29,12 +29,11 @@ MOST = 3  # examples that are asked; on ZeroGPU each takes of the visitor's quot
 TRIES = 3
 NEAR = 0.02  # a probability may differ between two kinds of hardware
 LEVELS = 2.0  # of 255, by which two pictures' pixels may differ, on average
-UNKNOWN = "unknown"  # of an app with an ml_ui that does not tell it
 QUOTA = "GPU quota"  # in ZeroGPU's refusal
 
 
 class State(NamedTuple):
-    """What /readyz says: the version, and its status."""
+    """What /ready says: the version, and its status."""
 
     version: str  # "" if it is not this app
     status: str
@@ -121,12 +120,12 @@ def address(url: str) -> str:
 def state(url: str) -> State:
     """Return what answers at an address now."""
     try:
-        answer = httpx.get(f"{url}/readyz", timeout=30, follow_redirects=True)
+        answer = httpx.get(f"{url}/ready", timeout=30, follow_redirects=True)
     except httpx.HTTPError as error:
         return State("", type(error).__name__)
     try:
         said = answer.json()
-        return State(said.get("version", UNKNOWN), said["status"])
+        return State(said["version"], said["status"])
     except (AttributeError, KeyError, TypeError, ValueError):  # not this app's
         return State("", f"{answer.status_code} {answer.reason_phrase}")
 

@@ -147,7 +147,9 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/api/repos/create":
             name = json.loads(content)
             full = f"{name.get('organization') or 'user'}/{name['name']}"
-            return self.json({"url": f"{self.hub.url}/spaces/{full}", "name": full, "id": full}, 409)
+            return self.json(
+                {"url": f"{self.hub.url}/spaces/{full}", "name": full, "id": full}, 409
+            )
         found = re.fullmatch(r"(?:/api)?/spaces/([^/]+/[^/]+?)(?:\.git)?(?:/(.*))?", path)
         if not found or found[1] not in self.hub.spaces:
             return self.json({"error": f"no {path}"}, 404)
