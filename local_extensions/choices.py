@@ -77,7 +77,7 @@ def platforms(answers: Answers) -> Rows:
         cost = limits.price(tier) + (f" ({slug})" if tier["price_usd"] is not None else "")
         first = next(limit for limit in platform["limits"] if limit["kind"] == "refuse")
         limit = f"{first['name']} {first['written']}" if first["bytes"] else "no limit"
-        memory = f", memory {tier['ram_bytes'] / 1e6:.0f} MB" if tier["ram_bytes"] else ""
+        memory = f", memory {limits.room(tier['ram_bytes'])}" if tier["ram_bytes"] else ""
         rows[name] = (platform["title"], cost, limit + memory)
     return rows
 
@@ -91,7 +91,7 @@ def _tiers(tiers: Mapping[str, Any]) -> Rows:
     rows = {}
     for name, tier in tiers.items():
         cost = "" if tier["price_usd"] is None else limits.price(tier)
-        room = limits.size(tier["ram_bytes"]) if tier["ram_bytes"] else ""
+        room = limits.room(tier["ram_bytes"]) if tier["ram_bytes"] else ""
         rows[name] = (name, f"{cost:>11}", f"{room:>7}", tier["title"])
     return rows
 

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .catalog import LARGE_FILE, PACKAGE, SKELETON, TEMPLATES
+from .catalog import LARGE_FILE, PACKAGE, PLATFORMS, SKELETON, TEMPLATES
 
 if TYPE_CHECKING:
     from .project import Project
@@ -48,8 +48,13 @@ def files(project: "Project") -> dict[str, str]:
 
 def layers(project: "Project") -> list[str]:
     """Return the overlay folders in templates/; later ones win."""
-    platforms = (*project.platform.get("files_of", ()), project.answers.platform)
-    return ["ci", *(f"platforms/{name}" for name in platforms)]
+    return ["ci", *(f"platforms/{name}" for name in platforms(project.answers.platform))]
+
+
+def platforms(name: str) -> list[str]:
+    """Return the platforms whose files one takes, and whose files those take, then itself."""
+    others = (each for other in PLATFORMS[name].get("files_of", ()) for each in platforms(other))
+    return [*dict.fromkeys(others), name]
 
 
 def copies(project: "Project") -> dict[str, str]:

@@ -27,8 +27,7 @@ from scripts.runtimes import PYTHON, TASKS, generate, progress
 from tests.images import Engine
 
 BUILD = ROOT / "build" / "footprint"
-HEROKU, SPACE, DOCKER = ("slug", "checkout"), ("repository",), ("image", "pull")
-RUN = ("memory", "peak", "boot")
+IMAGE, RUN = ("image", "pull"), ("memory", "peak", "boot")
 REAL = "## Real architectures\n"  # the part of the page that architectures.py writes
 SHOWN = ("checkout", "repository", "slug", "image", "pull", "memory", "peak", "boot")
 
@@ -57,8 +56,9 @@ class Case:
 
     @property
     def quantities(self) -> tuple[str, ...]:
-        """Measured quantities."""
-        return {"heroku": HEROKU, "huggingface": SPACE, "docker": DOCKER}[self.platform] + RUN
+        """Measured quantities: those that the platform limits."""
+        limited = {limit["name"] for limit in limits.PLATFORMS[self.platform]["limits"]}
+        return tuple(name for name in SHOWN if name in limited or name in RUN)
 
 
 def near(framework: str, kind: str, quantity: str, limit: float, share: float) -> float:
@@ -114,7 +114,13 @@ def cases() -> list[Case]:
         Case("keras", "docker", "cpu", "MobileNetV2.keras"),
         Case("keras", "docker", "cpu", "network.keras", 100),
     ]
-    return heroku + space + docker
+    hosts = [
+        Case("python", "render", "free"),
+        Case("onnx", "cloud-run", "1Gi"),
+        Case("python", "modal", "cpu-2gb"),
+        Case("onnx", "fly", "shared-cpu-1x-512mb", "network.onnx", 100),
+    ]
+    return heroku + space + docker + hosts
 
 
 def locked(framework: str) -> Path:
@@ -229,10 +235,10 @@ def verify(case: Case, engine: Engine | None) -> Iterator[Row]:
             project, f"--platform={case.platform}", f"--hardware={case.hardware}",
             *(f"--limit={limit}" for limit in case.limits),
         )  # fmt: skip
-        names = [name for name in case.quantities if name not in DOCKER]
+        names = [name for name in case.quantities if name not in IMAGE]
         home = environment(locked(case.framework))
         measured = measure(project, names, lambda line: progress(f"  {line}"), home)
-        if case.platform == "docker":
+        if (project / "Dockerfile").exists():
             progress("  building the image ...")
             measured |= image_sizes(engine, project)
         for name, value in measured.items():

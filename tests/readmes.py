@@ -8,8 +8,8 @@ from local_extensions.languages import FIGURE
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PROGRAMS = (
-    "apt-get|brew|cookiecutter|docker|git|gradio|heroku|hf|make|npm|pip|pytest|python|uvx|"
-    r"\.venv\\Scripts"
+    "apt-get|brew|cookiecutter|docker|fly |gcloud|git|gradio|heroku|hf|make|modal |npm|pip|pytest|"
+    r"python|render |uvx|\.venv\\Scripts"
 )
 
 

@@ -12,6 +12,10 @@ DEFAULTS = {  # a platform's first tier, and what the demo is called
     "heroku": "eco",
     "docker": "cpu",
     "local": "cpu",
+    "render": "free",
+    "cloud-run": "1Gi",
+    "modal": "cpu-2gb",
+    "fly": "shared-cpu-1x-512mb",
 }
 
 

@@ -26,9 +26,19 @@ NEVER = {
     r"heroku (login|open|ps:\S+ \S+|logs --tail|config:set .*)": ("needs an account", ""),
     r"hf auth login": ("asks for a token", ""),
     r"hf spaces logs USER/\S+ --build --follow": ("needs a Space that was built", ""),
+    r"gcloud auth login": ("needs an account", ""),
+    r"gcloud (config set|services enable|artifacts|builds submit|run services) .*": (
+        "needs an account",
+        "",
+    ),
+    r"fly (auth login|apps open|logs)": ("needs an account", ""),
+    r"fly (apps create|config validate|deploy|secrets set) .*": ("needs an account", ""),
+    r"git (remote add origin|push -u origin) .*": ("needs a repository on GitHub", ""),
+    r"render (blueprints validate|logs .*)": ("needs an account", ""),
     r"python app.py --share": ("opens a tunnel through Gradio's servers", ""),
     r"export DOCKER_HOST=ssh://USER@SERVER": ("needs a server", ""),
     r"docker push REGISTRY/\S+": ("needs a registry", ""),
+    r"docker save REGISTRY/\S+ \| ssh USER@SERVER docker load": ("needs a server", ""),
     r"docker run --rm --gpus all ubuntu nvidia-smi": ("needs an NVIDIA GPU", ""),
     r"apt-get install \w+": ("changes the machine; .ci/run and the images do it", ""),
     r"brew install \w+": ("is for macOS", ""),
@@ -47,6 +57,11 @@ ELSEWHERE = {
     r"docker compose (up --build --detach|logs --follow)": ("test_docker.py", "docker compose"),
     r"python -m ml_ui check --example INPUT": ("test_check.py", '"--example"'),
     r"docker build -t REGISTRY/\S+ \.": ("test_docker.py", "engine.build("),
+    r"modal (setup|(deploy|serve) modal_app.py|app logs \S+|secret create .*)": (
+        "test_hosts.py",
+        "def test_command_of_modal_exists",
+    ),
+    r"pip install modal": ("test_hosts.py", 'install_packages("modal"'),
 }
 # The others are run, in projects of these answers: with an INPUT and its LABEL, and what answers
 # to the calls have.

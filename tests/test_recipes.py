@@ -101,14 +101,24 @@ def test_task(template):
 
 
 def test_platform(template):
-    """Fly.io, whose facts are there already."""
-    section = {"_deploy.sh": "fly deploy\n", "_deploy.md": "On.\n", "_deploy.zh-CN.md": "上线。\n"}
-    write(template / "templates" / "platforms" / "fly", section | {"fly.toml": "[build]\n"})
-    assert unnamed({*section}, "platform") == set()
-    project = generate(template, platform="fly", hardware="shared-cpu-1x-2gb")
-    assert (project / "fly.toml").is_file()
+    """A record and a folder, with Docker's files."""
+    section = {
+        "_deploy.sh": "raft deploy\n",
+        "_deploy.md": "On.\n",
+        "_deploy.zh-CN.md": "上线。\n",
+    }
+    write(template / "templates" / "platforms" / "raft", section | {"raft.toml": "[build]\n"})
+    records = template / "src" / "ml_ui" / "sizing" / "platforms"
+    facts = json.loads((records / "fly.json").read_text("utf-8"))
+    record = facts | {"title": "Raft", "order": 99, "files_of": ["docker"]}
+    (records / "raft.json").write_text(json.dumps(record), "utf-8")
+    named = {*section, "files_of", *facts, *facts["proxy"], "settings"}
+    assert unnamed(named - {"what", "source", "as_of", "verified"}, "platform") == set()
+    project = generate(template, platform="raft", hardware="shared-cpu-1x-2gb")
+    assert (project / "raft.toml").is_file()
+    assert (project / "Dockerfile").is_file()
     for name in ("README.md", "README.zh-CN.md"):
-        assert "```sh\nfly deploy\n```\n" in (project / name).read_text("utf-8")
+        assert "```sh\nraft deploy\n```\n" in (project / name).read_text("utf-8")
 
 
 def test_kind_without_further_fields(monkeypatch):

@@ -16,6 +16,7 @@ from conftest import PUBLIC, ROOT, ruff
 from local_extensions import choices, locks
 from local_extensions.catalog import FRAMEWORKS, OFFERED, SHOWN, TASKS
 from local_extensions.choices import HOSTS
+from local_extensions.manifest import platforms
 from local_extensions.model_files import FORMATS
 from ml_ui.sizing import limits
 from ml_ui.sizing.footprint import QUANTITIES
@@ -25,6 +26,10 @@ from ml_ui.sizing.project import weigh
 LICENSES = itertools.cycle(choices.LICENSES)
 PYTHONS = itertools.cycle(locks.PYTHONS)
 CI = itertools.cycle([True, False])
+# Those that take Docker's files differ in one of their own.
+IMAGES = [name for name in HOSTS if "docker" in platforms(name)]
+IMAGE = itertools.cycle(IMAGES)
+PLACES = [name for name in HOSTS if name not in IMAGES]
 COMBINATIONS = [
     {
         "task": task,
@@ -35,14 +40,12 @@ COMBINATIONS = [
         "python_version": "3.12" if platform == "huggingface" else next(PYTHONS),
         "ci": next(CI),
     }
-    for (task, framework), platform in itertools.product(SHOWN, HOSTS)
+    for task, framework in SHOWN
+    for platform in (*PLACES, next(IMAGE))
 ]
 # One for each pair, on each platform in turn: for what a platform changes little.
-PAIRS = [
-    answers
-    for n, answers in enumerate(COMBINATIONS)
-    if n % len(HOSTS) == n // len(HOSTS) % len(HOSTS)
-]
+EACH = len(PLACES) + 1  # combinations of a pair
+PAIRS = [answers for n, answers in enumerate(COMBINATIONS) if n % EACH == n // EACH % EACH]
 
 
 def name(answers: dict) -> str:
@@ -80,7 +83,8 @@ def layer(folder: Path) -> set[str]:
 def expected(task: str, framework: str, platform: str, license: str, ci: bool, **_) -> set[str]:
     """Return what is in a project: what story A has for every platform, and what answers add."""
     wanted = STORY_A - layer(ROOT / "templates" / "platforms" / "heroku") - {"examples/cat.jpg"}
-    wanted |= layer(ROOT / "templates" / "platforms" / platform)
+    for name in platforms(platform):
+        wanted |= layer(ROOT / "templates" / "platforms" / name)
     demo = ROOT / "demos" / task
     wanted |= {f"examples/{path.name}" for path in demo.glob("examples/*")}
     if formats := FRAMEWORKS[framework].formats:
@@ -225,9 +229,9 @@ def test_schemas(bake, platform):
         "--builtin-schema", "vendor.github-workflows", *project.glob(".github/workflows/*.yml")
     )
     if platform == "docker":
-        check_schema("--builtin-schema", "vendor.compose-spec", project / "compose.yaml")
-        gpu = bake(platform=platform, hardware="gpu") / "compose.yaml"
-        check_schema("--builtin-schema", "vendor.compose-spec", gpu)
+        for hardware in ("cpu", "gpu"):
+            services = bake(platform=platform, hardware=hardware) / "compose.yaml"
+            check_schema("--builtin-schema", "vendor.compose-spec", services)
 
 
 @pytest.mark.parametrize("platform", HOSTS)
@@ -334,18 +338,28 @@ def test_readme_gives_the_accuracy_of_the_demo(bake, task, framework):
             ["plain git"],
         ),
         ({"platform": "huggingface"}, ["Sleep: ", "at most 30 min"], []),
+        ({"platform": "render"}, ["Sleep: after 15 minutes", "checks pass", "512 MB"], []),
+        ({"platform": "render", "ci": False}, ["each push. The"], ["checks pass"]),
+        ({"platform": "cloud-run"}, ["memory: ", " of 1 GiB", "service.yaml"], ["quota"]),
+        ({"platform": "cloud-run", "hardware": "nvidia-l4"}, ["needs quota", "of 16 GiB"], []),
+        ({"platform": "modal"}, ["of 2 GiB", "after 5 minutes"], []),
+        ({"platform": "fly"}, ["of 512 MiB", "--ha=false", "after some minutes"], []),
     ],
 )
 def test_readme_of_a_platform(bake, answers, said, unsaid):
     """And no word of another platform."""
     readme = " ".join((bake(**answers) / "README.md").read_text("utf-8").split())
     assert [text for text in said if text not in readme] == []
-    others = {"Heroku", "heroku", "dyno", "Space", "ZeroGPU", "Docker", "docker", "compose"}
     own = {
         "heroku": {"Heroku", "heroku", "dyno"},
         "huggingface": {"Space", "ZeroGPU"},
-        "docker": {"Docker", "docker", "compose"},
+        "docker": {"Docker", "docker", "compose", "Dokku", "Coolify"},
+        "render": {"Render", "render.yaml", "Docker"},
+        "cloud-run": {"Cloud Run", "gcloud", "Google", "docker"},
+        "modal": {"Modal", "modal_app.py"},
+        "fly": {"Fly", "fly.toml"},
     }
+    others = set().union(*own.values())
     unsaid = {*unsaid, *others} - own.get(answers["platform"], set())
     assert [text for text in unsaid if text in readme] == []
 

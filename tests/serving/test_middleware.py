@@ -143,6 +143,15 @@ def test_rate_limit_is_per_client(serve):
         assert [answer.status_code for answer in answers] == expected, chains
 
 
+def test_rate_limit_is_per_client_of_a_header(serve):
+    """Where the proxy names the client in a header of its own."""
+    app = serve(predict, wrap=behind_proxy, RATE_LIMIT="2", CLIENT_IP_HEADER="Fly-Client-IP")
+    for client in ("203.0.113.7", "203.0.113.8"):
+        headers = {"Fly-Client-IP": client, "X-Forwarded-For": f"{client}, 66.241.124.230"}
+        answers = [app.call("predict", **headers).status_code for _ in range(3)]
+        assert answers == [200, 200, 429]
+
+
 def test_forged_client_address_is_not_believed(serve):
     app = serve(predict, wrap=lambda app: ProxyHeadersMiddleware(app, "192.0.2.1"), RATE_LIMIT="3")
     forged = [{"X-Forwarded-For": f"203.0.113.{n}"} for n in range(5)]

@@ -32,6 +32,8 @@ def prepare() -> None:
             # Only the proxy can connect, from one of these networks: the last address
             # of X-Forwarded-For that is in none of them is the client's.
             os.environ.setdefault("FORWARDED_ALLOW_IPS", ",".join(proxy["networks"]))
+            # Some add a public address of their own behind it, and name it elsewhere.
+            os.environ.setdefault("CLIENT_IP_HEADER", proxy.get("header", ""))
     if "SPACES_ZERO_GPU" in os.environ:  # a call waits for a GPU there
         os.environ.setdefault("PREDICT_TIMEOUT", "300")
     for name in ("NO_PROXY", "no_proxy"):  # Gradio calls itself at the start

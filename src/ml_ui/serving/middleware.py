@@ -260,7 +260,7 @@ class GuardMiddleware:
 
     def _check_rate(self, limit: RateLimit, scope: Scope) -> None:
         """Take a token from a rate limit of the client's."""
-        wait = limit.acquire(client_of(scope))
+        wait = limit.acquire(client_of(scope, self._settings.client_ip_header))
         if wait > 0:
             seconds = int(wait) + 1
             header = {"Retry-After": str(seconds)}
@@ -322,7 +322,7 @@ class GuardMiddleware:
             "path": scope["path"],
             "status": status,
             "seconds": round(seconds, 4),
-            "client": client_of(scope),
+            "client": client_of(scope, self._settings.client_ip_header),
         }
         logger.info("request", extra={"fields": fields})
 

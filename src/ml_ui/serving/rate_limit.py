@@ -3,6 +3,7 @@
 import ipaddress
 import time
 
+from starlette.datastructures import Headers
 from starlette.types import Scope
 
 REMEMBERED = 10_000  # clients at least, before those with a full bucket are dropped
@@ -31,13 +32,19 @@ class RateLimit:
         return 0
 
 
-def client_of(scope: Scope) -> str:
+def client_of(scope: Scope, header: str = "") -> str:
     """Return the client's address, or the /64 network of an IPv6 host.
 
     uvicorn reads X-Forwarded-For from the proxies in FORWARDED_ALLOW_IPS, and from no
     other: what clients say of their own address is not believed.
+
+    Args:
+        scope: of the request.
+        header: the platform's proxy, which alone can connect, sets it to the address.
     """
     host: str = scope["client"][0] if scope.get("client") else "unknown"
+    if header:
+        host = Headers(scope=scope).get(header, host)
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:  # a proxy's own name for it

@@ -34,6 +34,7 @@ class Settings:
     shutdown_grace: int = 8  # seconds for running predictions; Docker waits 10
     max_upload_mb: int = 20  # per file
     rate_limit: int = 0  # calls per minute and client; 0: no limit
+    client_ip_header: str = ""  # that the proxy sets to the client's address
     allowed_hosts: tuple[str, ...] = ()  # host names; *.example.com too
     allowed_origins: tuple[
         str, ...

@@ -70,8 +70,8 @@ def limits_of(
     """Return the limits of a kind by name, with amounts, and as they are written."""
     tier, limits = PLATFORMS[platform]["hardware"][hardware], {}
     for limit in PLATFORMS[platform]["limits"] + GITHUB["limits"] * project.on_github:
-        name, room = limit["name"], limit.get("tier")
-        if limit["kind"] != kind or (room == "gpu_bytes" and tier["class"] == "cpu"):
+        name, field = limit["name"], limit.get("tier")
+        if limit["kind"] != kind or (field == "gpu_bytes" and tier["class"] == "cpu"):
             continue
         if name in own:
             limit = limit | {
@@ -83,15 +83,16 @@ def limits_of(
                 "reading": None,
                 "disputed": None,
             }
-        elif not room:
+        elif not field:
             amount = limit[unit(limit)]
             limit = limit | {"amount": amount, "written": limit["written"] or NO_LIMIT}
-        elif tier[room] is None:
+        elif tier[field] is None:
             limit = limit | {"amount": None, "written": LIMIT_NOT_KNOWN}
         else:
             times = limit.get("times", 1)
-            text = f"{times} x {size(tier[room])}" if times > 1 else size(tier[room])
-            limit = limit | {"amount": times * tier[room], "written": text}
+            text = f"{times} x " if times > 1 else ""
+            text += room(tier[field])
+            limit = limit | {"amount": times * tier[field], "written": text}
         limits[name] = limit
     return limits
 
@@ -214,6 +215,14 @@ def size(count: float) -> str:
     """Format bytes with three digits, 198 MB: M is 10^6."""
     power = next((p for p in range(4) if count < 999.5 * 1000**p), 4)
     return f"{count / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"
+
+
+def room(count: float) -> str:
+    """Format bytes of a limit, in the host's unit: 1 GiB where it is that exactly."""
+    for power, prefix in ((3, "G"), (2, "M")):
+        if count >= 1024**power and count % (1024**power) == 0:
+            return f"{count / 1024**power:.0f} {prefix}iB"
+    return size(count)
 
 
 def written(amount: float | None, unit: str) -> str:

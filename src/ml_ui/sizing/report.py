@@ -16,6 +16,7 @@ from .limits import (
     limits_of,
     notes_of,
     pick,
+    room,
     verdict,
     where,
     written,
@@ -187,7 +188,10 @@ def _row(check: Check, blocks: str, paint: Paint) -> str:
     bar = paint(blocks[0] * int(used), code) + blocks[1] * (CELLS - int(used))
     spare = written(abs(check.limit - check.predicted), check.unit)
     spare += " free" if check.predicted <= check.limit else " too much"
-    of = f"{amount} of {written(check.limit, check.unit)}"
+    limit = (
+        room(check.limit) if check.unit == "bytes" else written(check.limit, check.unit)
+    )
+    of = f"{amount} of {limit}"
     return f"{check.name:11}{bar}  {of:19}  {spare}"
 
 

@@ -69,10 +69,8 @@ def ways_out(
 
 def _answer(platform: str, hardware: str, here: bool) -> str:
     """Return the answer to the template's questions that takes a tier."""
-    facts = PLATFORMS[platform]
-    if through := facts.get("answer"):  # no files of its own: it runs another's
-        return f"platform={through}"
-    tier = "" if hardware == next(iter(facts["hardware"])) else f"hardware={hardware}"
+    default = next(iter(PLATFORMS[platform]["hardware"]))
+    tier = "" if hardware == default else f"hardware={hardware}"
     return tier if here and tier else f"platform={platform} {tier}".rstrip()
 
 

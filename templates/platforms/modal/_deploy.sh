@@ -1,0 +1,3 @@
+pip install modal
+modal setup
+modal deploy modal_app.py
