@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests")]
 
-from rehearsal.cases import HEROKU, After, heroku_cli, on_heroku, on_the_hub
+from rehearsal.cases import HEROKU, After, heroku_cli, on_cloud_run, on_heroku, on_the_hub
 
 from .runtimes import generate
 
@@ -30,7 +30,8 @@ def rehearsals(platform: str) -> Iterator[After]:
         if platform == "heroku":
             host = on_heroku(project, folder, heroku_cli())
         else:
-            host = on_the_hub(project, folder)
+            on = {"huggingface": on_the_hub, "cloud-run": on_cloud_run}[platform]
+            host = on(project, folder)
         with host as rehearsal:
             yield from rehearsal.cases()
 
@@ -38,7 +39,7 @@ def rehearsals(platform: str) -> Iterator[After]:
 def main(platforms: list[str]) -> None:
     """Print the table."""
     print(f"heroku {HEROKU}, huggingface_hub of the lock\n\n{HEADER}")
-    for platform in platforms or ["huggingface", "heroku"]:
+    for platform in platforms or ["huggingface", "heroku", "cloud-run"]:
         good = ""
         for each in rehearsals(platform):
             failed = [step.name for step in each.run.steps if step.outcome == "failure"]

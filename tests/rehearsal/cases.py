@@ -9,14 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
+import yaml
 from filelock import FileLock
 from gradio_client import Client
 from running import BUILD, clean_environment, install
 
-from .app import App
 from .runner import Run, Runner
 
 HEROKU = "11.10.0"  # the version that the workflow installs
@@ -48,6 +48,7 @@ HANG = edit("model.py", lambda text: text + ON_HOST + HANGS)
 LIE = edit("model.py", lambda text: text + ON_HOST + WRONG)
 UNBUILT = {  # what the host alone refuses
     "heroku": edit(".python-version", lambda text: "3.8\n"),
+    "cloud-run": edit("Dockerfile", lambda text: text.replace("FROM python:3", "FROM python:9")),
     "huggingface": edit("README.md", lambda text: re.sub(r"(sdk_version: ).*", r'\1"99.0"', text)),
 }
 
@@ -67,11 +68,17 @@ class After:
         return self.answer == RIGHT
 
 
+class Addressed(Protocol):
+    """What has an address."""
+
+    url: str
+
+
 class Rehearsal:
     """An owner's repository, the runner of its workflow, and a host."""
 
     def __init__(
-        self, platform: str, project: Path, folder: Path, app: App,
+        self, platform: str, project: Path, folder: Path, app: Addressed,
         environment: dict[str, str], contexts: dict[str, Any],
     ) -> None:  # fmt: skip
         self.app, self.contexts = app, contexts
@@ -179,3 +186,18 @@ def on_the_hub(project: Path, folder: Path) -> Iterator[Rehearsal]:
         contexts = {"vars": {"SPACES": f'["{SPACE}"]'}, "matrix": {"space": SPACE}}
         app = host.spaces[SPACE].app
         yield Rehearsal("huggingface", project, folder, app, environment, contexts)
+
+
+@contextlib.contextmanager
+def on_cloud_run(project: Path, folder: Path) -> Iterator[Rehearsal]:
+    """Give a rehearsal on a stand-in for Cloud Run, where a first version is live."""
+    from .cloud_run import cloud_run
+
+    with cloud_run(folder) as (host, address):
+        host.submit("by hand", project)
+        service = yaml.safe_load((project / "service.yaml").read_text("utf-8"))
+        service["spec"]["template"]["spec"]["containers"][0]["image"] = "by hand"
+        host.replace(service)
+        contexts = {"vars": {"GOOGLE_PROJECT": "project"}, "github": {"sha": "0123abc"}}
+        environment = {"PATH": str(folder / "bin")}
+        yield Rehearsal("cloud-run", project, folder, address, environment, contexts)
