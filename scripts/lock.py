@@ -76,6 +76,13 @@ OLDER = {  # the versions of Python that run an older version of a framework
     for name, facts in FACTS.items()
     for version, older in facts.get("versions", {}).items()
 }
+# Versions of packages that a hardware class takes, by the platforms' records: ZeroGPU's.
+TAKEN = {
+    package: taken["versions"]
+    for path in sorted(ROOT.glob("src/ml_ui/sizing/platforms/*.json"))
+    for tier in json.loads(path.read_text("utf-8"))["hardware"].values()
+    for package, taken in tier.get("takes", {}).items()
+}
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 
 # What the builder of Hugging Face Spaces installs together with requirements.txt
@@ -364,11 +371,15 @@ class Locker:
 
     @cached_property
     def torch(self) -> str:
-        """The pin of PyTorch, one for every hardware class."""
+        """The pin of PyTorch, one for every hardware class: the newest that all take."""
         source = ["--default-index", TORCH_INDEX]
         if self.links:
             source = ["--no-index", *self.torch_source]
-        return f"torch=={self._version('torch', ['torch'], '--no-deps', *source)}"
+        last = max(TAKEN["torch"], key=Version)
+        found = self._version("torch", [f"torch<={last}"], "--no-deps", *source)
+        if found not in TAKEN["torch"]:
+            sys.exit(f"torch {found}: ZeroGPU takes {', '.join(TAKEN['torch'])}")
+        return f"torch=={found}"
 
     def _version(self, package: str, requirements: list[str], *source: str) -> str:
         kept = (version(pin) for pin in self.kept if Requirement(pin).name == package)

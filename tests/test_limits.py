@@ -503,7 +503,7 @@ def test_every_figure_has_source_date_and_standing(name, entry):
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_hardware_is_complete(platform):
     for tier in PLATFORMS[platform]["hardware"].values():
-        assert set(tier) - {"python", "settings"} == {
+        assert set(tier) - {"python", "takes", "needs", "settings"} == {
             "title", "class", "ram_bytes", "gpu_bytes", "disk_bytes", "price_usd", "per", "sleep",
             "note", "source", "as_of", "verified",
         }  # fmt: skip

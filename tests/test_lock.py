@@ -372,3 +372,18 @@ def test_unknown_set(tmp_path):
     assert run.returncode == 1
     assert run.stderr.startswith("ONLY=xgbost is not among catboost, catboost-cpu, keras,")
     assert not list(target.glob("xgboost*"))
+
+
+TORCH_ON_ZERO = ["2.8.0", "2.9.1", "2.10.0", "2.11.0", "2.12.1", "2.13.0"]  # hub-docs#2763
+
+
+def test_zero_gpu_takes_the_locked_versions():
+    """Another PyTorch or Python is a configuration error there."""
+    record = ROOT / "src" / "ml_ui" / "sizing" / "platforms" / "huggingface.json"
+    tier = json.loads(record.read_text())["hardware"]["zero-a10g"]
+    assert tier["takes"]["torch"]["versions"] == TORCH_ON_ZERO
+    assert tier["python"] == {"3.12": "3.12.12", "3.10": "3.10.13"}
+    with_torch = [name for name in SETS if "torch" in sizes(name)["packages"]]
+    assert len([name for name in with_torch if name.endswith("-zero")]) >= 2
+    for name in with_torch:  # one version for every hardware class
+        assert sizes(name)["packages"]["torch"]["version"] in TORCH_ON_ZERO, name

@@ -230,7 +230,7 @@ def test_the_package_itself_is_weighed(project, tmp_path, line):
 )
 def test_marker_decides(marker, on):
     for python in ("3.11", "3.12", "3.13"):
-        pins = requirements._pins(f"a==1 ; {marker}", python)
+        pins = requirements.pins(f"a==1 ; {marker}", python)
         assert bool(pins) is (python in on)
 
 
@@ -527,7 +527,8 @@ def test_json_keys(project):
     done = run(project, "--json")
     assert (done.returncode, done.stderr) == (0, "")
     report = json.loads(done.stdout)
-    assert list(report) == ["platform", "hardware", "fits", "checks", "ways_out", "notes"]
+    keys = ["platform", "hardware", "fits", "checks", "ways_out", "notes", "refused"]
+    assert list(report) == keys
     assert (report["platform"], report["hardware"], report["fits"]) == ("heroku", "basic", True)
     promised = {"name", "predicted", "limit", "unit", "fits", "source", "as_of", "verified"}
     for check in report["checks"]:

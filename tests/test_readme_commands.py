@@ -55,6 +55,7 @@ ELSEWHERE = {
     r"hf download \S+": ("test_languages.py", 'hf, "download"'),
     r"python -m ml_ui swap \S+": ("test_swap.py", '"ml_ui", "swap"'),
     r"python -m ml_ui move": ("test_move.py", '"ml_ui", "move"'),
+    r"python -m ml_ui live URL": ("test_live.py", '"ml_ui", "live"'),
     r"python -m ml_ui update": ("test_update.py", '"ml_ui"'),
     r"python -m ml_ui fetch": ("test_fetch.py", '"fetch"'),
     r"docker compose (up --build --detach|logs --follow)": ("test_docker.py", "docker compose"),

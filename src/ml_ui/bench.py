@@ -5,6 +5,7 @@ A run is a whole call, as a user waits for it: upload, queue, prediction, downlo
 
 import argparse
 import math
+import re
 import statistics
 import sys
 import time
@@ -13,6 +14,9 @@ from pathlib import Path
 from .call import arguments, call, connect, reason
 
 WIDTH = 30  # characters of the longest bar
+DURATION = re.compile(r"^DURATION = (\d+)$", re.MULTILINE)  # in app.py, for ZeroGPU
+SHORTEST = 5  # seconds of GPU to ask for: the first call moves the weights there
+DAILY = 120  # of a visitor without an account
 
 
 def measure(
@@ -73,6 +77,24 @@ def _quantiles(times: list[float]) -> list[float]:
     return [times[0], statistics.median(times), p95, times[-1]]
 
 
+def duration(app: str, times: list[float]) -> str:
+    """Return the seconds to ask of ZeroGPU, in a sentence; "" if app.py asks none.
+
+    Args:
+        app: its source.
+        times: seconds of whole calls; the GPU's part of one is not longer.
+    """
+    asked = DURATION.search(app)
+    if not asked or not times:
+        return ""
+    _, _, p95, _ = _quantiles(times)
+    needed = max(SHORTEST, math.ceil(2 * p95))
+    words = f"ZeroGPU: DURATION = {needed} in app.py is twice p95 (it is {asked[1]})."
+    if needed > DAILY:
+        words += f" Visitors without an account have {DAILY} s a day: none could call."
+    return words
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments to its parser."""
     parser.add_argument("url", nargs="+", help="https://..., or USER/NAME of a Space")
@@ -101,6 +123,9 @@ def run(options: argparse.Namespace) -> int:
         print(row(url, seconds, failures), flush=True)
         if failures:
             failed[url] = failures[0]
+    app = Path("app.py").read_text("utf-8") if Path("app.py").is_file() else ""
+    if advice := duration(app, measured[options.url[0]]):
+        print(advice)
     if options.chart:
         print(f"\n{chart(measured)}")
     for url, error in failed.items():

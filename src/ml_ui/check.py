@@ -210,7 +210,7 @@ def report(app: Any, model: Any, chosen: Sequence[Example], write: bool) -> int:
     known = [
         (each, is_right(seen.answer, each.expected))
         for each, seen in results
-        if _knows(each, seen)
+        if knows(each, seen)
     ]
     right = sum(is_good for _, is_good in known)
     if not known:
@@ -281,7 +281,7 @@ def _paragraph(example: Example, seen: Seen) -> str:
     if seen.given is not None and seen.output is not None:
         lines.append(f"  in   {_array(seen.given)}")
         lines.append(f"  out  {_array(seen.output)}, {1000 * seen.seconds:.0f} ms")
-    if _knows(example, seen) and not is_right(seen.answer, example.expected):
+    if knows(example, seen) and not is_right(seen.answer, example.expected):
         lines.append(f"  expected {example.expected}")
     return "\n".join(lines)
 
@@ -304,7 +304,7 @@ def _array(values: np.ndarray) -> str:
     return f"{shape} {values.dtype}, {low:.3g} to {high:.3g}"
 
 
-def _knows(example: Example, seen: Seen) -> bool:
+def knows(example: Example, seen: Seen) -> bool:
     """Return whether an example's expected answer can be compared with the one seen.
 
     Raises:

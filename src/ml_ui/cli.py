@@ -19,6 +19,7 @@ COMMANDS = {
     "check": "run the model here, and compare its answers with the right ones",
     "bench": "compare the latency of apps",
     "call": "call an app from the terminal",
+    "live": "wait until this version of the app is live, and answers right",
     "swap": "swap the project's model for a newer file",
     "move": "move the project to another platform or hardware",
     "update": "update the project to a newer version of the template",

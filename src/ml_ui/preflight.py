@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from .sizing import footprint, limits, measure, project
+from .sizing.refusals import refusals
 from .sizing.report import Report, as_text, check
 
 STATUS = {True: 0, False: 1, None: 2}  # by whether the project fits
@@ -38,6 +39,8 @@ def report(options: argparse.Namespace) -> Report:
     fetched = limits.parse_size(options.fetched)
     footprint = project.weigh(folder, fetched)
     answer = check(platform, hardware, footprint, replaced, exists=True)
+    if platform == answers.get("platform"):  # of another one the files are not here
+        answer = answer.refused_for(refusals(platform, answer.hardware, folder))
     if options.measure:
         names = [each.name for each in answer.checks]
         answer = answer.measured(measure.measure(folder, names, progress))

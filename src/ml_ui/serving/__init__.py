@@ -180,6 +180,7 @@ class Server:
         routes = [
             Route("/healthz", self.health.healthz),
             Route("/readyz", self.health.readyz),
+            Route("/ready", self.health.readyz),  # Cloud Run keeps names in z
         ]
         described = []
         if self.is_public:

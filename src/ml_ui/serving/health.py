@@ -1,14 +1,17 @@
 """Liveness and readiness probes, and the loading of the model."""
 
+import contextlib
 import gc
 import inspect
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from ..version import version
 from . import metrics, process
 from .runner import PredictionRunner, log_error, submit
 
@@ -32,6 +35,7 @@ class Health:
         self._runner = runner
         self._queue_stopped = queue_stopped
         self._state = {"status": "loading"}
+        self._version: dict[str, str] = {}
 
     def start(self) -> None:
         """Load the model in the background."""
@@ -40,6 +44,9 @@ class Health:
     def _run(self) -> None:
         start = time.monotonic()
         process.return_freed_memory()
+        with contextlib.suppress(OSError):
+            if digest := version(Path.cwd()):  # reading the weights warms the cache
+                self._version = {"version": digest}
         try:
             loaded = self._load()
             if inspect.iscoroutine(loaded):
@@ -74,8 +81,9 @@ class Health:
         return JSONResponse({"status": "ok"})
 
     async def readyz(self, request: Request) -> JSONResponse:
-        """Readiness probe: 200 while the app can answer, else 503 with the status."""
+        """Readiness probe: 200 while the app can answer, else 503; status, version."""
         state = self._state  # replaced as a whole by the thread that loads
         if state["status"] == "ready" and self._runner.exhausted:
             state = {"status": "stuck"}
-        return JSONResponse(state, 200 if state["status"] == "ready" else 503)
+        status = 200 if state["status"] == "ready" else 503
+        return JSONResponse(state | self._version, status)

@@ -39,7 +39,7 @@ CLOSED_ROUTES = (
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1", "*.gradio.live")
 # A name or a bracketed IPv6 address. A URL's parser takes more: a user, a backslash.
 HOST = re.compile(r"(?:([\w.-]+)|\[([0-9a-f:.]+)\])(?::\d{1,5})?", re.ASCII)
-HEALTH_PATHS = ("/healthz", "/readyz", "/metrics")  # by any host name
+HEALTH_PATHS = ("/healthz", "/readyz", "/ready", "/metrics")  # by any host name
 UNLOGGED_PATHS = (*HEALTH_PATHS, "/assets/", "/static/", "/favicon.ico")
 LOGINS_PER_MINUTE = 6  # of a client
 MAX_BODY = MB  # bytes, but for uploads: as objects they take a hundred times as much

@@ -25,6 +25,7 @@ from .footprint import (
 )
 
 SKIPPED = ("__pycache__", "venv", "node_modules")  # folders, where there is no git
+IGNORE_FILES = (".slugignore", ".dockerignore")  # what they list reaches no host
 
 
 def record(folder: Path) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def weigh(folder: Path, fetched: int = 0) -> Footprint:
     target = own.get("python_version") or PACKAGES["python"]
     python, packages = requirements.weigh(text, target, sizes)
     attributes = Attributes(folder)
-    ignored = {name: _lines(folder / name) for name in (".slugignore", ".dockerignore")}
+    ignored = {name: lines(folder / name) for name in IGNORE_FILES}
     on_hub = _on_hub(folder)
     factors = recorded["sizes"].get("weights", {})
     weights, sources, stored = 0, 0, 0
@@ -158,7 +159,7 @@ class Attributes:
         for n in range(len(parts)):
             folder = "/".join(parts[:n])
             if folder not in self._lines:
-                self._lines[folder] = _lines(self._root / folder / ".gitattributes")
+                self._lines[folder] = lines(self._root / folder / ".gitattributes")
             inner = "/".join(parts[n:])
             answer = git_lfs.is_tracked(self._lines[folder], inner, answer)
         return answer
@@ -180,13 +181,13 @@ def _refuse_special(path: Path) -> None:
         raise BadInput(f"{path} is not a regular file: replace it with one.")
 
 
-def _lines(path: Path) -> list[str]:
+def lines(path: Path) -> list[str]:
     """Return the lines of a file without comments; none if there is no such file."""
     try:
-        lines = _text(path).splitlines()
+        found = _text(path).splitlines()
     except FileNotFoundError:
         return []
-    return [line.strip() for line in lines if line.strip() and line[0] != "#"]
+    return [line.strip() for line in found if line.strip() and line[0] != "#"]
 
 
 def _pushed(folder: Path) -> Iterator[Path]:

@@ -2,7 +2,7 @@
 
 import json
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from typing import NamedTuple
 
@@ -38,6 +38,7 @@ class Report(NamedTuple):
     checks: tuple[Check, ...]
     ways_out: tuple[str, ...]
     notes: tuple[str, ...]
+    refused: tuple[str, ...] = ()  # reasons besides the sizes
 
     @property
     def not_known(self) -> tuple[str, ...]:
@@ -58,7 +59,14 @@ class Report(NamedTuple):
             else check
             for check in self.checks
         )
-        return self._replace(checks=checks, fits=verdict(checks))
+        return self._replace(
+            checks=checks, fits=verdict(checks) if not self.refused else False
+        )
+
+    def refused_for(self, reasons: Iterable[str]) -> "Report":
+        """Return the report with reasons besides the sizes, any of which decides."""
+        refused = tuple(reasons)
+        return self._replace(refused=refused, fits=False if refused else self.fits)
 
 
 def check(
@@ -113,6 +121,8 @@ def as_text(
     """
     paint: Paint = _paint if colour else lambda text, code: text
     lines = [headline(report, paint), ""]
+    for reason in report.refused:
+        lines += [*_wrap(reason, width, "  "), ""]
     passed = [check for check in report.checks if check.fits is False]
     for check in report.checks:
         if check in passed or report.fits is not False or not brief:

@@ -57,15 +57,15 @@ def weigh(
     """
     weighed = {}
     for version in (python, f"{sys.version_info[0]}.{sys.version_info[1]}"):
-        weighed[version] = _weighed(_pins(text, version), recorded)
+        weighed[version] = _weighed(pins(text, version), recorded)
         if all(weighed[version].values()):
             return version, weighed[version]
     return python, weighed[python]
 
 
-def _pins(text: str, python: str) -> dict[str, list[str]]:
+def pins(text: str, python: str) -> dict[str, list[str]]:
     """Return the versions of each package in a requirements.txt that Linux installs."""
-    pins: dict[str, list[str]] = {}
+    versions: dict[str, list[str]] = {}
     odd = []
     for line in text.replace("\\\n", " ").splitlines():
         line = re.sub(r"(^|\s)#.*|\s--hash.*", "", line).strip()
@@ -76,14 +76,14 @@ def _pins(text: str, python: str) -> dict[str, list[str]]:
         if not found or not version:
             odd.append(repr(line))
         elif not found[3] or _applies(found[3], python):
-            pins.setdefault(_normalized(found[1]), []).append(version)
+            versions.setdefault(_normalized(found[1]), []).append(version)
     if odd:
         raise BadInput(
             f"requirements.txt: {', '.join(odd)} is neither NAME==VERSION nor NAME @ "
             "URL of a wheel, so its size is not known: name it in requirements.in and "
             "lock that again, or install it from a wheel."
         )
-    return pins
+    return versions
 
 
 def _of_wheel(url: str) -> str | None:

@@ -23,7 +23,7 @@ BATCH_WAIT = 0.01
         "downscale_delay_s": 300,
     },
     # Of each replica; Ray sets OMP_NUM_THREADS to the number of CPUs.
-    ray_actor_options={"num_cpus": {{ tier.settings.num_cpus }}{% if tier.settings.num_gpus %}, "num_gpus": {{ tier.settings.num_gpus }}{% endif %}},
+    ray_actor_options={"num_cpus": {{ tier.settings.num_cpus }}{% if "num_gpus" in tier.settings %}, "num_gpus": {{ tier.settings.num_gpus }}{% endif %}},
     max_ongoing_requests=4,  # per replica
     max_queued_requests=100,  # per node; above that, visitors are told to come again
     backpressure_config={"retry_after_s": 5},
