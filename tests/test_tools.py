@@ -148,7 +148,7 @@ def test_help_of_a_command(name):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "a command is required: preflight, fetch, check, bench, call, swap, update"),
+        ([], "a command is required: preflight, fetch, check, bench, call, swap, move, update"),
         (["prefligt"], "invalid choice: 'prefligt' (choose from"),
         (["--banana"], "--banana"),
         (["preflight", "--banana"], "unrecognized arguments: --banana"),
