@@ -303,7 +303,7 @@ def test_port_of_an_edited_file(template, tmp_path):  # noqa: F811
     before = state(project)
     done = run(project, "--platform", "page", "--template", other)
     assert done.returncode == 2
-    assert "model.js is model.py once more, without what you changed there" in done.stderr
+    assert "model.js does what model.py did before you changed it" in done.stderr
     assert state(project) == before
     (project / "model.js").write_text("const STD = 0.5;\n")
     commit(project, "My port")

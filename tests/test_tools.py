@@ -148,7 +148,10 @@ def test_help_of_a_command(name):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "a command is required: preflight, fetch, check, bench, call, live, swap, update"),
+        (
+            [],
+            "a command is required: preflight, fetch, check, bench, call, live, swap, move, update",
+        ),
         (["prefligt"], "invalid choice: 'prefligt' (choose from"),
         (["--banana"], "--banana"),
         (["preflight", "--banana"], "unrecognized arguments: --banana"),

@@ -384,6 +384,9 @@ def cherry_picked(
     try:
         following = f"merge.renames={str(renames).lower()}"
         git(owner, "-c", following, "cherry-pick", "--no-commit", change)
+    except KeyboardInterrupt:
+        print("Interrupted. To undo what was merged: git reset --hard", file=sys.stderr)
+        raise
     except Refused:
         conflicts = split(
             git(owner, "diff", "--name-only", "--diff-filter=U", "--relative", "-z")

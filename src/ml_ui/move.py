@@ -260,11 +260,11 @@ def keep_ports(
             merging.keep(Path(port), old, new)
             yield f"{port} is yours, and stays as it is."
         elif not (old / port).exists() and not is_same(owner, old, source):
-            problem = f"{port} is {source} once more, without what you changed there"
+            problem = f"{port} does what {source} did before you changed it"
             if not anyway:
                 raise Refused(
-                    f"{problem}: write {port} yourself and commit it, or give --anyway "
-                    "and change the one that comes."
+                    f"{problem}, and no command translates that: write {port} yourself "
+                    "and commit it, or give --anyway and change the one that comes."
                 )
             yield f"{problem}: change it likewise."
 
