@@ -5,7 +5,7 @@ PYTHON ?= python3
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo web space web-zips test test-every test-fast typecheck wheel lock runtimes demos bench boot faults \
-	ray canary packages recognise verify-footprint zoo architectures networks pictures rehearse
+	ray canary packages recognise verify-footprint zoo architectures networks pictures rehearse parity vendor
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-17s %s\n", $$1, $$2}' Makefile
@@ -80,6 +80,12 @@ verify-footprint: $(VENV)/installed  ## build and boot projects, and compare wit
 
 architectures: $(VENV)/installed  ## memory and slug of real architectures, predicted and measured
 	$(BIN)/python -m scripts.architectures $(ONLY)
+
+vendor: $(VENV)/installed  ## renew what the page without a server takes from npm: its ONNX runtime, its WebP decoder
+	$(BIN)/python scripts/vendor.py
+
+parity: $(VENV)/installed  ## answers of the page without a server against the app's, for demos and the zoo's ONNX files
+	$(BIN)/python -m scripts.parity $(ONLY)
 
 networks: $(VENV)/installed  ## refresh the digests by which torchvision's weights are recognised
 	$(BIN)/uv run scripts/networks.py

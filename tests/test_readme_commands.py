@@ -72,7 +72,7 @@ ELSEWHERE = {
         "def test_command_of_modal_exists",
     ),
     r"pip install modal": ("test_hosts.py", 'install_packages("modal"'),
-    r"python -m http.server 7861": ("static_page.py", "from http.server import"),
+    r"python -m http.server (7861|_)": ("static_page.py", "from http.server import"),
 }
 # The others are run, in projects of these answers: with an INPUT and its LABEL, and what answers
 # to the calls have.
