@@ -46,7 +46,7 @@ ELSEWHERE = {
     r"docker compose (up --build --detach|logs --follow)": ("test_docker.py", "docker compose"),
     r"python -m ml_ui check --example INPUT": ("test_check.py", '"--example"'),
     r"docker build -t REGISTRY/\S+ \.": ("test_docker.py", "engine.build("),
-    r"python -m http.server 7861": ("static_page.py", "from http.server import"),
+    r"python -m http.server (7861|_)": ("static_page.py", "from http.server import"),
 }
 # The others are run, in projects of these answers: with an INPUT and its LABEL, and what answers
 # to the calls have.

@@ -1,4 +1,3 @@
-{% if (cookiecutter | project).model.file %}
 """model.js has the constants of model.py: after a change of one, change the other."""
 
 import json
@@ -20,7 +19,8 @@ NAMES = [
 
 def constant(name: str) -> object:
     """Return the value of a constant of model.js: JSON, a quotient or a Map."""
-    found = re.search(rf"^(?:export )?const {name} = (.+?);", SCRIPT, re.M | re.S)
+    pattern = rf"^(?:export )?const {name} = (.+?);"
+    found = re.search(pattern, SCRIPT, re.MULTILINE | re.DOTALL)
     assert found, f"model.js has no constant {name}"
     text = re.sub(r",\s*\]\)$", "]", found[1].removeprefix("new Map("))
     over, _, under = text.partition(" / ")
@@ -36,5 +36,6 @@ def test_constants_are_those_of_model_py(name):
 
 def test_labels_are_those_of_the_file():
     has_labels = (ROOT / "model" / "labels.txt").exists()
-    assert has_labels == bool(re.search("^const LABELS = new URL", SCRIPT, re.M))
-{% endif %}
+    assert has_labels == bool(
+        re.search("^const LABELS = new URL", SCRIPT, re.MULTILINE)
+    )
