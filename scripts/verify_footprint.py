@@ -58,7 +58,8 @@ class Case:
     @property
     def quantities(self) -> tuple[str, ...]:
         """Measured quantities."""
-        return {"heroku": HEROKU, "huggingface": SPACE, "docker": DOCKER}[self.platform] + RUN
+        own = {"heroku": HEROKU, "huggingface": SPACE, "docker": DOCKER, "ray": DOCKER}
+        return own[self.platform] + RUN
 
 
 def near(framework: str, kind: str, quantity: str, limit: float, share: float) -> float:
@@ -113,6 +114,7 @@ def cases() -> list[Case]:
         Case("pytorch", "docker", "cpu", "weights.pt", 100),
         Case("keras", "docker", "cpu", "MobileNetV2.keras"),
         Case("keras", "docker", "cpu", "network.keras", 100),
+        Case("onnx", "ray", "cpu"),
     ]
     return heroku + space + docker
 
@@ -232,7 +234,7 @@ def verify(case: Case, engine: Engine | None) -> Iterator[Row]:
         names = [name for name in case.quantities if name not in DOCKER]
         home = environment(locked(case.framework))
         measured = measure(project, names, lambda line: progress(f"  {line}"), home)
-        if case.platform == "docker":
+        if "image" in case.quantities:
             progress("  building the image ...")
             measured |= image_sizes(engine, project)
         for name, value in measured.items():

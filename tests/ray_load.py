@@ -19,27 +19,28 @@ MODEL = '''"""A model that does what a call says: "sleep 0.1", "python 0.1", "ne
 
 import os
 import time
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
-SIZE, STEPS = 64, 50_000
+SIZE, LAYERS, ROUNDS = 4096, 6, 10
 
 
 class Network:
-    """A recurrent network: many small steps, which cost a batch little more than a row."""
+    """Layers of 64 MB each, which have to be read for each batch, however large it is."""
 
     input_shape, labels = (None, SIZE), None
 
-    def __init__(self):
+    @cached_property
+    def layers(self):
         rng = np.random.default_rng(0)
-        self._weights = rng.standard_normal((SIZE, SIZE), np.float32) / 8
+        return [rng.random((SIZE, SIZE), np.float32) / SIZE for _ in range(LAYERS)]
 
     def __call__(self, batch):
-        state = batch
-        for _ in range(STEPS):
-            state = np.tanh(batch + state @ self._weights)
-        return state
+        for _ in range(ROUNDS):
+            for layer in self.layers:
+                batch = batch @ layer
+        return batch
 
 
 @cache
