@@ -113,6 +113,7 @@ def cases() -> list[Case]:
         Case("pytorch", "docker", "cpu", "weights.pt", 100),
         Case("keras", "docker", "cpu", "MobileNetV2.keras"),
         Case("keras", "docker", "cpu", "network.keras", 100),
+        Case("onnx", "ray", "cpu"),
     ]
     hosts = [
         Case("python", "render", "free"),

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -100,21 +99,18 @@ class Cluster:
         alive = (node for node in nodes if node["state"] == "ALIVE")
         return sum(node["resources_total"].get("CPU", 0) for node in alive)
 
-    def deploy(
-        self, wait: bool = True, variables: Mapping[str, str] = {}, **options: object
-    ) -> None:
+    def deploy(self, wait: bool = True, **options: object) -> None:
         """Deploy serve.yaml, its code anew, with options of the deployment.
 
         Args:
             wait: until all replicas run the new version.
-            variables: of the replicas' environment.
             options: such as num_replicas; those of replica.py otherwise.
         """
         self.version += 1
         config = yaml.safe_load((self.project / "serve.yaml").read_text("utf-8"))
         config["http_options"]["port"] = self.serve
         (application,) = config["applications"]
-        application["runtime_env"]["env_vars"] |= variables | {"VERSION": str(self.version)}
+        application["runtime_env"]["env_vars"]["VERSION"] = str(self.version)
         if options:
             application["deployments"] = [{"name": "Model", **options}]
         path = self.folder / "serve.yaml"

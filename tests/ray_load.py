@@ -15,15 +15,15 @@ import httpx
 
 from tests.running import clean_environment, free_port, install, served
 
-MODEL = '''"""A model that does what a call says: "sleep 0.1", "python 100", "network 0"."""
+MODEL = '''"""A model that does what a call says: "sleep 0.1", "python 0.1", "network 0"."""
 
 import os
 import time
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
-SIZE, LAYERS = 4096, 6
+SIZE, LAYERS, ROUNDS = 4096, 6, 10
 
 
 class Network:
@@ -31,20 +31,22 @@ class Network:
 
     input_shape, labels = (None, SIZE), None
 
-    def __init__(self):
+    @cached_property
+    def layers(self):
         rng = np.random.default_rng(0)
-        self._layers = [rng.random((SIZE, SIZE), np.float32) / SIZE for _ in range(LAYERS)]
+        return [rng.random((SIZE, SIZE), np.float32) / SIZE for _ in range(LAYERS)]
 
     def __call__(self, batch):
-        for layer in self._layers:
-            batch = batch @ layer
+        for _ in range(ROUNDS):
+            for layer in self.layers:
+                batch = batch @ layer
         return batch
 
 
 @cache
 def load():
-    """Return the network, if the benchmark is about it."""
-    return Network() if os.environ.get("BENCH_NETWORK") else None
+    """Return the network."""
+    return Network()
 
 
 def predict(text: str) -> str:
@@ -52,10 +54,11 @@ def predict(text: str) -> str:
     kind, amount, *_ = text.split()
     if kind == "sleep":
         time.sleep(float(amount))
-    elif kind == "python":  # a function that holds Python's lock
-        total = 0
-        for n in range(int(float(amount) * 1000)):
-            total += n * n
+    elif kind == "python":  # seconds of a core, with Python's lock
+        total, until = 0, time.thread_time() + float(amount)
+        while time.thread_time() < until:
+            for n in range(1000):
+                total += n * n
     elif kind == "network":
         load()(np.ones((1, SIZE), np.float32))
     elif kind == "die":
