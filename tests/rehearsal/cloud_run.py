@@ -27,7 +27,7 @@ from ml_ui.sizing.project import is_ignored, lines
 from .app import App
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-PROBE = 60.0  # seconds that a revision has to get ready
+PROBE = 240.0  # seconds that a revision has to get ready, as in service.yaml
 GCLOUD = """#!{python}
 import json, os, sys, urllib.request
 asked = json.dumps({{"arguments": sys.argv[1:], "folder": os.getcwd()}}).encode()
