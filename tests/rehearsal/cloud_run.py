@@ -59,7 +59,7 @@ class CloudRun:
         if not python or python[1] not in PYTHONS:
             raise Failed(f"Step 1: manifest for python:{python and python[1]}-slim not found")
         patterns = [*lines(source / ".dockerignore"), ".git"]
-        target = self.folder / f"image-{len(self.images)}"
+        target = self.folder / f"image-{len([*self.folder.glob('image-*')])}"
         shutil.copytree(source, target)
         programs = install(target)
         for path in sorted(target.rglob("*"), reverse=True):
