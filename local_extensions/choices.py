@@ -69,16 +69,15 @@ def _frameworks(names: Iterable[str]) -> Rows:
 
 
 def platforms(answers: Answers) -> Rows:
-    """Return the platforms, with the price of the cheapest hardware and the first limit."""
+    """Return the platforms, with the price of the default hardware and the first limit."""
     rows = {}
     for name in HOSTS:
         platform = PLATFORMS[name]
-        slug, tier = next(iter(platform["hardware"].items()))
-        cost = limits.price(tier) + (f" ({slug})" if tier["price_usd"] is not None else "")
+        tier = next(iter(platform["hardware"].values()))
         first = next(limit for limit in platform["limits"] if limit["kind"] == "refuse")
         limit = f"{first['name']} {first['written']}" if first["bytes"] else "no limit"
         memory = f", memory {limits.room(tier['ram_bytes'])}" if tier["ram_bytes"] else ""
-        rows[name] = (platform["title"], cost, limit + memory)
+        rows[name] = (platform["title"], limits.price(tier), limit + memory)
     return rows
 
 
