@@ -82,16 +82,15 @@ def platforms(answers: Answers) -> Rows:
 
 
 def _platforms(names: Iterable[str]) -> Rows:
-    """Return platforms, with the price of the cheapest hardware and the first limit."""
+    """Return platforms, with the price of the default hardware and the first limit."""
     rows = {}
     for name in names:
         platform = PLATFORMS[name]
-        slug, tier = next(iter(platform["hardware"].items()))
-        cost = limits.price(tier) + (f" ({slug})" if tier["price_usd"] is not None else "")
+        tier = next(iter(platform["hardware"].values()))
         first = next(limit for limit in platform["limits"] if limit["kind"] == "refuse")
         limit = f"{first['name']} {first['written']}" if first["bytes"] else "no limit"
         memory = f", memory {limits.room(tier['ram_bytes'])}" if tier["ram_bytes"] else ""
-        rows[name] = (platform["title"], cost, limit + memory)
+        rows[name] = (platform["title"], limits.price(tier), limit + memory)
     return rows
 
 

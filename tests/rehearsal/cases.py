@@ -21,7 +21,7 @@ from .runner import Run, Runner
 
 HEROKU = "11.10.0"  # the version that the workflow installs
 EXAMPLE, RIGHT = (5.1, 3.5, 1.4, 0.2), "setosa"  # Fisher's first flower
-WAIT = "60"  # seconds, in place of the minutes of a workflow
+WAIT = "180"  # seconds, in place of the minutes of a workflow
 ON_HOST = "\n\nimport os\n\nif os.environ.keys() & {'DYNO', 'SPACE_ID', 'K_SERVICE'}:\n"
 HANGS = "    def load():\n        import time\n        time.sleep(3600)\n"
 WRONG = (

@@ -27,7 +27,7 @@ from ml_ui.sizing.project import is_ignored, lines
 from .app import App
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-PROBE = 60.0  # seconds that a revision has to get ready
+PROBE = 240.0  # seconds that a revision has to get ready, as in service.yaml
 GCLOUD = """#!{python}
 import json, os, sys, urllib.request
 asked = json.dumps({{"arguments": sys.argv[1:], "folder": os.getcwd()}}).encode()
@@ -59,7 +59,7 @@ class CloudRun:
         if not python or python[1] not in PYTHONS:
             raise Failed(f"Step 1: manifest for python:{python and python[1]}-slim not found")
         patterns = [*lines(source / ".dockerignore"), ".git"]
-        target = self.folder / f"image-{len(self.images)}"
+        target = self.folder / f"image-{len([*self.folder.glob('image-*')])}"
         shutil.copytree(source, target)
         programs = install(target)
         for path in sorted(target.rglob("*"), reverse=True):
