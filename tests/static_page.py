@@ -120,12 +120,15 @@ class Visit:
 
     def wait_until_kept(self) -> None:
         """Wait until a copy of the site is complete."""
-        self.page.wait_for_function(
+        self.page.evaluate(
             """async () => {
-              for (const name of await caches.keys())
-                if (await (await caches.open(name)).match("complete")) return true;
-            }""",
-            timeout=15_000,
+              for (const end = Date.now() + 15_000; Date.now() < end; ) {
+                for (const name of await caches.keys())
+                  if (await (await caches.open(name)).match("complete")) return;
+                await new Promise((done) => setTimeout(done, 50));
+              }
+              throw new Error("no copy is complete");
+            }"""
         )
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ self.addEventListener("message", (event) => {
 });
 
 async function answer(event, url) {
-  const kept = await (await copy())?.match(url, { ignoreSearch: true });
+  const kept = await (await copy())?.match(url, { ignoreSearch: true, ignoreVary: true });
   try {
     const response = await current(url, kept);
     if (response.ok && response !== kept) {
