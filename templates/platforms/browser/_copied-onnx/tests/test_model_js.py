@@ -19,7 +19,7 @@ NAMES = [
 
 def constant(name: str) -> object:
     """Return the value of a constant of model.js: JSON, a quotient or a Map."""
-    pattern = rf"^(?:export )?const {name} = (.+?);"
+    pattern = rf"^(?:export )?const {name} = (.+?);( //.*)?$"
     found = re.search(pattern, SCRIPT, re.MULTILINE | re.DOTALL)
     assert found, f"model.js has no constant {name}"
     text = re.sub(r",\s*\]\)$", "]", found[1].removeprefix("new Map("))
