@@ -149,3 +149,13 @@ def test_call_given_up_ends_with_its_replica(cluster, project):
             assert time.monotonic() < deadline, "it is still running"
             time.sleep(1)
         assert ray_load.users(page, "sleep 0.1", 4, 3).lost == []
+
+
+def test_full_queue_is_told_at_once(cluster, project):
+    """Serve's 503 with Retry-After, as the page's own error; the calls within it go on."""
+    one = {"num_replicas": 1, "autoscaling_config": None}
+    cluster.deploy(max_ongoing_requests=1, max_queued_requests=1, **one)
+    with ray_load.page(project, cluster.url) as page:
+        seen = ray_load.users(page, "sleep 1", 8, 4)
+    assert len(seen.answers) >= 3
+    assert {"The model is busy" in each for each in seen.lost} == {True}
