@@ -22,7 +22,7 @@ import click
 from click.exceptions import Exit
 from cookiecutter.exceptions import FailedHookException
 
-from ml_ui.sizing.footprint import FORMATS
+from ml_ui.sizing.footprint import onnx_export
 
 from . import command_line, estimate, examples, host, hub, manifest, model_files, preview, quoting
 from .answers import Answers
@@ -336,7 +336,7 @@ def _platform(answers: Answers) -> Iterator[str]:
     others = " or ".join(name for name in HOSTS if runs_on(name, answers.framework))
     titles = " and ".join(FRAMEWORKS[name].title for name in able)
     reason = f"platform: {chosen} runs {titles}, not {title}."
-    how = FORMATS.get(project(answers).model.format or "", {}).get("converts", {}).get("onnx")
+    how = onnx_export(project(answers).model.format)
     demos = [name for task, name in SHOWN if task == answers.task and name in able]
     if answers.model_path and how and "onnx" in able:
         yield f"{reason} Export the model to ONNX ({how}) and give that file, or answer {others}."

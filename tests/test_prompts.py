@@ -47,7 +47,7 @@ def test_wrong_answers(models):
     terminal.type("Irises")
     assert "such as my-irises" in terminal.type("My Irises")
     terminal.type("irises", "Which iris it is.")
-    assert "'9' is not offered" in terminal.type("9")
+    assert "'99' is not offered" in terminal.type("99")
     assert "Did you mean heroku?" in terminal.type("herku")
     assert terminal.shown.splitlines()[-1].endswith("Number or name [huggingface]: ")
     assert "$5/month" in terminal.type("her")

@@ -27,8 +27,6 @@ from .sizing.ways_out import moved_to, with_lock
 
 # What follows from the platform in the record; the rest stays as it is.
 OF_PLATFORM = ("lock", "sizes")
-# Platforms that have files; the others run those of one that has.
-OFFERED = [name for name, facts in PLATFORMS.items() if not facts.get("answer")]
 LOCK = "requirements.txt"
 ATTRIBUTES = ".gitattributes"
 POINTER = "^version https://git-lfs.github.com/spec/"
@@ -39,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--platform",
         metavar="NAME",
-        help=f"{', '.join(OFFERED)}; else the project's, with other hardware",
+        help=f"{', '.join(PLATFORMS)}; else the project's, with other hardware",
     )
     parser.add_argument(
         "--hardware",
@@ -99,7 +97,7 @@ def show_platforms(owner: Path, temporary: Path, options: argparse.Namespace) ->
     """Print the platforms with the tier that a move takes, and whether it fits."""
     recorded, here = project.record(owner), project.weigh(owner)
     print(f"The project is on {named(recorded['answers'])}. To move it:")
-    for platform in OFFERED:
+    for platform in PLATFORMS:
         if platform == recorded["answers"].get("platform"):
             continue
         print(f"\npython -m ml_ui move --platform {platform}")
@@ -126,7 +124,7 @@ def destination(
     """Return the answers that move the project: platform, hardware, python_version."""
     answers = recorded["answers"]
     here = answers.get("platform"), answers.get("hardware")
-    platform = pick("platform", platform or here[0] or "", OFFERED)
+    platform = pick("platform", platform or here[0] or "", PLATFORMS)
     tiers = PLATFORMS[platform]["hardware"]
     if not hardware and platform != here[0]:
         hardware = default_tier(recorded, platform)

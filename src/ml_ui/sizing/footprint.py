@@ -263,6 +263,16 @@ def download(project: Footprint) -> Parts:
     return {"weights": project.weights, "page and runtime": facts["download"]}
 
 
+def onnx_export(format: str | None) -> str:
+    """Return the call that makes an ONNX file of a model in a format; "" if none does.
+
+    `converts` has those that keep the weights as they are, `exports` the others.
+    """
+    measured = FORMATS.get(format or "") or {}
+    how: str = measured.get("converts", {}).get("onnx") or measured.get("exports", "")
+    return how
+
+
 def _in_browser(project: Footprint) -> dict[str, Any]:
     """Return the memory and size of what runs the model's format in a browser.
 
@@ -271,7 +281,7 @@ def _in_browser(project: Footprint) -> dict[str, Any]:
     """
     measured = FORMATS.get(project.format or "") or {}
     if not (facts := measured.get("browser")):
-        how = measured.get("converts", {}).get("onnx")
+        how = onnx_export(project.format)
         raise NotKnown(
             f"A browser does not run the format {project.format!r}: export the model "
             f"to ONNX{f' ({how})' if how else ''}."

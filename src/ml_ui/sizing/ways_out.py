@@ -79,9 +79,8 @@ def _answer(platform: str, hardware: str, here: bool) -> str:
 
 def _command(platform: str, hardware: str) -> str:
     """Return the command that moves an existing project to a tier."""
-    through = PLATFORMS[platform].get("answer")
-    tier = "" if through else f" --hardware {shlex.quote(hardware)}"
-    return f"python -m ml_ui move --platform {through or platform}{tier}"
+    tier = shlex.quote(hardware)
+    return f"python -m ml_ui move --platform {platform} --hardware {tier}"
 
 
 def moved_to(platform: str, project: Footprint) -> Footprint:
