@@ -25,18 +25,20 @@ export async function predict(row) {
     return labelled({ dims: [data.length], data }, model.labels);
 {% endif %}
   if (!data.every(Number.isFinite)) throw new Error(`no numbers: ${data}`);
-  return data.length === 1 ? data[0] : Array.from(data, shortest).join(", ");
+  return data.length === 1 ? data[0] : Array.from(data, (value) => written(value, data.constructor)).join(", ");
 {% endif %}
 }
 {% if scores not in ("probabilities", "class logits") %}
 
-/** Return the shortest decimal number that is the same in float32: 0.1, not 0.10000000149. */
-function shortest(value) {
-  for (let digits = 1; digits < 10; digits++) {
-    const short = Number(value.toPrecision(digits));
-    if (Math.fround(short) === Math.fround(value)) return short;
+/** Return a number as Python writes it, and float32 in the fewest digits: 0.1, 1.0. */
+function written(value, type) {
+  let short = value;
+  for (let digits = 9; type === Float32Array && digits > 0; digits--) {
+    if (Math.fround(value.toPrecision(digits)) !== value) break;
+    short = Number(value.toPrecision(digits));
   }
-  return value;
+  const isFloat = type === Float32Array || type === Float64Array;
+  return isFloat && Number.isInteger(short) ? short.toFixed(1) : String(short);
 }
 {% endif %}
 {% endblock %}

@@ -198,10 +198,10 @@ function even(value) {
   return near - value === 0.5 && near % 2 ? near - 1 : near;
 }
 
-/** Return numbers of an output as floats or texts. */
+/** Return numbers or texts of an output, without big integers. */
 function plain(data) {
   return data instanceof BigInt64Array || data instanceof BigUint64Array
-    ? Float64Array.from(data, Number)
+    ? Array.from(data, Number)
     : data.slice();
 }
 
