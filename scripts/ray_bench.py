@@ -109,7 +109,8 @@ def batching(project: Path, cluster: Cluster) -> None:
     text = source.read_text("utf-8")
     with ray_load.page(project, cluster.url) as page:
         for size, calls in ((1, 1), (32, 64)):  # either way, one core
-            source.write_text(text.replace("SIZE = 1\n", f"SIZE = {size}\n"), "utf-8")
+            own = text.replace("SIZE = 1\n", f"SIZE = {size}\n").replace("0.05", "0.5")
+            source.write_text(own, "utf-8")
             cluster.deploy(num_replicas=1, max_ongoing_requests=calls, **FIXED)
             ray_load.users(page, "network 0", 4, 6)
             seen = ray_load.users(page, "network 0", 64, 30)

@@ -60,7 +60,7 @@ class Cluster:
     def _start(self, name: str, *options: str) -> None:
         command = [self.programs / "ray", "start", "--block", "--disable-usage-stats"]
         command += ["--node-ip-address=127.0.0.1", f"--dashboard-agent-listen-port={free_port()}"]
-        command += [f"--object-store-memory={100_000_000}", *options]
+        command += [f"--node-name={name}", "--object-store-memory=100000000", *options]
         if name == "head":
             command.append(f"--temp-dir={self.folder}")
         with (self.folder / f"{name}.log").open("w") as log:
@@ -71,9 +71,8 @@ class Cluster:
 
     def add_node(self, name: str, cpus: int) -> None:
         """Start a node, and wait until the cluster has it."""
-        had = self.cpus()
         self._start(name, f"--address=127.0.0.1:{self.port}", f"--num-cpus={cpus}")
-        self._wait(f"node {name}", lambda: self.cpus() >= had + cpus)
+        self._wait(f"node {name}", lambda: name in self.nodes())
 
     def kill_node(self, name: str) -> None:
         """Kill all processes of a node at once, as the end of a machine does."""
@@ -93,11 +92,11 @@ class Cluster:
                     found.append(int(path.parent.name))
         return found
 
-    def cpus(self) -> float:
-        """Return the CPUs of the nodes that are alive."""
-        nodes = (self._get("/api/v0/nodes") or {})["data"]["result"]["result"]
-        alive = (node for node in nodes if node["state"] == "ALIVE")
-        return sum(node["resources_total"].get("CPU", 0) for node in alive)
+    def nodes(self) -> set[str]:
+        """Return the names of the nodes that are alive."""
+        found = self._get("/api/v0/nodes") or {"data": {"result": {"result": []}}}
+        nodes = found["data"]["result"]["result"]
+        return {node["node_name"] for node in nodes if node["state"] == "ALIVE"}
 
     def deploy(self, wait: bool = True, **options: object) -> None:
         """Deploy serve.yaml, its code anew, with options of the deployment.
