@@ -32,8 +32,12 @@ class Cluster:
         self.project, self.programs = project, programs
         self.folder = Path(tempfile.mkdtemp(prefix="ray-"))  # short: it is in paths of sockets
         self.environment = clean_environment(
-            programs, PYTHONPATH=str(project), RAY_USAGE_STATS_ENABLED="0", **variables
-        )
+            programs, PYTHONPATH=str(project), RAY_USAGE_STATS_ENABLED="0",
+            HOME=str(self.folder), **variables,
+        )  # fmt: skip
+        self._run("ray", "get-auth-token", "--generate")
+        token = (self.folder / ".ray" / "auth_token").read_text("utf-8").strip()
+        self.headers = {"Authorization": f"Bearer {token}"}
         self.port, self.dashboard, self.serve = free_port(), free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.serve}/"
         self.groups: dict[str, subprocess.Popen] = {}
@@ -121,10 +125,12 @@ class Cluster:
     def command(self, name: str, *arguments: object) -> str:
         """Run a command of `serve`, and return what it prints."""
         address = f"http://127.0.0.1:{self.dashboard}"
+        return self._run("serve", name, "--address", address, *arguments)
+
+    def _run(self, program: str, *arguments: object) -> str:
         return subprocess.run(
-            [self.programs / "serve", name, "--address", address, *arguments],
-            cwd=self.project, env=self.environment, check=True, capture_output=True,
-            timeout=START, text=True,
+            [self.programs / program, *arguments], cwd=self.project, env=self.environment,
+            check=True, capture_output=True, timeout=START, text=True,
         ).stdout  # fmt: skip
 
     def wait_until_running(self) -> None:
@@ -151,7 +157,8 @@ class Cluster:
 
     def _get(self, path: str) -> dict | None:
         try:
-            answer = httpx.get(f"http://127.0.0.1:{self.dashboard}{path}", timeout=30)
+            url = f"http://127.0.0.1:{self.dashboard}{path}"
+            answer = httpx.get(url, headers=self.headers, timeout=30)
         except httpx.HTTPError:
             return None
         return json.loads(answer.text) if answer.status_code == 200 else None

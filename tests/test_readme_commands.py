@@ -48,6 +48,7 @@ ELSEWHERE = {
     r"python -m ml_ui fetch": ("test_fetch.py", '"fetch"'),
     r"docker compose (up --build --detach|logs --follow)": ("test_docker.py", "docker compose"),
     r"python -m ml_ui check --example INPUT": ("test_check.py", '"--example"'),
+    r"ray get-auth-token --generate": ("ray_cluster.py", '"get-auth-token"'),
     r"ray start --head": ("ray_cluster.py", '"--head"'),
     r"ray start --address=HEAD:\S+": ("ray_cluster.py", '"--address='),
     r"serve deploy serve.yaml": ("ray_cluster.py", '"deploy"'),
