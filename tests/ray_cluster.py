@@ -33,7 +33,7 @@ class Cluster:
         self.folder = Path(tempfile.mkdtemp(prefix="ray-"))  # short: it is in paths of sockets
         self.environment = clean_environment(
             programs, PYTHONPATH=str(project), RAY_USAGE_STATS_ENABLED="0",
-            HOME=str(self.folder), **variables,
+            RAY_AUTH_MODE="token", HOME=str(self.folder), **variables,
         )  # fmt: skip
         self._run("ray", "get-auth-token", "--generate")
         token = (self.folder / ".ray" / "auth_token").read_text("utf-8").strip()

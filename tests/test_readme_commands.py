@@ -53,7 +53,10 @@ ELSEWHERE = {
     r"ray start --address=HEAD:\S+": ("ray_cluster.py", '"--address='),
     r"serve deploy serve.yaml": ("ray_cluster.py", '"deploy"'),
     r"serve status": ("test_ray_cluster.py", '"status"'),
-    r"export PYTHONPATH=\$PWD RAY_USAGE_STATS_ENABLED=\S+": ("ray_cluster.py", "PYTHONPATH="),
+    r"export PYTHONPATH=\$PWD RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=\S+": (
+        "ray_cluster.py",
+        "PYTHONPATH=",
+    ),
     r"MODEL_URL=\S+ python app.py": ("ray_load.py", "MODEL_URL="),
     r"docker build -t REGISTRY/\S+ \.": ("test_docker.py", "engine.build("),
 }
