@@ -109,7 +109,7 @@ def batching(project: Path, cluster: Cluster) -> None:
     text = source.read_text("utf-8")
     with ray_load.page(project, cluster.url) as page:
         for size in (1, 32):
-            own = text.replace("SIZE = 1\n", f"SIZE = {size}\n").replace("0.05", "0.1")
+            own = text.replace("SIZE = 1\n", f"SIZE = {size}\n").replace("0.05", "0.5")
             source.write_text(own, "utf-8")
             cluster.deploy(num_replicas=1, max_ongoing_requests=64, **FIXED)
             ray_load.users(page, "device 0", 4, 6)
@@ -118,7 +118,7 @@ def batching(project: Path, cluster: Cluster) -> None:
             rows.append(f"| {size} | {seen.rate:.1f} | {seen.median:.2f} s | {len(seen.lost)} |")
     source.write_text(text, "utf-8")
     head = "| calls in a batch, at most | answers/s | median | lost |"
-    table("Batching, 64 users, one replica, 100 ms of a device for each batch", head, rows)
+    table("Batching, 64 users, one replica, 500 ms of a device for each batch", head, rows)
 
 
 def crossing(project: Path, cluster: Cluster) -> None:

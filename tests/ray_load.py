@@ -28,14 +28,14 @@ SIZE = 64
 
 
 class Device:
-    """A model that waits 100 ms for a device, as long for a batch as for a row."""
+    """A model that waits 500 ms for a device, as long for a batch as for a row."""
 
     input_shape, labels = (None, SIZE), None
     _free = Lock()  # one batch at a time
 
     def __call__(self, batch):
         with self._free:
-            time.sleep(0.1)
+            time.sleep(0.5)
         return 2 * batch
 
 
