@@ -32,8 +32,12 @@ class Cluster:
         self.project, self.programs = project, programs
         self.folder = Path(tempfile.mkdtemp(prefix="ray-"))  # short: it is in paths of sockets
         self.environment = clean_environment(
-            programs, PYTHONPATH=str(project), RAY_USAGE_STATS_ENABLED="0", **variables
-        )
+            programs, PYTHONPATH=str(project), RAY_USAGE_STATS_ENABLED="0",
+            RAY_AUTH_MODE="token", HOME=str(self.folder), **variables,
+        )  # fmt: skip
+        self._run("ray", "get-auth-token", "--generate")
+        token = (self.folder / ".ray" / "auth_token").read_text("utf-8").strip()
+        self.headers = {"Authorization": f"Bearer {token}"}
         self.port, self.dashboard, self.serve = free_port(), free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.serve}/"
         self.groups: dict[str, subprocess.Popen] = {}
@@ -60,7 +64,7 @@ class Cluster:
     def _start(self, name: str, *options: str) -> None:
         command = [self.programs / "ray", "start", "--block", "--disable-usage-stats"]
         command += ["--node-ip-address=127.0.0.1", f"--dashboard-agent-listen-port={free_port()}"]
-        command += [f"--object-store-memory={100_000_000}", *options]
+        command += [f"--node-name={name}", "--object-store-memory=100000000", *options]
         if name == "head":
             command.append(f"--temp-dir={self.folder}")
         with (self.folder / f"{name}.log").open("w") as log:
@@ -71,9 +75,8 @@ class Cluster:
 
     def add_node(self, name: str, cpus: int) -> None:
         """Start a node, and wait until the cluster has it."""
-        had = self.cpus()
         self._start(name, f"--address=127.0.0.1:{self.port}", f"--num-cpus={cpus}")
-        self._wait(f"node {name}", lambda: self.cpus() >= had + cpus)
+        self._wait(f"node {name}", lambda: name in self.nodes())
 
     def kill_node(self, name: str) -> None:
         """Kill all processes of a node at once, as the end of a machine does."""
@@ -93,11 +96,11 @@ class Cluster:
                     found.append(int(path.parent.name))
         return found
 
-    def cpus(self) -> float:
-        """Return the CPUs of the nodes that are alive."""
-        nodes = (self._get("/api/v0/nodes") or {})["data"]["result"]["result"]
-        alive = (node for node in nodes if node["state"] == "ALIVE")
-        return sum(node["resources_total"].get("CPU", 0) for node in alive)
+    def nodes(self) -> set[str]:
+        """Return the names of the nodes that are alive."""
+        found = self._get("/api/v0/nodes") or {"data": {"result": {"result": []}}}
+        nodes = found["data"]["result"]["result"]
+        return {node["node_name"] for node in nodes if node["state"] == "ALIVE"}
 
     def deploy(self, wait: bool = True, **options: object) -> None:
         """Deploy serve.yaml, its code anew, with options of the deployment.
@@ -122,10 +125,12 @@ class Cluster:
     def command(self, name: str, *arguments: object) -> str:
         """Run a command of `serve`, and return what it prints."""
         address = f"http://127.0.0.1:{self.dashboard}"
+        return self._run("serve", name, "--address", address, *arguments)
+
+    def _run(self, program: str, *arguments: object) -> str:
         return subprocess.run(
-            [self.programs / "serve", name, "--address", address, *arguments],
-            cwd=self.project, env=self.environment, check=True, capture_output=True,
-            timeout=START, text=True,
+            [self.programs / program, *arguments], cwd=self.project, env=self.environment,
+            check=True, capture_output=True, timeout=START, text=True,
         ).stdout  # fmt: skip
 
     def wait_until_running(self) -> None:
@@ -152,7 +157,8 @@ class Cluster:
 
     def _get(self, path: str) -> dict | None:
         try:
-            answer = httpx.get(f"http://127.0.0.1:{self.dashboard}{path}", timeout=30)
+            url = f"http://127.0.0.1:{self.dashboard}{path}"
+            answer = httpx.get(url, headers=self.headers, timeout=30)
         except httpx.HTTPError:
             return None
         return json.loads(answer.text) if answer.status_code == 200 else None

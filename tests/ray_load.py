@@ -15,38 +15,34 @@ import httpx
 
 from tests.running import clean_environment, free_port, install, served
 
-MODEL = '''"""A model that does what a call says: "sleep 0.1", "python 0.1", "network 0"."""
+MODEL = '''"""A model that does what a call says: "sleep 0.1", "python 0.1", "device 0"."""
 
 import os
 import time
-from functools import cache, cached_property
+from functools import cache
+from threading import Lock
 
 import numpy as np
 
-SIZE, LAYERS, ROUNDS = 4096, 6, 10
+SIZE = 64
 
 
-class Network:
-    """Layers of 64 MB each, which have to be read for each batch, however large it is."""
+class Device:
+    """A model that waits 500 ms for a device, as long for a batch as for a row."""
 
     input_shape, labels = (None, SIZE), None
-
-    @cached_property
-    def layers(self):
-        rng = np.random.default_rng(0)
-        return [rng.random((SIZE, SIZE), np.float32) / SIZE for _ in range(LAYERS)]
+    _free = Lock()  # one batch at a time
 
     def __call__(self, batch):
-        for _ in range(ROUNDS):
-            for layer in self.layers:
-                batch = batch @ layer
-        return batch
+        with self._free:
+            time.sleep(0.5)
+        return 2 * batch
 
 
 @cache
 def load():
-    """Return the network."""
-    return Network()
+    """Return the model on the device."""
+    return Device()
 
 
 def predict(text: str) -> str:
@@ -59,7 +55,7 @@ def predict(text: str) -> str:
         while time.thread_time() < until:
             for n in range(1000):
                 total += n * n
-    elif kind == "network":
+    elif kind == "device":
         load()(np.ones((1, SIZE), np.float32))
     elif kind == "die":
         os._exit(1)

@@ -60,11 +60,15 @@ ELSEWHERE = {
     r"python -m ml_ui fetch": ("test_fetch.py", '"fetch"'),
     r"docker compose (up --build --detach|logs --follow)": ("test_docker.py", "docker compose"),
     r"python -m ml_ui check --example INPUT": ("test_check.py", '"--example"'),
+    r"ray get-auth-token --generate": ("ray_cluster.py", '"get-auth-token"'),
     r"ray start --head": ("ray_cluster.py", '"--head"'),
     r"ray start --address=HEAD:\S+": ("ray_cluster.py", '"--address='),
     r"serve deploy serve.yaml": ("ray_cluster.py", '"deploy"'),
     r"serve status": ("test_ray_cluster.py", '"status"'),
-    r"export PYTHONPATH=\$PWD RAY_USAGE_STATS_ENABLED=\S+": ("ray_cluster.py", "PYTHONPATH="),
+    r"export PYTHONPATH=\$PWD RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=\S+": (
+        "ray_cluster.py",
+        "PYTHONPATH=",
+    ),
     r"MODEL_URL=\S+ python app.py": ("ray_load.py", "MODEL_URL="),
     r"docker build -t REGISTRY/\S+ \.": ("test_docker.py", "engine.build("),
     r"modal (setup|(deploy|serve) modal_app.py|app logs \S+|secret create .*)": (

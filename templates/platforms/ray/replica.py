@@ -7,11 +7,12 @@ from ray import serve
 import model
 from ml_ui.replica import Replica
 
-# Calls that the model runs as one batch, and the seconds that the first of them waits for
-# others. 1 is no batching: above that, max_ongoing_requests has to be as large, and the
-# model must take batches of any size.
+# Calls that the model runs as one batch: 1 is no batching; for more, max_ongoing_requests
+# has to be twice as large, and the model must take batches of any size. The first call of
+# a batch waits so many seconds for others, while the one before runs: as long as that
+# takes, or batches stay small.
 MAX_BATCH_SIZE = 1
-BATCH_WAIT = 0.01
+BATCH_WAIT = 0.05
 
 
 @serve.deployment(
