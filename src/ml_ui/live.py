@@ -21,6 +21,7 @@ from PIL import Image
 
 from . import call, check
 from .examples import BadExample, is_right
+from .sizing.footprint import BadInput
 from .version import version
 
 TIMEOUT = 900.0  # seconds: a build, and the start
@@ -88,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
         cases = [] if options.version else known()
         wait(url, wanted, options.timeout)
         compare(url, cases)
-    except BadExample as error:
+    except (BadExample, BadInput) as error:
         print(f"live: {error}", file=sys.stderr)
         return 2
     except (Wrong, httpx.HTTPError) as error:

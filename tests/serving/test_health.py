@@ -42,6 +42,17 @@ def test_app_is_ready_once_its_model_is_loaded(serve):
         assert app.client.get(path).json() == {"status": "ready"}
 
 
+def test_app_without_a_version_gets_ready(tmp_path, monkeypatch):
+    """An ignore file in another encoding than UTF-8 only costs the version."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app.py").write_text("")
+    (tmp_path / ".dockerignore").write_bytes("# Données\n".encode("latin-1"))
+    state = Health(lambda: None, get_runner(), lambda: False)
+    state._run()
+    answer = asyncio.run(state.readyz(None))
+    assert (answer.status_code, json.loads(answer.body)) == (200, {"status": "ready"})
+
+
 @pytest.mark.parametrize("error", [RuntimeError, SystemExit, KeyboardInterrupt, MemoryError])
 @pytest.mark.parametrize("is_async", [False, True])
 def test_error_of_loading_is_logged_and_not_shown(log, error, is_async):

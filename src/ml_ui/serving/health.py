@@ -44,7 +44,8 @@ class Health:
     def _run(self) -> None:
         start = time.monotonic()
         process.return_freed_memory()
-        with contextlib.suppress(OSError):
+        # No file of the project may keep the app from loading its model.
+        with contextlib.suppress(OSError, ValueError):
             if digest := version(Path.cwd()):  # reading the weights warms the cache
                 self._version = {"version": digest}
         try:
