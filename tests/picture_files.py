@@ -270,3 +270,39 @@ def refused(folder: Path) -> list[Path]:
     maker.save("large.webp", Image.new("L", (4000, 4000)))
     maker.save("wide.png", Image.new("L", (65_501, 1)))
     return maker.files
+
+
+def bombs(folder: Path) -> list[Path]:
+    """Write small files that would take much memory or time; return their paths."""
+    maker = Maker(folder)
+    Image.new("L", (16_000, 8_000)).save(file := io.BytesIO(), "WEBP", lossless=True, method=0)
+    large = file.getvalue()[12:]
+    small = _riff(b"VP8X", bytes(10))
+    frame = _riff(b"ANMF", bytes(6) + b"\x7f\x3e\0\x3f\x1f\0" + bytes(4) + large)
+    animated = _riff(b"VP8X", b"\2" + bytes(9))
+    for n, parts in enumerate([(large, small), (animated, frame), (b"JUNK\0\0\0\0", large)]):
+        maker.write(f"{n}.webp", _riff(b"RIFF", b"WEBP" + b"".join(parts)))
+    size = struct.pack("<2H", 10, 10)
+    lzw = b"\x2c\0\0\0\0" + size + b"\0\x1e\xff" + b"\x55" * 255 + b"\0\x3b"
+    maker.write("codes.gif", b"GIF89a" + size + b"\0\0\0" + lzw)
+    table = b"\1" + bytes(16)  # of Huffman codes: a single one
+    start = b"\xff\xd8" + _segment(0xDB, b"\0" + b"\1" * 64)
+    start += _segment(0xC4, b"\0" + table) + _segment(0xC4, b"\x10" + table)
+    size = b"\x08" + struct.pack(">2H", 4000, 4000)
+    each = [bytes([n, 0x11, 0]) for n in range(255)]
+    many = start + _segment(0xC0, size + b"\xff" + b"".join(each))
+    many += b"".join(_segment(0xDA, bytes([1, n, 0, 0, 63, 0])) for n in range(255))
+    maker.write("components.jpg", many + b"\xff\xd9")
+    one = start + _segment(0xC2, size + b"\1" + each[0])
+    maker.write("scans.jpg", one + _segment(0xDA, bytes([1, 0, 0, 0, 0, 0])) * 2000 + b"\xff\xd9")
+    scan = _segment(0xDA, b"\xff" + bytes(2 * 255) + b"\0\0\0")
+    maker.write("scan.jpg", one + scan * 20 + b"\xff\xd9")
+    return maker.files
+
+
+def _riff(name: bytes, content: bytes) -> bytes:
+    return name + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
+
+
+def _segment(marker: int, content: bytes) -> bytes:
+    return b"\xff" + bytes([marker]) + struct.pack(">H", len(content) + 2) + content

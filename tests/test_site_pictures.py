@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import gradio as gr
@@ -70,6 +71,15 @@ def test_files_are_refused_with_the_same_words(run, tmp_path):
         said = run(path)
         assert isinstance(said, str), path.name
         assert said == str(by_python(path)), path.name
+
+
+def test_small_files_take_little_time(run, tmp_path):
+    """They are refused before the memory and the time that they ask for is spent."""
+    for path in picture_files.bombs(tmp_path):
+        assert path.stat().st_size < 50_000
+        start = time.monotonic()
+        assert isinstance(run(path), str), path.name
+        assert time.monotonic() - start < 20, path.name
 
 
 def test_sizes_are_those_of_pillow(run, tmp_path):

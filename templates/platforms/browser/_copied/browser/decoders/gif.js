@@ -80,6 +80,7 @@ function blocks(bytes, at) {
 
 /** Unpack LZW codes. */
 function unpack(packed, smallest, size) {
+  if (smallest > 12) throw new Error("the GIF is damaged");
   const out = new Uint8Array(size);
   const [clear, end] = [1 << smallest, (1 << smallest) + 1];
   const before = new Uint16Array(4096);

@@ -13,6 +13,8 @@ const ORDER = new Uint8Array([
   ...new Array(16).fill(63), // a run beyond the end of a block
 ]);
 const EXIF = "Exif\0\0";
+const COMPONENTS = 4; // more are no colours
+const SCANS = 100; // each goes through the whole picture, however few bytes it has
 
 /** Return the size of a JPEG, and its EXIF data. */
 export function head(bytes) {
@@ -48,7 +50,8 @@ function parse(bytes, headOnly) {
   let interval = 0;
   let isJfif = false;
   let adobe = null;
-  let exif = null;
+  const exif = [];
+  let scans = 0;
   let at = 2;
   for (;;) {
     while (bytes[at] !== 0xff) if (at++ >= bytes.length) throw new Error("the JPEG is cut off");
@@ -64,7 +67,7 @@ function parse(bytes, headOnly) {
     if (marker === 0xe0) {
       isJfif ||= text(bytes, p, 5) === "JFIF\0" && size >= 16;
     } else if (marker === 0xe1 && text(bytes, p, 6) === EXIF) {
-      exif = joined(exif, bytes.subarray(exif ? p + 6 : p, end));
+      exif.push(bytes.subarray(exif.length ? p + 6 : p, end));
     } else if (marker === 0xee && size >= 14 && text(bytes, p, 5) === "Adobe") {
       adobe = bytes[p + 11];
     } else if (marker === 0xdb) {
@@ -96,24 +99,28 @@ function parse(bytes, headOnly) {
       interval = view.getUint16(p);
     } else if (marker === 0xda) {
       if (headOnly) break;
+      if (++scans > SCANS) throw new Error(`a JPEG of more than ${SCANS} scans`);
       at = readScan(bytes, p, frame, { quantization, huffman, interval });
       continue;
     }
     at = end;
   }
   if (!frame) throw new Error("a JPEG without a picture");
-  return Object.assign(frame, { isJfif, adobe, exif });
+  return Object.assign(frame, { isJfif, adobe, exif: headOnly && exif.length ? joined(exif) : null });
 }
 
 function text(bytes, at, length) {
   return String.fromCharCode(...bytes.subarray(at, at + length));
 }
 
-function joined(first, second) {
-  const both = new Uint8Array((first?.length ?? 0) + second.length);
-  if (first) both.set(first);
-  both.set(second, first?.length ?? 0);
-  return both;
+function joined(parts) {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 /** Return a table of what the next 16 bits begin with: length of the code, and its symbol. */
@@ -139,6 +146,7 @@ function readFrame(bytes, view, p, progressive) {
   const width = view.getUint16(p + 3);
   if (!width || !height) throw new Error("a JPEG without a size");
   const components = [];
+  if (bytes[p + 5] > COMPONENTS) throw new Error(`a JPEG of ${bytes[p + 5]} components`);
   for (let n = 0; n < bytes[p + 5]; n++) {
     const [id, sampling, table] = bytes.subarray(p + 6 + 3 * n, p + 9 + 3 * n);
     components.push({ id, h: sampling >> 4, v: sampling & 15, table });
@@ -161,6 +169,7 @@ function readFrame(bytes, view, p, progressive) {
 /** Read the coefficients of a scan; return where it ends. */
 function readScan(bytes, p, frame, tables) {
   const count = bytes[p++];
+  if (count > COMPONENTS) throw new Error(`a scan of ${count} components`);
   const parts = [];
   for (let n = 0; n < count; n++, p += 2) {
     const part = frame?.components.find((each) => each.id === bytes[p]);

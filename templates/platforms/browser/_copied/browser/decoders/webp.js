@@ -49,16 +49,21 @@ function parse(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const found = { width: 0, height: 0, hasAlpha: false, exif: null, first: null };
   const three = (at) => view.getUint16(at, true) | (bytes[at + 2] << 16);
+  // libwebp takes the size from the first chunk, and so must who asks how large it is.
+  const start = String.fromCharCode(...bytes.subarray(12, 16));
+  if (!["VP8X", "VP8 ", "VP8L"].includes(start)) throw new Error("a WebP without a size");
   for (const { name, at, size } of chunks(bytes, view, 12)) {
-    if (name === "VP8X") {
+    if (name === "VP8X" && at === 20) {
       [found.width, found.height] = [three(at + 4) + 1, three(at + 7) + 1];
       found.hasAlpha = (bytes[at] & ALPHA) > 0;
-    } else if (name === "ANMF" && !found.first) {
+    } else if (name === "ANMF" && start === "VP8X" && !found.first) {
       const parts = [...chunks(bytes, view, at + 16, at + size)];
       const alone = parts.filter((part) => ["ALPH", "VP8 ", "VP8L"].includes(part.name));
       const frame = { width: three(at + 6) + 1, height: three(at + 9) + 1 };
       const file = simple(alone.map((part) => bytes.subarray(part.at - 8, part.end)), frame);
       found.first = { x: three(at) * 2, y: three(at + 3) * 2, file };
+      if (found.first.x + frame.width > found.width || found.first.y + frame.height > found.height)
+        throw new Error("a WebP with a picture beyond its edge");
     } else if (name === "EXIF") {
       found.exif = bytes.subarray(at, at + size);
     } else if (name === "VP8 " && !found.width) {
