@@ -258,3 +258,27 @@ def test_new_version_replaces_the_whole_of_an_older_one(visit, mine):
     assert shown(visitor) == ("second1", "second1")
     copies = "caches.keys().then((names) => names.filter((name) => name.includes('copy')).length)"
     assert visitor.page.evaluate(copies) == 1
+
+
+def test_host_that_redirects_or_has_enough(visit, mine, monkeypatch):
+    """Hosts of files send /index.html to /, and refuse files to those who load too many."""
+    visitor = visit(mine)
+    said = visitor.ask()
+    visitor.wait_until_kept()
+    serve = Files.do_GET
+
+    def do_GET(self):
+        if self.path.endswith("/index.html"):
+            self.send_response(308)
+            self.send_header("Location", "/repo/")
+            self.end_headers()
+        elif self.path.endswith((".onnx", "/page.js")):
+            self.send_error(429)
+        else:
+            serve(self)
+
+    monkeypatch.setattr(Files, "do_GET", do_GET)
+    visitor.url += "index.html"
+    visitor.open()
+    assert visitor.page.url == mine.url
+    assert visitor.ask() == said

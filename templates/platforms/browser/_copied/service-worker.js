@@ -29,6 +29,9 @@ async function answer(event, url) {
   const kept = await (await copy())?.match(url, { ignoreSearch: true, ignoreVary: true });
   try {
     const response = await current(url, kept);
+    // Browsers refuse a page that came by way of another address, such as / for /index.html.
+    if (response.redirected && event.request.mode === "navigate")
+      return Response.redirect(response.url);
     if (response.ok && response !== kept) {
       event.waitUntil(receive(url, response.clone()));
     }
@@ -53,7 +56,8 @@ async function current(url, kept) {
     .map(([name, condition]) => [condition, kept.headers.get(name)]);
   const cache = conditions.length ? "no-store" : "no-cache"; // ours, or the browser's
   const response = await fetch(url, { headers: conditions, cache });
-  const isKept = response.status === 304 || (kept && response.status >= 500);
+  // Other errors than these, such as 429 of too many requests, say nothing of the file.
+  const isKept = kept && !response.ok && ![404, 410].includes(response.status);
   return isKept ? kept : response;
 }
 
