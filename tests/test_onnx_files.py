@@ -35,6 +35,42 @@ def loads(path) -> bool:
     return True
 
 
+TREE = (
+    "y = ai.onnx.ml.TreeEnsembleRegressor <n_targets = 1, nodes_falsenodeids = [0],"
+    'nodes_featureids = [0], nodes_modes = ["LEAF"], nodes_nodeids = [0], nodes_treeids = [0],'
+    "nodes_truenodeids = [0], nodes_values = [0.0], nodes_missing_value_tracks_true = [0],"
+    "nodes_hitrates = [1.0], target_ids = [0], target_nodeids = [0], target_treeids = [0],"
+    "target_weights = [1.5]> (x)"
+)
+
+
+ZIPMAP = "y = ai.onnx.ml.ZipMap <classlabels_int64s = [0, 1]> (p)"
+BY_NAME = "seq(map(int64, float)) y) { m = MatMul(x, w)"
+
+
+@pytest.mark.parametrize("dtype", ["float", "double"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"{BY_NAME}  p = Softmax(m)  {ZIPMAP} }}",
+        f"{BY_NAME}  s = Softmax(m)  p = Cast <to = 1> (s)  {ZIPMAP} }}",
+        f"DTYPE[n, 1] y) {{ {TREE} }}",
+        f"float[n, 1] y) {{ {TREE} }}",
+    ],
+    ids=["scores by name", "after a cast", "trees", "trees of float32"],
+)
+def test_float64_rows_are_refused_as_by_the_runtime(tmp_path, dtype, body):
+    path = save(tmp_path, f"(DTYPE[n, 2] x) => ({body}".replace("DTYPE", dtype))
+    model = onnx.load(path)
+    weights = np.eye(2, dtype="float32" if dtype == "float" else "float64")
+    model.graph.initializer.append(numpy_helper.from_array(weights, "w"))
+    onnx.save(model, path)
+    if loads(path):
+        assert fitting(inspect(path)) == ["tabular"]
+    else:
+        assert 'X[:1].astype("float32")' in refusal(path)
+
+
 def test_versions_are_those_of_the_locked_runtime(tmp_path):
     graph = "(float[n, 4] x) => (float[n, 4] y) { y = Relu(x) }"
     for given in (

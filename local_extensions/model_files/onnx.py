@@ -76,11 +76,7 @@ def model(data, path: Path) -> dict | None:
             f"{INSTEAD}."
         )
     _refuse_tensors(path, inputs, outputs)
-    if inputs and inputs[0][1] == "float64" and any(node.op == "Conv" for node in graph.nodes):
-        raise Unusable(
-            f"{path.name} computes convolutions in float64, which ONNX Runtime does not on a CPU: "
-            "export it in float32, after model.float() in PyTorch."
-        )
+    _refuse_float64(path, graph)
     weights, companions = _weights(path, whole)
     found = {
         "inputs": [_free(each, metadata) for each in inputs],
@@ -184,6 +180,27 @@ def _refuse_tensors(path: Path, inputs: list[tuple], outputs: list[tuple]) -> No
             f"{path.name} takes a batch of {batch} and gives {made} answers, so which belongs to "
             "which is not known: export it with a free batch axis."
         )
+
+
+def _refuse_float64(path: Path, graph: Graph) -> None:
+    """Refuse operators that ONNX Runtime does not have for float64 on a CPU."""
+    declared = {name: dtype for name, dtype, _ in graph.outputs}
+    if all(dtype != "float64" for _, dtype, _ in graph.inputs):
+        return
+    for node in graph.nodes:
+        if node.op == "Conv":
+            raise Unusable(
+                f"{path.name} computes convolutions in float64, which ONNX Runtime does not on a "
+                "CPU: export it in float32, after model.float() in PyTorch."
+            )
+        # skl2onnx declares them so for a model of float64 rows.
+        maps = node.op == "ZipMap" and graph.is_float64(node.inputs[0])
+        if maps or (node.op.endswith("Regressor") and declared.get(node.outputs[0]) == "float64"):
+            raise Unusable(
+                f"{path.name} has a {node.op} of float64, which ONNX Runtime has for float32 "
+                'alone: export it with float32 rows, to_onnx(model, X[:1].astype("float32")) of '
+                "skl2onnx."
+            )
 
 
 def _free(tensor: tuple, metadata: dict[str, str]) -> tuple:

@@ -74,6 +74,16 @@ class Graph:
             yield node
             name = node.inputs[0] if node.inputs else ""
 
+    def is_float64(self, name: str) -> bool:
+        """Return whether a value has the float64 of an input, which operators pass on."""
+        for node in self.before(name):
+            if node.op == "Cast":
+                return DTYPES.get(node.attribute("to").get(3)) == "float64"
+            if node.domain:  # scikit-learn's operators give float32
+                return False
+            name = node.inputs[0] if node.inputs else ""
+        return any(each[:2] == (name, "float64") for each in self.inputs)
+
     def unmapped(self, name: str) -> str | None:
         """Return the tensor that a ZipMap maps by name, if its classes are in order."""
         node = self._makers.get(name)
