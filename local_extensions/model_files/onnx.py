@@ -17,7 +17,7 @@ NEWEST_IR = 14
 NEWEST = {"": 28, "ai.onnx": 28, "ai.onnx.ml": 5}
 OLDEST = 7  # of the operators without a domain
 DOMAINS = {*NEWEST, "com.microsoft", "com.microsoft.nchwc", "ai.onnx.preview.training"}
-# What onnxruntime-web reads, in the version of the page without a server (vendor/sources.json).
+# What onnxruntime-web reads, in the version of the page without a server (vendor/*/source.json).
 NEWEST_IR_ON_WEB = 13
 NEWEST_ON_WEB = {"": 26, "ai.onnx": 26, "ai.onnx.ml": 5}
 FLOATS = ("float16", "float32", "float64")
