@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 # What a page of ours allows itself, for every file: a worker has the policy of its own answer.
-POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' blob:"
+POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'"
 PAGE = b"<!doctype html><title>test</title>"
 
 # Loads the worker, and asks it one input after the other; {"url": ...} is a picture.
