@@ -58,8 +58,8 @@ function showProgress({ done, total, loaded, error }) {
 }
 
 function showError(error) {
-  if (!(error instanceof VisitorError)) console.error(error);
   const known = error instanceof VisitorError;
+  if (!known) console.error(error);
   problem.textContent = known ? translated(error.text, error.values) : String(error);
   status.textContent = "";
 }
