@@ -435,3 +435,8 @@ def test_readme_table_matches_the_catalog():
     assert said == {(task.title.lower(), short[title]) for task, title in pairs}
     endings = {FORMATS[name].endings[0] for f in FRAMEWORKS.values() for name in f.formats}
     assert all(f"`{ending}`" in readme for ending in endings if ending)
+
+
+def test_readme_names_each_platform():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert [name for name in limits.PLATFORMS if f"`{name}`" not in readme] == []
