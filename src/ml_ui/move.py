@@ -172,10 +172,8 @@ def lock_for(recorded: dict[str, Any], tier: Facts) -> str:
 
     A class of hardware without packages of its own, such as a browser, has a CPU's.
     """
-    known, wanted = (
-        {name.rpartition("-")[2] for name in PACKAGES["sets"]},
-        tier["class"],
-    )
+    known = {name.rpartition("-")[2] for name in PACKAGES["sets"]}
+    wanted = tier["class"]
     base = (recorded.get("lock") or "").rpartition("-")[0]
     return f"{base}-{wanted if wanted in known else 'cpu'}"
 
