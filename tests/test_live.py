@@ -141,7 +141,16 @@ def test_nothing_answers():
 
 @pytest.mark.parametrize(
     ("answer", "said"),
-    [(ready("abc"), "abc\n"), ((200, '{"status": "ready"}'), "\n"), (PAGE, "\n")],
+    [
+        (ready("abc"), "abc\n"),
+        ((200, '{"status": "ready"}'), "\n"),
+        (PAGE, "\n"),
+        # What a workflow would take for another of its variables, and what is none.
+        (ready("abc\nurl=https://x.example"), "\n"),
+        (ready(["abc"]), "\n"),
+        ((200, "[" * 9000), "\n"),
+        ((200, '"' + "x" * 20_000_000), "\n"),
+    ],
 )
 def test_show(answer, said):
     with saying(answer) as url:
