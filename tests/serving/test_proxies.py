@@ -86,3 +86,12 @@ def test_off_the_platform_nobody_is_believed(monkeypatch, platform):
     for name in ("FORWARDED_ALLOW_IPS", "CLIENT_IP_HEADER"):
         monkeypatch.delenv(name, raising=False)
     assert client(peer, {name: FORGED for name in headers}) == peer
+
+
+@pytest.mark.parametrize("forged", ["6.6.6.6", "6.6.6.7, 6.6.6.8", ""])
+@pytest.mark.parametrize("is_one", [True, False])
+def test_client_cannot_forge_the_header_that_a_proxy_appends_to(forged, is_one):
+    values = [f"{forged}, 203.0.113.9"] if is_one else [forged, "203.0.113.9"]
+    headers = [(b"x-forwarded-for", value.encode()) for value in values]
+    scope = {"type": "http", "client": ("10.0.0.1", 1), "headers": headers}
+    assert client_of(scope, "X-Forwarded-For") == "203.0.113.9"

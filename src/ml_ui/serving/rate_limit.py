@@ -44,7 +44,9 @@ def client_of(scope: Scope, header: str = "") -> str:
     """
     host: str = scope["client"][0] if scope.get("client") else "unknown"
     if header:
-        host = Headers(scope=scope).get(header, host)
+        # Of a list the proxy wrote the last; the client may have sent others.
+        given = ",".join(Headers(scope=scope).getlist(header))
+        host = given.rpartition(",")[2].strip() or host
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:  # a proxy's own name for it
