@@ -89,6 +89,21 @@ def test_one_labelled_picture_tells_the_scaling(project, tmp_path, title):
     assert given == pytest.approx((colour - mean) / std, abs=0.01)
 
 
+def test_a_page_in_the_browser_needs_the_edit_too(project, tmp_path):
+    folder = project(0, 1, False)
+    model = folder / "model.py"
+    model.write_text(rewritten(model.read_text("utf-8"), {}, True), "utf-8")
+    save_picture(tmp_path / "wave.png", "sea")
+    asked = ["--example", str(tmp_path / "wave.png"), "--expect", "sea"]
+    run = commands.run("check", *asked, folder=folder)
+    assert "Edit model.py" in run.stdout and "model.js" not in run.stdout
+    for name in MODULES:
+        sys.modules.pop(name, None)
+    (folder / "model.js").touch()
+    run = commands.run("check", *asked, "--write", folder=folder)
+    assert "Written to model.py" in run.stdout and "Change model.js" in run.stdout, run.stdout
+
+
 def test_blue_is_not_first_any_more(project, tmp_path):
     """A network trained anew, in the project of one that took blue first."""
     folder = project(0, 1, False)

@@ -437,3 +437,7 @@ def apply(
             print(f"  line {number}: {line.strip()}")
     if not write:
         print("Or run this again with --write.")
+    if path.with_name("model.js").exists():
+        print(
+            "Change model.js in the same way: the page without a server answers by it."
+        )
