@@ -251,6 +251,20 @@ def test_own_model_subfolder_and_installed_package(template, tmp_path):  # noqa:
 
 
 @slow
+def test_pictures_that_came_with_the_model(template, tmp_path):  # noqa: F811
+    """The sizes in both READMEs count them, and those of a render do not."""
+    demo = ROOT / "demos" / "image-classification"
+    shutil.copytree(demo / "examples", tmp_path / "examples")
+    path = shutil.copy(demo / "digits.onnx", tmp_path)
+    with (tmp_path / "examples" / "2.png").open("ab") as picture:
+        picture.write(os.urandom(3_000_000))  # which a decoder ignores
+    project = generate(template, tmp_path / "made", model_path=path, platform="huggingface")
+    moved(project, template, "--platform", "docker")
+    for name in ("README.md", "README.zh-CN.md"):
+        assert "\n- image" in (project / name).read_text("utf-8")
+
+
+@slow
 def test_after_updates_of_the_template_and_of_the_package(generated, template, tmp_path):  # noqa: F811
     git(template, "checkout", "--quiet", "first")
     project = generate(template, tmp_path / "made", platform="heroku")

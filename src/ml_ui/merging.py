@@ -21,11 +21,14 @@ from typing import Any
 
 from . import hub, record
 from .sizing import project
-from .sizing.footprint import BadInput
+from .sizing.footprint import QUANTITIES, BadInput
 
 PACKAGE = "ml_ui"
 RECORD = record.NAME
 LISTS = ("requirements.in", "requirements.txt")
+READMES = ("README.md", "README.zh-CN.md")
+# A quantity under "Cost and limits", in any language: "- slug: 145 MB of 1000M".
+SIZE = re.compile(rf"^- ({'|'.join(QUANTITIES)})[:（].*$", re.MULTILINE)
 ENCODING = ("utf-8", "surrogateescape")  # an owner's file may be in another one
 
 # By git's status of a file, and by the sides that have a file with a conflict: 1 is
@@ -315,7 +318,21 @@ def merge(
                 text = merged_lists(mine, before, after)
                 (new / name).write_text(text, *ENCODING, newline="\n")
                 shutil.copyfile(owner / name, old / name)
+    for name in READMES:
+        texts = [folder / name for folder in (owner, old)]
+        if all(path.is_file() for path in texts):
+            mine, before = (path.read_text(*ENCODING) for path in texts)
+            (old / name).write_text(with_sizes(mine, before), *ENCODING, newline="\n")
     return cherry_picked(owner, temporary / "merge", old, new, title, renames)
+
+
+def with_sizes(mine: str, before: str) -> str:
+    """Return a README's text with the sizes that are in the owner's.
+
+    They were computed with the examples of that day, which a render has not.
+    """
+    sizes = {line[1]: line[0] for line in SIZE.finditer(mine)}
+    return SIZE.sub(lambda line: sizes.get(line[1], line[0]), before)
 
 
 def merged_lists(mine: str, before: str, after: str) -> str:
