@@ -348,6 +348,11 @@ def test_readme_gives_the_accuracy_of_the_demo(bake, task, framework):
         ({"platform": "cloud-run"}, ["memory: ", " of 1 GiB", "service.yaml"], ["quota"]),
         ({"platform": "cloud-run", "hardware": "nvidia-l4"}, ["needs quota", "of 16 GiB"], []),
         ({"platform": "modal"}, ["of 2 GiB", "after 5 minutes"], []),
+        (
+            {"platform": "browser", "framework": "onnx"},
+            ["deploy.yml"],
+            ["ml_ui live", "brings back"],
+        ),
         ({"platform": "fly"}, ["of 512 MiB", "--ha=false", "after some minutes"], []),
     ],
 )
@@ -363,6 +368,7 @@ def test_readme_of_a_platform(bake, answers, said, unsaid):
         "cloud-run": {"Cloud Run", "gcloud", "Google", "docker"},
         "modal": {"Modal", "modal_app.py"},
         "fly": {"Fly", "fly.toml"},
+        "browser": {"Space"},
     }
     others = set().union(*own.values())
     unsaid = {*unsaid, *others} - own.get(answers["platform"], set())

@@ -34,6 +34,11 @@ def test_constants_are_those_of_model_py(name):
     assert constant(name) == json.loads(json.dumps(items))
 
 
+def test_order_of_colours_is_that_of_model_py():
+    blue_first = "[:, :, ::-1]" in (ROOT / "model.py").read_text("utf-8")
+    assert blue_first == ("swapped(" in SCRIPT)
+
+
 def test_labels_are_those_of_the_file():
     has_labels = (ROOT / "model" / "labels.txt").exists()
     assert has_labels == bool(
