@@ -214,7 +214,8 @@ def test_packages_and_python_follow_the_hardware(generated, template, tmp_path):
     assert (now["hardware"], now["python_version"]) == ("t4-small", "3.12")
     again = files(project)
     differ = {name for name in {*again, *edited} if again.get(name) != edited.get(name)}
-    assert differ == {record.NAME, "README.md", ".github/workflows/test.yml"}  # Python 3.12
+    workflows = {f".github/workflows/{name}.yml" for name in ("test", "deploy")}
+    assert differ == {record.NAME, "README.md", *workflows}  # Python 3.12
 
 
 @slow
