@@ -11,6 +11,8 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("platform", ["heroku", "huggingface", "cloud-run"])
 def test_wrong_answer_is_rolled_back(bake, tmp_path, platform):
     """The new version is built, starts, says that it is ready, and answers wrongly."""
+    if not shutil.which("jq"):
+        pytest.skip("needs jq: apt-get install jq")
     answers = {"hardware": "cpu-basic"} if platform == "huggingface" else {}
     project = bake(task="tabular", platform=platform, **answers)
     if platform == "heroku":

@@ -155,7 +155,8 @@ def heroku(folder: Path) -> Iterator[Heroku]:
         hook.chmod(0o755)
         host.environment = {
             "HEROKU_HOST": host.url.replace("127.0.0.1", "localhost"), "HEROKU_API_KEY": KEY,
-            "HEROKU_SKIP_NEW_VERSION_CHECK": "true", "DISABLE_TELEMETRY": "true",
+            "HEROKU_SKIP_NEW_VERSION_CHECK": "true", "HEROKU_DISABLE_AUTOUPDATE": "true",
+            "DISABLE_TELEMETRY": "true",
             "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{folder}/.insteadOf",
             "GIT_CONFIG_VALUE_0": f"https://heroku:{KEY}@git.heroku.com/",
         }  # fmt: skip
