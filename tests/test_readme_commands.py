@@ -22,7 +22,7 @@ DEMOS = ROOT / "demos"
 
 # By a pattern of the whole command: why no test can run it, and what is run in its place.
 NEVER = {
-    r"heroku create \S+": ("needs an account", "git remote add heroku heroku.git"),
+    r"heroku create \S+": ("needs an account", "git remote add heroku ../heroku.git"),
     r"heroku (login|open|ps:\S+ \S+|logs --tail|config:set .*)": ("needs an account", ""),
     r"hf auth login": ("asks for a token", ""),
     r"hf spaces logs USER/\S+ --build --follow": ("needs a Space that was built", ""),
@@ -251,9 +251,7 @@ def test_commands(bake, node, tmp_path, case):
     """Blocks in their order, then what stands in the sentences; the app runs from its line on."""
     answers, (example, label), answer = RUN[case]
     project = shutil.copytree(bake(**answers), tmp_path / "project")
-    subprocess.run(["git", "init", "-q", "--bare", project / "heroku.git"], check=True)
-    with (project / ".gitignore").open("a") as ignored:
-        ignored.write("heroku.git\n")
+    subprocess.run(["git", "init", "-q", "--bare", tmp_path / "heroku.git"], check=True)
     reader = Reader(project, node)
     address = f"http://127.0.0.1:{reader.port}"
     readme = (project / "README.md").read_text("utf-8").replace("http://127.0.0.1:7860", address)
@@ -274,7 +272,7 @@ def test_commands(bake, node, tmp_path, case):
                 assert re.search(answer, said), said
         for command in sorted({*readmes.all_commands(readme)} - {*ran}):
             if command.startswith("git commit"):
-                (project / ".gitignore").write_text("heroku.git\n")
+                (project / ".gitignore").write_text(".venv/\n")
             for place, value in {
                 " [URL ...]": " --runs 2", "URL": address,
                 "INPUT ...": example.replace(",", " "), "INPUT": example, "LABEL": label,
@@ -287,6 +285,6 @@ def test_commands(bake, node, tmp_path, case):
                 row = said.splitlines()[1].split()
                 assert (row[0], row[-1]) == (address, "0") and 0 < float(row[1]) < 30
     if answers["platform"] == "heroku":
-        pushed = ["git", "--git-dir", "heroku.git", "log", "--format=%s", "main"]
+        pushed = ["git", "--git-dir", "../heroku.git", "log", "--format=%s", "main"]
         subjects = subprocess.check_output(pushed, cwd=project, text=True)
         assert subjects == "...\nFirst version\n"
