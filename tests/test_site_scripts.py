@@ -111,7 +111,7 @@ def of(**facts) -> Footprint:
 def test_a_page_is_the_way_out_of_what_fits_no_server():
     """As it is, if it is ONNX; a network of Keras by the export."""
     packages = {"keras": {"version": "3", "wheel": 10**8, "installed": 10**8, "bytecode": 10**7}}
-    for kind, more in (("onnx", ""), ("keras", "export the model to ONNX (model.export")):
+    for kind, more in (("onnx", ""), ("keras", "export the model to ONNX (pip install tf2onnx")):
         weights = 45 * 10**7
         found = check(
             "heroku", "eco",
