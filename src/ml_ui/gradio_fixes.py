@@ -8,6 +8,8 @@ warning for each fix that is not in force with the installed versions.
 import asyncio
 import base64
 import functools
+import hmac
+import inspect
 import logging
 import math
 import time
@@ -20,12 +22,14 @@ from weakref import WeakKeyDictionary
 import anyio.to_thread
 import gradio as gr
 import uvicorn.config
+from gradio.helpers import special_args
 from gradio.i18n import I18nData
+from gradio.processing_utils import async_move_files_to_cache
 from gradio.queueing import Event, Queue
 from gradio.route_utils import get_root_url
 from gradio.routes import App, ORJSONResponse, file_upload_statuses
 from gradio.server_messages import EstimationMessage
-from gradio.utils import LRUCache
+from gradio.utils import LRUCache, get_function_description
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
@@ -117,21 +121,116 @@ class ApiInfo:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what `gr.Blocks.get_api_info` does."""
-        return _untranslated(self._describe(*args, **kwargs))
+        return untranslated(self._describe(*args, **kwargs))
 
 
-def _untranslated(value: Any) -> Any:
+def untranslated(value: Any) -> Any:
     if isinstance(value, I18nData):
         return value.key
     if isinstance(value, dict):
-        return {key: _untranslated(item) for key, item in value.items()}
-    return [*map(_untranslated, value)] if isinstance(value, list) else value
+        return {key: untranslated(item) for key, item in value.items()}
+    return [*map(untranslated, value)] if isinstance(value, list) else value
 
 
 def root_url(request: Request) -> str:
     """Return the address of the page as its visitor has it, without a final slash."""
     root_path = request.app.root_path or request.scope.get("root_path") or None
     return str(get_root_url(request, route_path="/", root_path=root_path))
+
+
+# Functions ----------------------------------------------------------------------------
+
+
+TAKEN = ("login", "logout")  # routes of Gradio that take POST, or are about to
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the page that has an API name.
+
+    Attributes:
+        name: the API name.
+        call: the function, decorated with `guard`.
+        inputs: components of its parameters.
+        outputs: components of what it returns.
+        description: of its docstring, or of the page.
+        special: whether it takes a gr.Request, a gr.Progress or the like.
+    """
+
+    name: str
+    call: Callable[..., Any]
+    inputs: Sequence[Any]
+    outputs: Sequence[Any]
+    description: str
+    special: bool
+
+    def with_special(
+        self, inputs: list[Any], request: Request, username: str | None
+    ) -> list[Any]:
+        """Return the arguments, with those that Gradio adds."""
+        if not self.special:
+            return inputs
+        given = gr.Request(request, username=username)
+        return special_args(self.call, inputs, given)[0]
+
+
+def functions(demo: gr.Blocks) -> list[Function]:
+    """Return the guarded functions that the page offers as an API.
+
+    Those of a batch, or of components' properties, are left to Gradio's own API.
+    """
+    found = []
+    for event in demo.fns.values():
+        name, call = event.api_name, event.fn
+        if not isinstance(name, str) or call is None or not is_guarded(call):
+            continue
+        if event.batch or event.inputs_as_dict or event.input_keyword_names:
+            continue
+        if event.api_visibility == "public" and name not in TAKEN:
+            description, _, _ = get_function_description(call)
+            if isinstance(event.api_description, str):
+                description = event.api_description
+            special = _has_special(call, len(event.inputs))
+            inputs, outputs = list(event.inputs), list(event.outputs)
+            found.append(Function(name, call, inputs, outputs, description, special))
+    return found
+
+
+def _has_special(function: Callable[..., Any], given: int) -> bool:
+    arguments, *_ = special_args(function, [None] * given)
+    return len(arguments) > given
+
+
+async def cached_file(component: Any, payload: Any) -> Path:
+    """Return a copy of a component's file in the cache, if it may be published.
+
+    Raises:
+        gradio.exceptions.InvalidPathError: it may not.
+    """
+    found = await async_move_files_to_cache(payload, component, postprocess=True)
+    return Path(found["path"] if isinstance(found, Mapping) else found.path)
+
+
+async def user_of(app: App, request: Request) -> str | None:
+    """Return the name of the user who is logged in, by the cookies of a request."""
+    if app.auth_dependency is not None:
+        found = app.auth_dependency(request)
+        return await found if inspect.isawaitable(found) else found
+    for kind in ("access-token", "access-token-unsecure"):
+        if user := app.tokens.get(request.cookies.get(f"{kind}-{app.cookie_id}")):
+            return str(user)
+    return None
+
+
+async def has_password(app: App, name: str, password: str) -> bool:
+    """Return whether a name and a password are those of a user of the page."""
+    if app.auth is None:
+        return False
+    if callable(app.auth):
+        found = app.auth(name, password)
+        return bool(await found if inspect.isawaitable(found) else found)
+    right = app.auth.get(name, "")
+    return hmac.compare_digest(right.encode(), password.encode()) and name in app.auth
 
 
 # The queue ----------------------------------------------------------------------------
@@ -343,7 +442,12 @@ async def check_pictures(block_fn: Any, inputs: Sequence[Any]) -> None:
     Raises:
         gr.Error: a file is no picture, or one that costs too much.
     """
-    for component, value in zip(block_fn.inputs, inputs, strict=False):
+    await check_pictures_of(block_fn.inputs, inputs)
+
+
+async def check_pictures_of(components: Sequence[Any], values: Sequence[Any]) -> None:
+    """Check the files for these components, each with its value."""
+    for component, value in zip(components, values, strict=False):
         if isinstance(component, PICTURES):
             for file in _files(value):
                 if isinstance(file, bytes):
@@ -525,6 +629,11 @@ FIXES = [
         "routes",
         "limits of routes that Gradio has and this version of ml_ui does not know",
         lambda demo, app: not unknown_routes(app),
+    ),
+    Fix(
+        "users",
+        "logins of the REST API",
+        lambda demo, app: isinstance(app.tokens, dict) and bool(app.cookie_id),
     ),
     Fix(
         "queue",

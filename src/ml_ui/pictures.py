@@ -266,10 +266,9 @@ def write(
         format: of the file. PNG keeps every pixel as it is, for masks and the like;
             JPEG, which does not, is written in a small part of the time.
     """
-    # A name of its own: of two equal answers in one file, one could be cut off.
-    within = os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()
-    folder = Path(within, secrets.token_hex(16))
-    folder.mkdir(parents=True)
-    path = folder / f"result.{format.lower()}"
+    # A name of its own: of two equal answers in one file, one could be cut off. A
+    # folder of its own takes some disks milliseconds.
+    folder = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
+    path = folder / f"result-{secrets.token_hex(16)}.{format.lower()}"
     Image.fromarray(pixels).save(path, format, **OPTIONS[format])
     return str(path)

@@ -11,7 +11,7 @@ import httpx
 
 from . import wire
 from .languages import Text
-from .serving.runner import Failure, TimeLimit, get_runner
+from .serving.runner import Busy, TimeLimit, get_runner
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Remote:
         A call that is lost with a replica or a node is sent again.
 
         Raises:
-            Failure: the queue of the cluster is full.
+            Busy: the queue of the cluster is full.
             TimeLimit: there was no answer within PREDICT_TIMEOUT.
             RemoteError: the model failed, or every replica that got the values ended.
         """
@@ -84,7 +84,7 @@ class Remote:
                     return _result(answer)
                 # Serve's of a full queue; without the header it has no replica yet.
                 if answer.status_code == 503 and "retry-after" in answer.headers:
-                    raise Failure(BUSY)
+                    raise Busy(BUSY)
                 lost += answer.status_code == 500
                 why = f"{answer.status_code}: {answer.text.strip()[:200]}"
             if lost >= LOST:

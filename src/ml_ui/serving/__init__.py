@@ -18,9 +18,16 @@ from . import environment
 environment.prepare()  # before a page is built: Gradio reads the environment then
 
 from .. import gradio_fixes, link_preview, page
+from ..api import Api
 from . import auth, logs, metrics, process, uploads
 from .health import Health
-from .middleware import EXCEPTION_HANDLERS, GuardMiddleware, Traffic
+from .middleware import (
+    EXCEPTION_HANDLERS,
+    LOGINS_PER_MINUTE,
+    GuardMiddleware,
+    Traffic,
+)
+from .rate_limit import RateLimit
 from .runner import get_runner, guard
 from .settings import MB, Settings
 from .shutdown import EXIT, Shutdown
@@ -101,15 +108,17 @@ class Server:
         self.queue = gradio_fixes.QueueState(demo)
         self.traffic = Traffic()
         self.files = uploads.TemporaryFiles(settings.max_upload_mb)
+        self.logins = RateLimit(LOGINS_PER_MINUTE)
         self.health = Health(load, get_runner(), lambda: self.queue.stopped)
         self.shutdown = Shutdown(
             settings.shutdown_grace,
             self.health,
             self.traffic,
-            lambda: get_runner().running - get_runner().stuck + len(self.queue),
+            self._pending,
         )
         self.is_public: bool  # nobody has to sign in
         self.app: gradio_fixes.GuardedApp
+        self.api: Api
 
     def prepare(self, **options: Any) -> dict[str, Any]:
         """Make the app, and return the options of `gr.Blocks.launch` that serve it."""
@@ -134,6 +143,9 @@ class Server:
         lifespan = self._lifespan(given.pop("lifespan", None))
         self.app = gradio_fixes.GuardedApp(
             self._wrap, **self._app_options(given, title)
+        )
+        self.api = Api(
+            demo, self.app, settings, self.files, self.queue.__len__, self.logins
         )
         return options | {
             "prevent_thread_lock": True,
@@ -172,8 +184,22 @@ class Server:
         # The app's threads could keep Python from exiting.
         process.exit_soon(0, EXIT)
 
+    def _pending(self) -> int:
+        """Return the number of calls that a graceful shutdown waits for."""
+        runner = get_runner()
+        called = self.api.running if hasattr(self, "api") else 0
+        return runner.running - runner.stuck + len(self.queue) + called
+
     def _wrap(self, app: ASGIApp) -> ASGIApp:
-        return GuardMiddleware(app, self.settings, self.queue, self.traffic, self.files)
+        return GuardMiddleware(
+            app,
+            self.api,
+            self.settings,
+            self.queue,
+            self.traffic,
+            self.files,
+            self.logins,
+        )
 
     def _app_options(self, given: dict[str, Any], title: str) -> dict[str, Any]:
         """Return the options of the FastAPI app, those of `app_kwargs` included."""
@@ -189,7 +215,7 @@ class Server:
                 Middleware(link_preview.LinkPreview, demo=self.demo, title=title)
             )
         if self.settings.metrics:
-            metrics.queued.set_function(lambda: len(self.queue))
+            metrics.queued.set_function(lambda: len(self.queue) + self.api.waiting)
             metrics.running.set_function(lambda: get_runner().running)
             metrics.stuck.set_function(lambda: get_runner().stuck)
             routes.append(Route("/metrics", metrics.metrics))

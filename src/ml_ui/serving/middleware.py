@@ -16,9 +16,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .. import languages
-from ..languages import Text
 from . import metrics
+from .problem import Problem, too_many
 from .rate_limit import RateLimit, client_of
 from .runner import failed
 from .settings import MB, Settings
@@ -73,6 +72,16 @@ class Files(Protocol):
         """Count bytes of an upload."""
 
 
+class Operations(Protocol):
+    """ASGI app of the functions that are called with one request."""
+
+    def operation(self, path: str) -> object | None:
+        """Return the function that is called at a path."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request to one of them."""
+
+
 @dataclass
 class Traffic:
     """Requests in progress, which a graceful shutdown waits for."""
@@ -82,48 +91,38 @@ class Traffic:
     last_response_at: float = 0.0  # time.monotonic(); not of probes
 
 
-class Refusal(Exception):
-    """A request that is refused, with the response."""
-
-    def __init__(self, status: int, detail: str, **headers: str) -> None:
-        self._arguments = status, headers
-        self._detail = detail
-
-    def response(self, accept_language: str) -> JSONResponse:
-        """Return the response, in the language that the browser likes best."""
-        detail = languages.translate(self._detail, accept_language)
-        status, headers = self._arguments
-        headers = {"Vary": "Accept-Language"} | headers
-        return JSONResponse({"detail": detail}, status, headers)
-
-
 class GuardMiddleware:
     """Middleware around the whole app, Gradio's own CORS middleware included.
 
     Args:
         app: the app inside.
+        operations: functions that are called with one request, in front of the app.
         settings: limits, hosts and origins.
         queue: the calls and sessions that exist.
         traffic: updated with each request.
         files: the space for uploads.
+        logins: rate limit of log-ins.
     """
 
     def __init__(
         self,
         app: ASGIApp,
+        operations: Operations,
         settings: Settings,
         queue: Queue,
         traffic: Traffic,
         files: Files,
+        logins: RateLimit,
     ) -> None:
         self._app = app
+        self._operations = operations
         self._settings = settings
         self._queue = queue
         self._traffic = traffic
         self._files = files
         self._calls = RateLimit(settings.rate_limit)
         self._uploads = RateLimit(settings.rate_limit)
-        self._logins = RateLimit(LOGINS_PER_MINUTE)
+        self._logins = logins
         is_local = os.environ.get("GRADIO_SERVER_NAME", LOCAL_HOSTS[0]) in LOCAL_HOSTS
         checked = is_local or settings.allowed_hosts
         self._hosts = LOCAL_HOSTS + settings.allowed_hosts if checked else ()
@@ -168,11 +167,15 @@ class GuardMiddleware:
         self._traffic.in_flight += waits
         try:
             self._check(path, scope, headers)
-            is_upload = path == API + "upload"
-            receive = (self._limit_upload if is_upload else limit_body)(receive)
-            await self._app(scope, receive, respond)
-        except Refusal as refusal:
-            response = refusal.response(headers.get("accept-language", ""))
+            is_operation = self._operations.operation(path) is not None
+            if is_operation and scope["method"] != "OPTIONS":  # of CORS: Gradio's
+                await self._operations(scope, receive, respond)
+            else:
+                is_upload = path == API + "upload"
+                receive = (self._limit_upload if is_upload else limit_body)(receive)
+                await self._app(scope, receive, respond)
+        except Problem as problem:
+            response = problem.response(headers.get("accept-language", ""))
             await response(scope, receive, respond)
         except Exception:
             if is_stream and not ended:  # its events have their own end
@@ -190,7 +193,7 @@ class GuardMiddleware:
         """Check a request before its body is read.
 
         Raises:
-            Refusal: with the reason, and what would help.
+            Problem: with the reason, and what would help.
         """
         method = scope["method"]
         changes = method not in ("GET", "HEAD", "OPTIONS")
@@ -198,24 +201,26 @@ class GuardMiddleware:
             self._check_hosts(headers)
         origin = headers.get("origin")
         if changes and origin and not self._origin_allowed(origin, headers):
-            raise Refusal(403, "Origin not allowed. Add it to ALLOWED_ORIGINS.")
+            raise Problem(403, "Origin not allowed. Add it to ALLOWED_ORIGINS.")
         if CONTROL_CHARACTERS.search(path):
-            raise Refusal(400, "Invalid character in path.")
+            raise Problem(400, "Invalid character in path.")
         if path.startswith(CLOSED_ROUTES):
-            raise Refusal(404, "This route of Gradio is closed.")
+            raise Problem(404, "This route of Gradio is closed.")
         if path.startswith("/pwa_icon/"):
             size = path.strip("/").rpartition("/")[2]
             # int() refuses thousands of digits.
             if not (re.fullmatch(r"\d{1,4}", size) and int(size) <= MAX_ICON):
-                raise Refusal(404, "Icon not found.")
-        if path.startswith(CALL_ROUTES) and changes:
+                raise Problem(404, "Icon not found.")
+        is_gradio_call = path.startswith(CALL_ROUTES)
+        if changes and (is_gradio_call or self._operations.operation(path)):
             if self._traffic.draining:
-                raise Refusal(503, "The app is shutting down.", **{"Retry-After": "10"})
+                raise Problem(503, "The app is shutting down.", {"Retry-After": "10"})
             self._check_rate(self._calls, scope)
-            self._check_function(path)
+            if is_gradio_call:
+                self._check_function(path)
         elif path in (API + "upload", API + "upload_progress"):
             if len(Request(scope).query_params.get("upload_id", "")) > MAX_UPLOAD_ID:
-                raise Refusal(404, "Upload not found.")
+                raise Problem(404, "Upload not found.")
             if changes:
                 self._check_rate(self._uploads, scope)
                 self._check_room(headers)
@@ -224,21 +229,21 @@ class GuardMiddleware:
         elif path.startswith(API + "call/") and method == "GET":
             # Gradio would begin a stream that it breaks off or never ends.
             if not self._queue.has_call(path.rstrip("/").rpartition("/")[2]):
-                raise Refusal(404, "Call not found: unknown, or answered already.")
+                raise Problem(404, "Call not found: unknown, or answered already.")
         elif path == API + "queue/data":
             session = Request(scope).query_params.get("session_hash", "")
             if not self._queue.has_session(session):
-                raise Refusal(404, "Session not found: unknown, or ended.")
+                raise Problem(404, "Session not found: unknown, or ended.")
 
     def _check_hosts(self, headers: Headers) -> None:
         """Check the Host header, and what proxies say that it was."""
         hosts = headers.getlist("host")
         if len(hosts) != 1:
-            raise Refusal(400, "A request needs one Host header.")
+            raise Problem(400, "A request needs one Host header.")
         for forwarded in headers.getlist("x-forwarded-host"):
             hosts += [host.strip() for host in forwarded.split(",")]
         if not all(map(self._host_allowed, hosts)):
-            raise Refusal(400, "Invalid Host header. Add this name to ALLOWED_HOSTS.")
+            raise Problem(400, "Invalid Host header. Add this name to ALLOWED_HOSTS.")
 
     def _host_allowed(self, host: str) -> bool:
         """Return whether a host, with or without a port, is one of the app's."""
@@ -260,12 +265,8 @@ class GuardMiddleware:
 
     def _check_rate(self, limit: RateLimit, scope: Scope) -> None:
         """Take a token from a rate limit of the client's."""
-        wait = limit.acquire(client_of(scope, self._settings.client_ip_header))
-        if wait > 0:
-            seconds = int(wait) + 1
-            header = {"Retry-After": str(seconds)}
-            detail = Text("Rate limit exceeded. Retry in {seconds} s.", seconds=seconds)
-            raise Refusal(429, detail, **header)
+        if wait := limit.acquire(client_of(scope, self._settings.client_ip_header)):
+            raise too_many(wait)
 
     def _check_room(self, headers: Headers) -> None:
         """Refuse an upload that would not fit on the disk, or within the folder."""
@@ -274,7 +275,7 @@ class GuardMiddleware:
         if not self._files.has_room(
             min(int(length), most) if length.isdecimal() else most
         ):
-            raise Refusal(503, NO_ROOM, **RETRY_UPLOAD)
+            raise Problem(503, NO_ROOM, RETRY_UPLOAD)
 
     def _limit_upload(self, receive: Receive) -> Receive:
         """Return a `receive` that counts an upload's bytes, and stops if none fit."""
@@ -294,7 +295,7 @@ class GuardMiddleware:
         kind, _, name = path.removeprefix(API).partition("/")
         name = name.removeprefix("v2/").rstrip("/")
         if kind != "queue" and not self._queue.has_function(name):
-            raise Refusal(404, f"Function {name!r} not found.")
+            raise Problem(404, f"Function {name!r} not found.")
 
     def _set_headers(self, response: MutableHeaders, request: Headers) -> None:
         """Set security headers, and take from CORS headers what admits any origin."""

@@ -17,14 +17,22 @@ class RateLimit:
         self._full_at: dict[str, float] = {}  # when the bucket of a client is full
         self._most = REMEMBERED
 
+    def wait(self, client: str) -> float:
+        """Return the seconds until a token can be taken, 0 if there is one."""
+        if not self._size:
+            return 0
+        now, refill = time.monotonic(), 60 / self._size
+        over = max(self._full_at.get(client, now), now) + refill - now - 60
+        return over if over > 1e-6 else 0
+
     def acquire(self, client: str) -> float:
         """Take a token; return the seconds to wait, 0 if the request is allowed."""
         if not self._size:
             return 0
-        now, refill = time.monotonic(), 60 / self._size
-        full_at = max(self._full_at.get(client, now), now) + refill
-        if full_at - now > 60 + 1e-6:
-            return full_at - now - 60
+        if wait := self.wait(client):
+            return wait
+        now = time.monotonic()
+        full_at = max(self._full_at.get(client, now), now) + 60 / self._size
         if len(self._full_at) > self._most:
             self._full_at = {k: t for k, t in self._full_at.items() if t > now}
             self._most = max(REMEMBERED, 2 * len(self._full_at))  # not each time

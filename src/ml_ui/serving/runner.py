@@ -30,11 +30,25 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Failure(gr.Error):
-    """An error of the app; any other gr.Error is a visitor's mistake."""
+    """An error of the app; any other gr.Error is a visitor's mistake.
+
+    Attributes:
+        status: of HTTP.
+    """
+
+    status = 500
+
+
+class Busy(Failure):
+    """The app cannot take the call now."""
+
+    status = 503
 
 
 class TimeLimit(Failure):
     """A step of a prediction that did not end in time."""
+
+    status = 504
 
 
 @dataclass
@@ -186,7 +200,7 @@ class PredictionRunner:
         worker = Worker(self)
         try:
             if self.exhausted:
-                raise Failure("The app has to restart. Try again in a minute.")
+                raise Busy("The app has to restart. Try again in a minute.")
             yield worker
         finally:
             worker.release()

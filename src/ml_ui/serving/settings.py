@@ -3,6 +3,7 @@
 import os
 import re
 from dataclasses import Field, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ class Settings:
         """Whether visitors sign in at the Hugging Face Hub."""
         return bool(self.oauth_client_id and os.environ.get("SPACE_ID"))
 
-    @property
+    @cached_property
     def workers(self) -> int:
         """Number of predictions at once: two per core, if the memory suffices.
 

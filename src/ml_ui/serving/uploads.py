@@ -25,7 +25,7 @@ _within = os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()
 os.makedirs(_within, exist_ok=True)
 _ours = tempfile.TemporaryDirectory("", "app-", _within, ignore_cleanup_errors=True)
 os.environ["GRADIO_TEMP_DIR"] = _ours.name
-FOLDER = Path(_ours.name)
+FOLDER = Path(_ours.name).resolve()
 
 
 class TemporaryFiles:

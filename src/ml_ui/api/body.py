@@ -1,0 +1,280 @@
+"""Request bodies of the REST API: JSON, forms, and the bytes of a file alone."""
+
+import base64
+import binascii
+import re
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect, Request
+
+from ..serving import uploads
+from ..serving.middleware import NO_ROOM, RETRY_UPLOAD, Files
+from ..serving.problem import Problem
+from ..serving.settings import MB
+from .operation import Operation, Parameter
+
+MAX_JSON = MB  # bytes, besides files: as objects they take a hundred times as much
+MAX_MARKS = 50_000  # of [ { , in a larger one, which has files as long strings
+MAX_HELD = 4  # of the largest JSON bodies at once
+SUFFIX = re.compile(r"\.[a-zA-Z0-9]{1,8}")
+DATA_URL = re.compile(r"data:[\w.+-]*/?([\w.+-]*)(?:;[\w.=+-]+)*;base64,", re.ASCII)
+FILE_ROUTE = "/gradio_api/file="
+TOO_LARGE = "Payload too large."
+
+
+class Body:
+    """Body of a request: the values of parameters, and the files among them.
+
+    Args:
+        operation: the function that is called.
+        max_upload: bytes of a file.
+        files: the space for uploads.
+    """
+
+    _held = 0  # bytes of JSON of all requests
+
+    def __init__(self, operation: Operation, max_upload: int, files: Files) -> None:
+        self._operation = operation
+        self._max_upload = max_upload
+        self._files = files
+        self._paths: list[Path] = []
+        self._size = 0
+
+    async def read(self, request: Request) -> dict[str, Any]:
+        """Return the values by parameter name.
+
+        Raises:
+            Problem: 413, 415, 422, 503.
+            ClientDisconnect: the client has gone.
+        """
+        given = request.headers.get("content-type", "")
+        media_type = given.partition(";")[0].strip().lower()
+        most = self._most(media_type)
+        length = request.headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > most:
+            raise Problem(413, TOO_LARGE)
+        if media_type == "application/json" or media_type.endswith("+json"):
+            return await self._json(request, most)
+        if media_type in ("multipart/form-data", "application/x-www-form-urlencoded"):
+            return await self._form(request, most)
+        if parameter := self._operation.raw_parameter(media_type):
+            return await self._raw(request, parameter, media_type, most)
+        accepted = ", ".join(self._operation.media_types)
+        found = media_type or "no Content-Type"
+        detail = f"{found[:100]}: send one of {accepted}."
+        raise Problem(415, detail, {"Accept": accepted})
+
+    def delete(self) -> None:
+        """Delete the files of the request."""
+        for path in self._paths:
+            path.unlink(missing_ok=True)
+        self._files.add(-self._size)
+        self._size = 0
+
+    def _most(self, media_type: str) -> int:
+        files = sum(parameter.is_file for parameter in self._operation.parameters)
+        size = files * self._max_upload
+        return MAX_JSON + (4 * size // 3 if media_type.endswith("json") else size)
+
+    async def _json(self, request: Request, most: int) -> dict[str, Any]:
+        parts: list[bytes] = []
+        size = counted = 0
+        try:
+            async for part in _stream(request, most):
+                parts.append(part)
+                size += len(part)
+                if size > MAX_JSON and size > counted:
+                    Body._held += size - counted
+                    counted = size
+                    if Body._held > MAX_HELD * most:
+                        raise Problem(503, NO_ROOM, RETRY_UPLOAD)
+            body = b"".join(parts)
+            if size > MAX_JSON and sum(map(body.count, b"[{,")) > MAX_MARKS:
+                raise Problem(413, TOO_LARGE)
+            try:
+                values = self._operation.validate_json(body)
+            except ValidationError as error:
+                raise _invalid(error) from None
+            return self._with_files(values)
+        finally:
+            Body._held -= counted
+
+    async def _form(self, request: Request, most: int) -> dict[str, Any]:
+        bounded = Request(request.scope, _receive(request, most))
+        names = {each.name for each in self._operation.parameters if each.is_file}
+        try:
+            form = await bounded.form(
+                max_files=len(names),
+                max_fields=len(self._operation.parameters),
+                max_part_size=MAX_JSON,
+            )
+        except MultiPartException as error:
+            raise Problem(422, f"{error.message}.") from None
+        try:
+            files: dict[str, Any] = {}
+            texts: dict[str, Any] = {}
+            for name, value in form.multi_items():
+                if name in files or name in texts:
+                    raise Problem(422, f"{name[:100]} is given twice.")
+                if name in names and isinstance(value, UploadFile):
+                    if (value.size or 0) > self._max_upload:
+                        raise Problem(413, TOO_LARGE)
+                    path = self._new(Path(value.filename or "").suffix)
+                    with path.open("wb") as file:
+                        while part := await value.read(1 << 20):
+                            self._count(len(part))
+                            file.write(part)
+                    files[name] = path
+                elif isinstance(value, UploadFile):
+                    text = (await value.read()).decode("utf-8", "replace")
+                    texts[name] = text
+                else:
+                    texts[name] = value
+        finally:
+            await form.close()
+        return self._strings(texts, files)
+
+    async def _raw(
+        self, request: Request, parameter: Parameter, media_type: str, most: int
+    ) -> dict[str, Any]:
+        texts: dict[str, Any] = dict(request.query_params)
+        if not parameter.is_file:
+            body = b"".join([part async for part in _stream(request, most)])
+            try:
+                texts[parameter.name] = body.decode("utf-8")
+            except UnicodeDecodeError:
+                raise Problem(422, "The text is not UTF-8.") from None
+            return self._strings(texts, {})
+        path = self._new("." + media_type.rpartition("/")[2])
+        size = 0
+        with path.open("wb") as file:
+            async for part in _stream(request, self._max_upload):
+                size += len(part)
+                self._count(len(part))
+                file.write(part)
+        return self._strings(texts, {parameter.name: path})
+
+    def _strings(self, texts: dict[str, Any], files: dict[str, Any]) -> dict[str, Any]:
+        """Return the values of a form's fields, its files included."""
+        try:
+            strings = texts | dict.fromkeys(files, "")
+            values = self._operation.validate_strings(strings)
+        except ValidationError as error:
+            raise _invalid(error) from None
+        return self._with_files(values | files)
+
+    def validate(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of parameters, validated, with files for base64.
+
+        Raises:
+            Problem: 413, 422, 503.
+        """
+        try:
+            return self._with_files(self._operation.validate_python(values))
+        except ValidationError as error:
+            raise _invalid(error) from None
+
+    def _with_files(self, values: dict[str, Any]) -> dict[str, Any]:
+        for parameter in self._operation.parameters:
+            text = values.get(parameter.name)
+            if parameter.is_file and isinstance(text, str):
+                values[parameter.name] = self._decode(parameter, text)
+        return values
+
+    def _decode(self, parameter: Parameter, text: str) -> Path:
+        """Return the file that is given as base64 or as a URL."""
+        if FILE_ROUTE in text[:2000]:
+            return _upload(parameter, text)
+        found = DATA_URL.match(text, 0, 200)
+        suffix, start = ("." + found[1], found.end()) if found else ("", 0)
+        try:
+            content = base64.b64decode(text[start:], validate=True)
+        except (binascii.Error, ValueError):
+            raise _problem(parameter.name, "This is not base64.") from None
+        if len(content) > self._max_upload:
+            raise Problem(413, TOO_LARGE)
+        self._count(len(content))
+        path = self._new(suffix)
+        path.write_bytes(content)
+        return path
+
+    def _new(self, suffix: str) -> Path:
+        ending = suffix if SUFFIX.fullmatch(suffix) else ""
+        path = uploads.FOLDER / f"upload-{secrets.token_hex(16)}{ending}"
+        self._paths.append(path)
+        return path
+
+    def _count(self, size: int) -> None:
+        if not self._files.has_room(size):
+            raise Problem(503, NO_ROOM, RETRY_UPLOAD)
+        self._files.add(size)
+        self._size += size
+
+
+async def _stream(request: Request, most: int) -> AsyncIterator[bytes]:
+    """Yield the parts of a body.
+
+    Raises:
+        Problem: 413, it is longer than `most` bytes.
+    """
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            raise Problem(413, TOO_LARGE)
+        yield part
+
+
+def _receive(request: Request, most: int) -> Any:
+    """Return a `receive` that raises a Problem after `most` bytes."""
+    size = 0
+
+    async def receive() -> Any:
+        nonlocal size
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        size += len(message.get("body", b""))
+        if size > most:
+            raise Problem(413, TOO_LARGE)
+        return message
+
+    return receive
+
+
+def _upload(parameter: Parameter, url: str) -> Path:
+    """Return the file of an upload to this app, by its URL."""
+    path = Path(unquote(urlsplit(url).path.partition(FILE_ROUTE)[2]))
+    try:
+        path = path.resolve()
+        if uploads.FOLDER.resolve() in path.parents and path.is_file():
+            return path
+    except (OSError, ValueError):
+        pass
+    raise _problem(parameter.name, "The file has expired: upload it again.")
+
+
+def _problem(name: str, reason: str) -> Problem:
+    return Problem(
+        422, f"{name}: {reason}", errors=[{"parameter": name, "reason": reason}]
+    )
+
+
+def _invalid(error: ValidationError) -> Problem:
+    """Return a Problem with each invalid parameter and the reason."""
+    errors = []
+    for found in error.errors(include_url=False, include_context=False)[:100]:
+        location = ".".join(map(str, found["loc"]))[:200]
+        errors.append({"parameter": location, "reason": found["msg"]})
+    first = errors[0]
+    detail = f"{first['parameter']}: {first['reason']}".removeprefix(": ")
+    if len(errors) > 1:
+        detail += f" ({len(errors) - 1} more)"
+    return Problem(422, f"{detail}.", errors=errors)

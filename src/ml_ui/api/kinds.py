@@ -1,0 +1,173 @@
+"""JSON of components: the types of their values, as parameters and as answers."""
+
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import gradio as gr
+from pydantic import BaseModel, Field, WithJsonSchema
+
+from ..pictures import FORMATS
+
+NUMBER = sys.float_info.max
+WHOLE = 2**53  # above it, not every whole number is a float
+FILES = {
+    gr.Image: tuple(f"image/{name.lower()}" for name in FORMATS),
+    gr.Audio: ("audio/*",),
+    gr.Video: ("video/*",),
+    gr.File: ("application/octet-stream",),
+}
+BASE64 = "base64, a data URL, or the URL of an upload to this app"
+
+
+def media_types(component: Any) -> tuple[str, ...]:
+    """Return the media types of a component whose value is one file, else none."""
+    if getattr(component, "file_count", "single") != "single":
+        return ()
+    for kind, types in FILES.items():
+        if isinstance(component, kind):
+            return types
+    return ()
+
+
+def is_path(image: gr.Image) -> bool:
+    """Return whether a function gets the file of a picture as it was uploaded."""
+    return image.type == "filepath" and image.image_mode is None
+
+
+# Parameters ---------------------------------------------------------------------------
+
+
+def parameter_type(component: Any) -> Any:
+    """Return the type of a component's value in a request, for pydantic."""
+    if types := media_types(component):
+        schema = {"type": "string", "contentEncoding": "base64"}
+        schema |= {"contentMediaType": types[0], "description": BASE64}
+        return Annotated[str, WithJsonSchema(schema)]
+    for kind, make in PARAMETERS.items():
+        if isinstance(component, kind):
+            return make(component)
+    return Annotated[Any, WithJsonSchema(component.api_info())]
+
+
+def _number(component: Any) -> Any:
+    is_whole = getattr(component, "precision", None) == 0
+    most = WHOLE if is_whole else NUMBER
+    low, high = component.minimum, component.maximum
+    limits = Field(
+        strict=True,
+        ge=-most if low is None else low,
+        le=most if high is None else high,
+    )
+    return Annotated[int if is_whole else float, limits]
+
+
+def _text(component: Any) -> Any:
+    return Annotated[str, Field(strict=True, max_length=component.max_length)]
+
+
+def _one_of(component: Any) -> Any:
+    values = tuple(value for _, value in component.choices)
+    if getattr(component, "allow_custom_value", False) or not values:
+        kind: Any = Annotated[str | float, Field(strict=True)]
+    else:
+        kind = Literal[values]  # a choice of the page
+    many = getattr(component, "multiselect", False)
+    return list[kind] if many else kind
+
+
+def _some_of(component: Any) -> Any:
+    return list[_one_of(component)]  # type: ignore[misc]
+
+
+PARAMETERS: dict[type, Callable[[Any], Any]] = {
+    gr.Number: _number,
+    gr.Slider: _number,
+    gr.Textbox: _text,
+    gr.Checkbox: lambda component: Annotated[bool, Field(strict=True)],
+    gr.Dropdown: _one_of,
+    gr.Radio: _one_of,
+    gr.CheckboxGroup: _some_of,
+    gr.Dataframe: lambda component: list[dict[str, str | float | bool | None]],
+}
+
+
+def to_payload(component: Any, value: Any) -> Any:
+    """Return a value of a request as the component's `preprocess` takes it."""
+    if isinstance(component, gr.Dataframe):
+        headers = list(dict.fromkeys(name for row in value for name in row))
+        data = [[row.get(name) for name in headers] for row in value]
+        value = {"headers": headers, "data": data}
+    model = getattr(component, "data_model", None)
+    return value if model is None or value is None else model.model_validate(value)
+
+
+# Answers ------------------------------------------------------------------------------
+
+
+class Confidence(BaseModel):
+    """A label and its probability, 0 to 1."""
+
+    label: str | float
+    confidence: Annotated[float, Field(ge=0, le=1)] | float | None
+
+
+class Labels(BaseModel):
+    """The likeliest label, and the probabilities of the likeliest ones, if known."""
+
+    label: str | float
+    confidences: list[Confidence] | None
+
+
+def answer_type(component: Any) -> Any:
+    """Return the type of a component's value in a response, for pydantic."""
+    if media_types(component):
+        schema = {"type": ["string", "null"], "format": "uri"}
+        return Annotated[str, WithJsonSchema(schema | {"description": "a data URL"})]
+    for kind, found in ANSWERS.items():
+        if isinstance(component, kind):
+            return found
+    return Annotated[Any, WithJsonSchema(component.api_info_as_output())]
+
+
+ANSWERS: dict[type, Any] = {
+    gr.Label: Labels | float | None,
+    gr.Number: float | None,
+    gr.Textbox: str | None,
+    gr.Dataframe: list[dict[str, Any]] | None,
+}
+
+
+def to_json(component: Any, value: Any, payload: Any) -> Any:
+    """Return an answer as JSON has it.
+
+    Args:
+        component: which shows it.
+        value: that the function has returned.
+        payload: that the component's `postprocess` has made of it.
+    """
+    if isinstance(component, gr.Label):
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return value if math.isfinite(value) else None  # else it were a text
+        return payload.model_dump() if payload else None
+    if isinstance(payload, BaseModel):
+        payload = payload.model_dump()
+    if isinstance(component, gr.Dataframe) and payload:
+        headers = payload["headers"]
+        return [dict(zip(headers, row, strict=True)) for row in payload["data"]]
+    return payload
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as an answer.
+
+    Attributes:
+        content: its bytes.
+        media_type: such as image/jpeg.
+    """
+
+    content: bytes
+    media_type: str

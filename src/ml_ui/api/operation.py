@@ -1,0 +1,273 @@
+"""Operations of the API: functions of the page, with parameters and answers."""
+
+import base64
+import copy
+import inspect
+import mimetypes
+import time
+from collections.abc import AsyncIterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NotRequired
+
+import anyio.to_thread
+import gradio as gr
+from pydantic import ConfigDict, TypeAdapter, with_config
+from starlette.requests import Request
+from typing_extensions import TypedDict
+
+from .. import gradio_fixes
+from ..serving import metrics, uploads
+from ..serving.runner import Call, Failure, current_call, failed
+from ..serving.settings import MB
+from . import kinds
+from .kinds import File
+
+REFUSED = "The input is not what the app takes"
+UNSHOWN = "The answer of the model is not what the page shows"
+
+
+class Parameter:
+    """Parameter of a function, shown by a component.
+
+    Attributes:
+        name: of the function's parameter; of one of `*row`, the component's label.
+        component: that shows it.
+        optional: whether the function has a default for it.
+        default: of the function.
+    """
+
+    def __init__(
+        self, name: str, component: Any, optional: bool, default: Any = None
+    ) -> None:
+        self.name = name
+        self.component = component
+        self.optional = optional
+        self.default = default
+        self.media_types = kinds.media_types(component)
+        self.is_file = bool(self.media_types)
+        self.is_text = isinstance(component, gr.Textbox)
+
+    def accepts(self, media_type: str) -> bool:
+        """Return whether the bytes of this media type may be its value."""
+        if self.is_text:
+            return media_type == "text/plain"
+        if media_type == "application/octet-stream":
+            return self.is_file
+        return any(
+            media_type == each
+            or (each.endswith("/*") and media_type.startswith(each[:-1]))
+            for each in self.media_types
+        )
+
+
+class Operation:
+    """A function of the page that is called with one request.
+
+    Args:
+        function: of the page, as Gradio describes it.
+    """
+
+    def __init__(self, function: gradio_fixes.Function) -> None:
+        self.name = function.name
+        self.description = function.description
+        self._call = function.call
+        self._function = function
+        self.is_stream = inspect.isasyncgenfunction(function.call)
+        self.parameters = _parameters(function)
+        self._by_component = {id(each.component): each for each in self.parameters}
+        self.outputs = [each for each in function.outputs if not each.skip_api]
+        fields: dict[str, Any] = {}
+        for each in self.parameters:
+            kind = kinds.parameter_type(each.component)
+            fields[each.name] = NotRequired[kind] if each.optional else kind
+        row = with_config(ConfigDict(extra="forbid"))(TypedDict("Row", fields))  # type: ignore[operator]
+        self._row = TypeAdapter[dict[str, Any]](row)
+        self.validate_json = self._row.validate_json
+        self.validate_strings = self._row.validate_strings
+        self.validate_python = self._row.validate_python
+
+    @cached_property
+    def media_types(self) -> list[str]:
+        """Media types of a request's body."""
+        types = ["application/json", "multipart/form-data"]
+        required = [each for each in self.parameters if not each.optional]
+        for each in self.parameters:
+            if len(required) <= 1 and (each in required or not required):
+                types += each.media_types or ["text/plain"] * each.is_text
+        return list(dict.fromkeys(types))
+
+    def raw_parameter(self, media_type: str) -> Parameter | None:
+        """Return the parameter whose value is a body of this media type alone."""
+        found = [each for each in self.parameters if each.accepts(media_type)]
+        required = [each for each in found if not each.optional]
+        return next(iter(required or found), None)
+
+    async def __call__(
+        self, values: Mapping[str, Any], request: Request, username: str | None = None
+    ) -> list[Any]:
+        """Return the answers of the function's outputs, as JSON has them, or a File.
+
+        Raises:
+            gr.Error: for the caller; a Failure, if the app is at fault.
+        """
+        answers: list[Any] = []
+        async for answers in self.steps(values, request, username):
+            pass
+        return answers
+
+    async def steps(
+        self, values: Mapping[str, Any], request: Request, username: str | None = None
+    ) -> AsyncIterator[list[Any]]:
+        """Yield the answers of each step of a stream, or the only ones."""
+        call = Call()
+        current_call.set(call)
+        began, began_at = time.monotonic(), time.time()
+        outcome = "cancelled"
+        try:
+            try:
+                inputs = await self._inputs(values, request, username)
+            except gr.Error:
+                outcome = "refused"
+                raise
+            except Exception as error:
+                outcome = "refused"
+                raise failed(REFUSED, error) from error
+            try:
+                if self.is_stream:
+                    async for value in self._call(*inputs):
+                        yield await self._answers(value, began_at)
+                else:
+                    yield await self._answers(await self._call(*inputs), began_at)
+            except Failure:
+                outcome = "failed"
+                raise
+            except gr.Error:
+                outcome = "refused"
+                raise
+            except Exception as error:
+                outcome = "failed"
+                raise failed(UNSHOWN, error) from error
+            outcome = "ok"
+        finally:
+            if outcome != "ok":
+                call.abandon()
+            call.finish()
+            current_call.set(None)
+            duration = time.monotonic() - began
+            metrics.record_prediction(self.name, outcome, 0.0, duration)
+
+    async def _inputs(
+        self, values: Mapping[str, Any], request: Request, username: str | None
+    ) -> list[Any]:
+        """Return the arguments of the function."""
+        inputs = []
+        for component in self._function.inputs:
+            parameter = self._by_component.get(id(component))
+            if parameter is None:  # a gr.State
+                inputs.append(copy.deepcopy(component.value))
+            elif parameter.name in values:
+                inputs.append(await _preprocess(parameter, values[parameter.name]))
+            else:
+                inputs.append(parameter.default)
+        return self._function.with_special(inputs, request, username)
+
+    async def _answers(self, value: Any, began: float) -> list[Any]:
+        """Return the answers in what the function has returned."""
+        outputs = self._function.outputs
+        found = [value] if len(outputs) == 1 else list(value)
+        pairs = zip(outputs, found, strict=True)
+        return [
+            await _postprocess(component, each, began)
+            for component, each in pairs
+            if not component.skip_api
+        ]
+
+
+def _parameters(function: gradio_fixes.Function) -> list[Parameter]:
+    """Return the parameters of a function, each with a name of its own."""
+    signature = inspect.signature(function.call)
+    named = [
+        each
+        for each in signature.parameters.values()
+        if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+    ]
+    found: dict[str, Parameter] = {}
+    for number, component in enumerate(function.inputs):
+        if component.skip_api:
+            continue
+        if number < len(named):
+            name, default = named[number].name, named[number].default
+            optional = default is not inspect.Parameter.empty
+        else:
+            label = gradio_fixes.untranslated(component.label)
+            name = str(label or f"value_{number + 1}")
+            optional, default = False, None
+        while name in found:
+            name += "_"
+        found[name] = Parameter(name, component, optional, default)
+    return list(found.values())
+
+
+async def _preprocess(parameter: Parameter, value: Any) -> Any:
+    """Return a value of a request as the function takes it."""
+    component = parameter.component
+    if parameter.is_file:
+        if value is None:
+            return component.preprocess(None)
+        payload = {"path": str(value), "orig_name": Path(value).name}
+        await gradio_fixes.check_pictures_of([component], [payload])
+        if isinstance(component, gr.Image) and kinds.is_path(component):
+            return str(value)  # what `preprocess` returns, once it has opened the file
+        model = kinds.to_payload(component, payload)
+        return await anyio.to_thread.run_sync(component.preprocess, model)
+    payload = kinds.to_payload(component, value)
+    if type(component) in LIGHT:
+        return component.preprocess(payload)
+    return await anyio.to_thread.run_sync(component.preprocess, payload)
+
+
+async def _postprocess(component: Any, value: Any, began: float) -> Any:
+    """Return a value of the function as JSON has it, or a File."""
+    if type(component) in LIGHT:
+        payload = component.postprocess(value)
+    else:
+        payload = await anyio.to_thread.run_sync(component.postprocess, value)
+    if kinds.media_types(component):
+        return None if payload is None else await _file(component, payload, began)
+    return kinds.to_json(component, value, payload)
+
+
+# Their own conversion is done before another thread could begin with it.
+LIGHT = (
+    *(gr.Number, gr.Slider, gr.Textbox, gr.Checkbox, gr.Dropdown, gr.Radio),
+    *(gr.CheckboxGroup, gr.Label, gr.Image),
+)
+
+
+async def _file(component: Any, payload: Any, began: float) -> File | str:
+    """Return the file that is a component's value; delete it, if the call has made it.
+
+    A file outside our folder goes through Gradio's checks of what may be published.
+    """
+    path = Path(payload.path) if payload.path else None
+    if path is None:
+        return str(payload.url)
+    path = path.resolve()
+    if not path.is_relative_to(uploads.FOLDER):
+        path = await gradio_fixes.cached_file(component, payload)
+    found = path.stat()
+    if found.st_size < MB:
+        content = path.read_bytes()
+    else:
+        content = await anyio.to_thread.run_sync(path.read_bytes)
+    if found.st_ctime >= began:
+        path.unlink(missing_ok=True)
+    media_type, _ = mimetypes.guess_type(path.name)
+    return File(content, media_type or "application/octet-stream")
+
+
+def data_url(file: File) -> str:
+    """Return a file as a data URL."""
+    encoded = base64.b64encode(file.content).decode()
+    return f"data:{file.media_type};base64,{encoded}"

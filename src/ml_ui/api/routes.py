@@ -1,0 +1,249 @@
+"""Routes of the REST API, in front of Gradio's: POST /predict in one request."""
+
+import asyncio
+import base64
+import binascii
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import gradio as gr
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from .. import gradio_fixes
+from ..languages import Text
+from ..serving.middleware import Files, app_path
+from ..serving.problem import Problem, too_many
+from ..serving.rate_limit import RateLimit, client_of
+from ..serving.runner import Failure, get_runner
+from ..serving.settings import MB, Settings
+from .body import Body
+from .kinds import File
+from .operation import Operation, data_url
+
+FULL = "Queue is full. Retry in a few seconds."
+RETRY = {"Retry-After": "5"}  # seconds
+LOG_IN = 'Basic realm="app", charset="UTF-8"'
+JSON = (
+    orjson.OPT_SERIALIZE_NUMPY
+    | orjson.OPT_NON_STR_KEYS
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+)
+EVENTS = "text/event-stream"
+
+
+class Api:
+    """ASGI app of the functions of a page, each at the path of its API name.
+
+    Args:
+        demo: the page.
+        app: Gradio's app, which knows who is logged in.
+        settings: limits.
+        files: the space for uploads.
+        queued: returns the number of calls in Gradio's queue.
+        logins: rate limit of wrong passwords.
+
+    Attributes:
+        operations: the functions by path.
+        running: number of calls that wait, run or are being answered.
+    """
+
+    def __init__(
+        self,
+        demo: gr.Blocks,
+        app: gr.routes.App,
+        settings: Settings,
+        files: Files,
+        queued: Callable[[], int],
+        logins: RateLimit,
+    ) -> None:
+        self._app = app
+        self._settings = settings
+        self._files = files
+        self._queued = queued
+        self._logins = logins
+        self.running = 0
+        self.operations = {
+            f"/{function.name}": Operation(function)
+            for function in gradio_fixes.functions(demo)
+        }
+
+    @property
+    def waiting(self) -> int:
+        """Number of calls that wait for a worker, about."""
+        return max(0, self.running - get_runner().running)
+
+    def operation(self, path: str) -> Operation | None:
+        """Return the function that is called at a path."""
+        return self.operations.get(path.rstrip("/"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request to one of the functions."""
+        request = Request(scope, receive)
+        try:
+            await self._answer(request, send)
+        except Problem as problem:
+            response = problem.response(request.headers.get("accept-language", ""))
+            await response(scope, receive, send)
+        except ClientDisconnect:
+            pass
+
+    async def _answer(self, request: Request, send: Send) -> None:
+        operation = self.operation(app_path(request.scope))
+        if operation is None or request.method != "POST":
+            raise Problem(405, "Use POST.", {"Allow": "POST"})
+        user = await self.user(request)
+        accept = request.headers.get("accept", "")
+        body = Body(operation, self._settings.max_upload_mb * MB, self._files)
+        try:
+            values = await body.read(request)
+            with self.admitted():
+                async with connected(request.receive):
+                    if operation.is_stream and EVENTS in accept:
+                        steps = operation.steps(values, request, user)
+                        await _send_events(steps, request, send)
+                        return
+                    answers = await operation(values, request, user)
+                response = _response(answers, accept)
+                await response(request.scope, request.receive, send)
+        finally:
+            body.delete()
+
+    @contextlib.contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Count a call that waits or runs.
+
+        Raises:
+            Problem: 503, too many do; or what the function has raised.
+        """
+        most = self._settings.queue_size + self._settings.workers
+        if self.running + self._queued() >= most:
+            raise Problem(503, FULL, RETRY)
+        self.running += 1
+        try:
+            yield
+        except gr.Error as error:
+            raise problem_of(error) from None
+        finally:
+            self.running -= 1
+
+    async def user(self, request: Request) -> str | None:
+        """Return the name of the user who is logged in; None, if nobody has to be.
+
+        By the cookie of the page's login, or a name and a password (HTTP Basic).
+
+        Raises:
+            Problem: 401, nobody is; 429, after too many wrong passwords.
+        """
+        if self._app.auth is None and self._app.auth_dependency is None:
+            return None
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        if self._app.auth is not None and scheme.lower() == "basic":
+            client = client_of(request.scope, self._settings.client_ip_header)
+            if wait := self._logins.wait(client):
+                raise too_many(wait)
+            with contextlib.suppress(binascii.Error, ValueError):
+                decoded = base64.b64decode(given, validate=True).decode()
+                name, _, password = decoded.partition(":")
+                if await gradio_fixes.has_password(self._app, name, password):
+                    return name
+            self._logins.acquire(client)
+        else:
+            with contextlib.suppress(HTTPException):  # the Hub's sign-in has expired
+                if user := await gradio_fixes.user_of(self._app, request):
+                    return user
+        header = {"WWW-Authenticate": LOG_IN} if self._app.auth is not None else None
+        raise Problem(401, "Log in.", header)
+
+
+def problem_of(error: gr.Error) -> Problem:
+    """Return the problem that an error of a function is."""
+    status = error.status if isinstance(error, Failure) else 422
+    detail = error.message if isinstance(error.message, str) else str(error.message)
+    reference = detail.values.get("reference") if isinstance(detail, Text) else None
+    members = {"reference": reference} if reference else {}
+    headers = RETRY if status == 503 else None
+    return Problem(status, detail, headers, **members)
+
+
+def _response(answers: list[Any], accept: str) -> Response:
+    """Return the response with the answer, or with a list of several."""
+    answer = answers[0] if len(answers) == 1 else answers
+    if isinstance(answer, File) and _is_wanted(answer.media_type, accept):
+        return Response(answer.content, media_type=answer.media_type)
+    return Response(dumps(answer), media_type="application/json")
+
+
+def dumps(answer: Any) -> bytes:
+    """Return JSON of an answer: a file is a data URL, NaN and infinity are null."""
+    return orjson.dumps(answer, _default, JSON)
+
+
+def _default(value: object) -> object:
+    if isinstance(value, File):
+        return data_url(value)
+    raise TypeError(f"a {type(value).__name__} is not JSON")
+
+
+def _is_wanted(media_type: str, accept: str) -> bool:
+    """Return whether the Accept header asks for the bytes of a file."""
+    kind = media_type.partition("/")[0]
+    wanted = (media_type, f"{kind}/*", "application/octet-stream")
+    parts = (part.partition(";")[0].strip().lower() for part in accept.split(","))
+    return any(part in wanted for part in parts)
+
+
+async def _send_events(
+    steps: AsyncIterator[list[Any]], request: Request, send: Send
+) -> None:
+    """Send the answers of a stream as server-sent events.
+
+    Each is JSON; `event: complete` follows the last, or `event: error` a problem.
+    """
+    headers = [(b"content-type", EVENTS.encode()), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def write(data: bytes, event: bytes = b"message") -> None:
+        body = b"event: " + event + b"\ndata: " + data + b"\n\n"
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+
+    try:
+        async for answers in steps:
+            await write(dumps(answers[0] if len(answers) == 1 else answers))
+        await write(b"null", b"complete")
+    except gr.Error as error:
+        language = request.headers.get("accept-language", "")
+        await write(bytes(problem_of(error).response(language).body), b"error")
+    await send({"type": "http.response.body", "body": b""})
+
+
+@contextlib.asynccontextmanager
+async def connected(receive: Receive) -> AsyncIterator[None]:
+    """Cancel the block when the client disconnects.
+
+    Raises:
+        ClientDisconnect: it has.
+    """
+    task, gone = asyncio.current_task(), False
+    assert task
+
+    async def watch() -> None:
+        nonlocal gone
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone = True
+        task.cancel()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if gone and not task.uncancel():
+            raise ClientDisconnect from None
+        raise
+    finally:
+        watcher.cancel()
