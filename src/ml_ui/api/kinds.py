@@ -1,7 +1,6 @@
 """JSON of components: the types of their values, as parameters and as answers."""
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -11,15 +10,13 @@ from pydantic import BaseModel, Field, WithJsonSchema
 
 from ..pictures import FORMATS
 
-NUMBER = sys.float_info.max
-WHOLE = 2**53  # above it, not every whole number is a float
 FILES = {
     gr.Image: tuple(f"image/{name.lower()}" for name in FORMATS),
     gr.Audio: ("audio/*",),
     gr.Video: ("video/*",),
     gr.File: ("application/octet-stream",),
 }
-BASE64 = "base64, a data URL, or the URL of an upload to this app"
+BASE64 = "Base64, a data URL, or the URL of an upload to this app"
 
 
 def media_types(component: Any) -> tuple[str, ...]:
@@ -42,9 +39,8 @@ def is_path(image: gr.Image) -> bool:
 
 def parameter_type(component: Any) -> Any:
     """Return the type of a component's value in a request, for pydantic."""
-    if types := media_types(component):
-        schema = {"type": "string", "contentEncoding": "base64"}
-        schema |= {"contentMediaType": types[0], "description": BASE64}
+    if media_types(component):
+        schema = {"type": "string", "contentEncoding": "base64", "description": BASE64}
         return Annotated[str, WithJsonSchema(schema)]
     for kind, make in PARAMETERS.items():
         if isinstance(component, kind):
@@ -54,14 +50,10 @@ def parameter_type(component: Any) -> Any:
 
 def _number(component: Any) -> Any:
     is_whole = getattr(component, "precision", None) == 0
-    most = WHOLE if is_whole else NUMBER
     low, high = component.minimum, component.maximum
-    limits = Field(
-        strict=True,
-        ge=-most if low is None else low,
-        le=most if high is None else high,
-    )
-    return Annotated[int if is_whole else float, limits]
+    if is_whole:
+        return Annotated[int, Field(strict=True, ge=low, le=high)]
+    return Annotated[float, Field(strict=True, ge=low, le=high, allow_inf_nan=False)]
 
 
 def _text(component: Any) -> Any:
