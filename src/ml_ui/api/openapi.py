@@ -41,9 +41,9 @@ STATUSES = {
     403: "A page of this origin may not call.",
     405: "The method is not POST.",
     413: "The body is too large.",
-    415: "The body's media type is not taken; `Accept` lists those that are.",
+    415: "The body's media type is not taken; Accept lists those that are.",
     422: "A parameter is missing or invalid, or the function refuses its value.",
-    500: "The prediction failed: `reference` is in the app's log.",
+    500: "The prediction failed: its reference is in the app's log.",
     503: "The app is busy or shutting down: retry.",
     504: "The prediction took too long.",
 }

@@ -140,12 +140,7 @@ class Operation:
 
     def answer_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the answer; of several, that of their list."""
-        schemas = [
-            TypeAdapter(kinds.answer_type(each)).json_schema(
-                mode="serialization", schema_generator=Untitled
-            )
-            for each in self.outputs
-        ]
+        schemas = [kinds.answer_schema(each) for each in self.outputs]
         if len(schemas) == 1:
             return schemas[0]
         size = len(schemas)
