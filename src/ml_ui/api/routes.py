@@ -11,7 +11,7 @@ import gradio as gr
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from .. import gradio_fixes
@@ -21,6 +21,7 @@ from ..serving.problem import Problem, too_many
 from ..serving.rate_limit import RateLimit, client_of
 from ..serving.runner import Failure, get_runner
 from ..serving.settings import MB, Settings
+from . import docs, openapi
 from .body import Body
 from .kinds import File
 from .operation import Operation, data_url
@@ -34,6 +35,8 @@ JSON = (
     | orjson.OPT_PASSTHROUGH_DATACLASS
 )
 EVENTS = "text/event-stream"
+OPENAPI = "/openapi.json"
+DOCUMENTS = (OPENAPI, "/docs")
 
 
 class Api:
@@ -41,6 +44,8 @@ class Api:
 
     Args:
         demo: the page.
+        title: of the page.
+        version: returns that of the project.
         app: Gradio's app, which knows who is logged in.
         settings: limits.
         files: the space for uploads.
@@ -55,12 +60,17 @@ class Api:
     def __init__(
         self,
         demo: gr.Blocks,
+        title: str,
+        version: Callable[[], str],
         app: gr.routes.App,
         settings: Settings,
         files: Files,
         queued: Callable[[], int],
         logins: RateLimit,
     ) -> None:
+        self._demo = demo
+        self._title = title
+        self._version = version
         self._app = app
         self._settings = settings
         self._files = files
@@ -73,28 +83,59 @@ class Api:
         }
 
     @property
+    def _needs_login(self) -> bool:
+        return self._app.auth is not None or self._app.auth_dependency is not None
+
+    @property
     def waiting(self) -> int:
         """Number of calls that wait for a worker, about."""
         return max(0, self.running - get_runner().running)
 
-    def operation(self, path: str) -> Operation | None:
-        """Return the function that is called at a path."""
-        return self.operations.get(path.rstrip("/"))
+    def is_call(self, path: str) -> bool:
+        """Return whether a function is called at a path."""
+        return path.rstrip("/") in self.operations
+
+    def has(self, path: str) -> bool:
+        """Return whether requests to a path are answered here."""
+        return path in DOCUMENTS or self.is_call(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request to one of the functions."""
+        """Answer a request to one of the functions, or for their description."""
         request = Request(scope, receive)
+        path = app_path(scope).rstrip("/")
         try:
-            await self._answer(request, send)
+            if path in DOCUMENTS:
+                await self._describe(path, request, send)
+            else:
+                await self._answer(self.operations[path], request, send)
         except Problem as problem:
             response = problem.response(request.headers.get("accept-language", ""))
             await response(scope, receive, send)
         except ClientDisconnect:
             pass
 
-    async def _answer(self, request: Request, send: Send) -> None:
-        operation = self.operation(app_path(request.scope))
-        if operation is None or request.method != "POST":
+    async def _describe(self, path: str, request: Request, send: Send) -> None:
+        if request.method not in ("GET", "HEAD"):
+            raise Problem(405, "Use GET.", {"Allow": "GET, HEAD"})
+        await self.user(request)
+        text = getattr(self._demo, "description", None)
+        document = openapi.describe(
+            self.operations.values(),
+            self._settings,
+            title=self._title,
+            description=text if isinstance(text, str) else "",
+            version=self._version() or "0",
+            url=gradio_fixes.root_url(request),
+            needs_login=self._needs_login,
+        )
+        if path == OPENAPI:
+            response = Response(dumps(document), media_type="application/json")
+        else:
+            response = HTMLResponse(docs.page(document))
+        await response(request.scope, request.receive, send)
+
+    async def _answer(self, operation: Operation, request: Request, send: Send) -> None:
+        if request.method != "POST":
             raise Problem(405, "Use POST.", {"Allow": "POST"})
         user = await self.user(request)
         accept = request.headers.get("accept", "")
@@ -139,7 +180,7 @@ class Api:
         Raises:
             Problem: 401, nobody is; 429, after too many wrong passwords.
         """
-        if self._app.auth is None and self._app.auth_dependency is None:
+        if not self._needs_login:
             return None
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if self._app.auth is not None and scheme.lower() == "basic":
