@@ -2,27 +2,29 @@
 
 import base64
 import binascii
+import contextlib
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
-from starlette.requests import ClientDisconnect, Request
+from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
+from starlette.requests import Request
 
 from ..serving import uploads
+from ..serving.held import SMALL, Held
 from ..serving.middleware import NO_ROOM, RETRY_UPLOAD, Files
 from ..serving.problem import Problem
+from ..serving.runner import log_error
 from ..serving.settings import MB
 from .operation import Operation, Parameter
 
 MAX_JSON = MB  # bytes, besides files: as objects they take a hundred times as much
 MAX_MARKS = 50_000  # of [ { , in a larger one, which has files as long strings
-MAX_HELD = 4  # of the largest JSON bodies at once
 SUFFIX = re.compile(r"\.[a-zA-Z0-9]{1,8}")
 DATA_URL = re.compile(r"data:[\w.+-]*/?([\w.+-]*)(?:;[\w.=+-]+)*;base64,", re.ASCII)
 FILE_ROUTE = "/gradio_api/file="
@@ -38,8 +40,6 @@ class Body:
         files: the space for uploads.
     """
 
-    _held = 0  # bytes of JSON of all requests
-
     def __init__(self, operation: Operation, max_upload: int, files: Files) -> None:
         self._operation = operation
         self._max_upload = max_upload
@@ -54,6 +54,13 @@ class Body:
             Problem: 413, 415, 422, 503.
             ClientDisconnect: the client has gone.
         """
+        try:
+            return await self._read(request)
+        except OSError as error:  # the disk is full
+            log_error("An upload cannot be stored", error)
+            raise Problem(503, NO_ROOM, RETRY_UPLOAD) from None
+
+    async def _read(self, request: Request) -> dict[str, Any]:
         given = request.headers.get("content-type", "")
         media_type = given.partition(";")[0].strip().lower()
         most = self._most(media_type)
@@ -84,37 +91,28 @@ class Body:
         return MAX_JSON + (4 * size // 3 if media_type.endswith("json") else size)
 
     async def _json(self, request: Request, most: int) -> dict[str, Any]:
-        parts: list[bytes] = []
-        size = counted = 0
-        try:
-            async for part in _stream(request, most):
-                parts.append(part)
-                size += len(part)
-                if size > MAX_JSON and size > counted:
-                    Body._held += size - counted
-                    counted = size
-                    if Body._held > MAX_HELD * most:
-                        raise Problem(503, NO_ROOM, RETRY_UPLOAD)
-            body = b"".join(parts)
-            if size > MAX_JSON and sum(map(body.count, b"[{,")) > MAX_MARKS:
+        async with _whole(request, most) as body:
+            if len(body) > MAX_JSON and sum(map(body.count, b"[{,")) > MAX_MARKS:
                 raise Problem(413, TOO_LARGE)
             try:
                 values = self._operation.validate_json(body)
             except ValidationError as error:
                 raise _invalid(error) from None
             return self._with_files(values)
-        finally:
-            Body._held -= counted
 
     async def _form(self, request: Request, most: int) -> dict[str, Any]:
-        bounded = Request(request.scope, _receive(request, most))
         names = {each.name for each in self._operation.parameters if each.is_file}
+        limits = {"max_fields": len(self._operation.parameters)}
+        limits["max_part_size"] = MAX_JSON
+        stream = self._counted(request, most)
+        parser: FormParser | MultiPartParser
+        if request.headers["content-type"].lower().startswith("multipart/"):
+            limits["max_files"] = len(names)
+            parser = _MultiPartParser(request.headers, stream, **limits)
+        else:
+            parser = FormParser(request.headers, stream, **limits)
         try:
-            form = await bounded.form(
-                max_files=len(names),
-                max_fields=len(self._operation.parameters),
-                max_part_size=MAX_JSON,
-            )
+            form = await parser.parse()
         except MultiPartException as error:
             raise Problem(422, f"{error.message}.") from None
         try:
@@ -129,7 +127,6 @@ class Body:
                     path = self._new(Path(value.filename or "").suffix)
                     with path.open("wb") as file:
                         while part := await value.read(1 << 20):
-                            self._count(len(part))
                             file.write(part)
                     files[name] = path
                 elif isinstance(value, UploadFile):
@@ -146,18 +143,15 @@ class Body:
     ) -> dict[str, Any]:
         texts: dict[str, Any] = dict(request.query_params)
         if not parameter.is_file:
-            body = b"".join([part async for part in _stream(request, most)])
-            try:
-                texts[parameter.name] = body.decode("utf-8")
-            except UnicodeDecodeError:
-                raise Problem(422, "The text is not UTF-8.") from None
+            async with _whole(request, most) as body:
+                try:
+                    texts[parameter.name] = body.decode("utf-8")
+                except UnicodeDecodeError:
+                    raise Problem(422, "The text is not UTF-8.") from None
             return self._strings(texts, {})
         path = self._new("." + media_type.rpartition("/")[2])
-        size = 0
         with path.open("wb") as file:
-            async for part in _stream(request, self._max_upload):
-                size += len(part)
-                self._count(len(part))
+            async for part in self._counted(request, self._max_upload):
                 file.write(part)
         return self._strings(texts, {parameter.name: path})
 
@@ -211,6 +205,14 @@ class Body:
         self._paths.append(path)
         return path
 
+    async def _counted(
+        self, request: Request, most: int
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the parts of a body that is stored, while there is room."""
+        async for part in _stream(request, most):
+            self._count(len(part))
+            yield part
+
     def _count(self, size: int) -> None:
         if not self._files.has_room(size):
             raise Problem(503, NO_ROOM, RETRY_UPLOAD)
@@ -232,21 +234,28 @@ async def _stream(request: Request, most: int) -> AsyncIterator[bytes]:
         yield part
 
 
-def _receive(request: Request, most: int) -> Any:
-    """Return a `receive` that raises a Problem after `most` bytes."""
-    size = 0
+@contextlib.asynccontextmanager
+async def _whole(request: Request, most: int) -> AsyncIterator[bytes]:
+    """Read a body into memory, for a block.
 
-    async def receive() -> Any:
-        nonlocal size
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        size += len(message.get("body", b""))
-        if size > most:
-            raise Problem(413, TOO_LARGE)
-        return message
+    Raises:
+        Problem: 413, it is longer than `most` bytes; 503, all bodies take too much.
+    """
+    held, parts = Held(most), list[bytes]()
+    try:
+        async for part in _stream(request, most):
+            if not held.add(len(part)):
+                raise Problem(503, NO_ROOM, RETRY_UPLOAD)
+            parts.append(part)
+        yield b"".join(parts)
+    finally:
+        held.release()
 
-    return receive
+
+class _MultiPartParser(MultiPartParser):
+    """Parser of forms that writes files to the disk, where they are counted."""
+
+    spool_max_size = SMALL
 
 
 def _upload(parameter: Parameter, url: str) -> Path:

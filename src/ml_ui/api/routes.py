@@ -34,6 +34,7 @@ JSON = (
     | orjson.OPT_NON_STR_KEYS
     | orjson.OPT_PASSTHROUGH_DATACLASS
 )
+WRITE_TIMEOUT = 20  # seconds for the client to read an event, while a worker waits
 EVENTS = "text/event-stream"
 OPENAPI = "/openapi.json"
 DOCUMENTS = (OPENAPI, "/docs")
@@ -55,6 +56,7 @@ class Api:
     Attributes:
         operations: the functions by path.
         running: number of calls that wait, run or are being answered.
+        open: number of calls, those whose bodies are still coming in included.
     """
 
     def __init__(
@@ -76,7 +78,7 @@ class Api:
         self._files = files
         self._queued = queued
         self._logins = logins
-        self.running = 0
+        self.running = self.open = 0
         self.operations = {
             f"/{function.name}": Operation(function)
             for function in gradio_fixes.functions(demo)
@@ -140,6 +142,7 @@ class Api:
         user = await self.user(request)
         accept = request.headers.get("accept", "")
         body = Body(operation, self._settings.max_upload_mb * MB, self._files)
+        self.open += 1
         try:
             values = await body.read(request)
             with self.admitted():
@@ -152,6 +155,7 @@ class Api:
                 response = _response(answers, accept)
                 await response(request.scope, request.receive, send)
         finally:
+            self.open -= 1
             body.delete()
 
     @contextlib.contextmanager
@@ -250,7 +254,13 @@ async def _send_events(
 
     async def write(data: bytes, event: bytes = b"message") -> None:
         body = b"event: " + event + b"\ndata: " + data + b"\n\n"
-        await send({"type": "http.response.body", "body": body, "more_body": True})
+        try:
+            async with asyncio.timeout(WRITE_TIMEOUT):
+                await send(
+                    {"type": "http.response.body", "body": body, "more_body": True}
+                )
+        except TimeoutError:
+            raise ClientDisconnect from None
 
     try:
         async for answers in steps:
