@@ -154,6 +154,7 @@ class Function:
         inputs: components of its parameters.
         outputs: components of what it returns.
         description: of its docstring, or of the page.
+        documented: parameters of its docstring, each with its description.
         special: whether it takes a gr.Request, a gr.Progress or the like.
     """
 
@@ -162,6 +163,7 @@ class Function:
     inputs: Sequence[Any]
     outputs: Sequence[Any]
     description: str
+    documented: Mapping[str, str]
     special: bool
 
     def with_special(
@@ -187,12 +189,14 @@ def functions(demo: gr.Blocks) -> list[Function]:
         if event.batch or event.inputs_as_dict or event.input_keyword_names:
             continue
         if event.api_visibility == "public" and name not in TAKEN:
-            description, _, _ = get_function_description(call)
+            description, documented, _ = get_function_description(call)
             if isinstance(event.api_description, str):
                 description = event.api_description
             special = _has_special(call, len(event.inputs))
             inputs, outputs = list(event.inputs), list(event.outputs)
-            found.append(Function(name, call, inputs, outputs, description, special))
+            found.append(
+                Function(name, call, inputs, outputs, description, documented, special)
+            )
     return found
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import re
 import secrets
 from collections.abc import AsyncIterator, Mapping
@@ -37,8 +38,6 @@ class Body:
         max_upload: bytes of a file.
         files: the space for uploads.
     """
-
-    _held = 0  # bytes of JSON of all requests
 
     def __init__(self, operation: Operation, max_upload: int, files: Files) -> None:
         self._operation = operation
@@ -79,32 +78,18 @@ class Body:
         self._size = 0
 
     def _most(self, media_type: str) -> int:
+        if media_type.endswith("json"):
+            return largest_json(self._operation, self._max_upload)
         files = sum(parameter.is_file for parameter in self._operation.parameters)
-        size = files * self._max_upload
-        return MAX_JSON + (4 * size // 3 if media_type.endswith("json") else size)
+        return MAX_JSON + files * self._max_upload
 
     async def _json(self, request: Request, most: int) -> dict[str, Any]:
-        parts: list[bytes] = []
-        size = counted = 0
-        try:
-            async for part in _stream(request, most):
-                parts.append(part)
-                size += len(part)
-                if size > MAX_JSON and size > counted:
-                    Body._held += size - counted
-                    counted = size
-                    if Body._held > MAX_HELD * most:
-                        raise Problem(503, NO_ROOM, RETRY_UPLOAD)
-            body = b"".join(parts)
-            if size > MAX_JSON and sum(map(body.count, b"[{,")) > MAX_MARKS:
-                raise Problem(413, TOO_LARGE)
+        async with json_body(request, most) as body:
             try:
                 values = self._operation.validate_json(body)
             except ValidationError as error:
                 raise _invalid(error) from None
             return self._with_files(values)
-        finally:
-            Body._held -= counted
 
     async def _form(self, request: Request, most: int) -> dict[str, Any]:
         bounded = Request(request.scope, _receive(request, most))
@@ -216,6 +201,42 @@ class Body:
             raise Problem(503, NO_ROOM, RETRY_UPLOAD)
         self._files.add(size)
         self._size += size
+
+
+def largest_json(operation: Operation, max_upload: int) -> int:
+    """Return the bytes of the largest JSON with the values of parameters."""
+    files = sum(parameter.is_file for parameter in operation.parameters)
+    return MAX_JSON + 4 * files * max_upload // 3
+
+
+_held = 0  # bytes of JSON of all requests
+
+
+@contextlib.asynccontextmanager
+async def json_body(request: Request, most: int) -> AsyncIterator[bytes]:
+    """Read a body of JSON, which is held in memory until the block ends.
+
+    Raises:
+        Problem: 413, it is longer than `most` bytes; 503, too many are held.
+    """
+    global _held
+    parts: list[bytes] = []
+    size = counted = 0
+    try:
+        async for part in _stream(request, most):
+            parts.append(part)
+            size += len(part)
+            if size > MAX_JSON and size > counted:
+                _held += size - counted
+                counted = size
+                if _held > MAX_HELD * most:
+                    raise Problem(503, NO_ROOM, RETRY_UPLOAD)
+        body = b"".join(parts)
+        if size > MAX_JSON and sum(map(body.count, b"[{,")) > MAX_MARKS:
+            raise Problem(413, TOO_LARGE)
+        yield body
+    finally:
+        _held -= counted
 
 
 async def _stream(request: Request, most: int) -> AsyncIterator[bytes]:

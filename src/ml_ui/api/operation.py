@@ -71,6 +71,7 @@ class Operation:
     def __init__(self, function: gradio_fixes.Function) -> None:
         self.name = function.name
         self.description = function.description
+        self.documented = function.documented
         self._call = function.call
         self._function = function
         self.is_stream = inspect.isasyncgenfunction(function.call)
@@ -86,6 +87,7 @@ class Operation:
         self.validate_json = self._row.validate_json
         self.validate_strings = self._row.validate_strings
         self.validate_python = self._row.validate_python
+        self.json_schema = self._row.json_schema
 
     @cached_property
     def media_types(self) -> list[str]:

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from .. import gradio_fixes
 from ..languages import Text
-from ..serving.middleware import Files, app_path
+from ..serving.middleware import MCP, Files, app_path
 from ..serving.problem import Problem, too_many
 from ..serving.rate_limit import RateLimit, client_of
 from ..serving.runner import Failure, get_runner
@@ -49,6 +49,7 @@ class Api:
 
     Attributes:
         operations: the functions by path.
+        mcp: answers the requests of MCP clients, if they are served.
         running: number of calls that wait, run or are being answered.
     """
 
@@ -66,6 +67,7 @@ class Api:
         self._files = files
         self._queued = queued
         self._logins = logins
+        self.mcp: Callable[[Request, Send], Awaitable[None]] | None = None
         self.running = 0
         self.operations = {
             f"/{function.name}": Operation(function)
@@ -84,8 +86,9 @@ class Api:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request to one of the functions."""
         request = Request(scope, receive)
+        is_mcp = app_path(scope).rstrip("/") == MCP
         try:
-            await self._answer(request, send)
+            await (self.mcp if self.mcp and is_mcp else self._answer)(request, send)
         except Problem as problem:
             response = problem.response(request.headers.get("accept-language", ""))
             await response(scope, receive, send)

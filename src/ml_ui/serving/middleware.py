@@ -30,10 +30,11 @@ CALL_ROUTES = tuple(API + name for name in ("call/", "queue/join", "run/", "api/
 # store what they are sent; gr.ImageEditor, gr.FileExplorer and gr.DeepLinkButton need
 # the latter.
 CLOSED_ROUTES = (
-    *(API + name for name in ("proxy=", "vibe-", "undo-vibe-", "dev/")),
+    *(API + name for name in ("proxy=", "vibe-", "undo-vibe-", "dev/", "mcp")),
     *(API + name for name in ("process_recording", "component_server", "deep_link")),
     "/monitoring",  # Gradio's page of analytics
 )
+MCP = "/mcp"  # our own; Gradio's calls the app from 127.0.0.1, whoever the caller is
 # The hosts of an app for this computer and share links; Gradio calls itself by one.
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1", "*.gradio.live")
 # A name or a bracketed IPv6 address. A URL's parser takes more: a user, a backslash.
@@ -101,6 +102,7 @@ class GuardMiddleware:
         queue: the calls and sessions that exist.
         traffic: updated with each request.
         files: the space for uploads.
+        calls: rate limit of calls.
         logins: rate limit of log-ins.
     """
 
@@ -112,6 +114,7 @@ class GuardMiddleware:
         queue: Queue,
         traffic: Traffic,
         files: Files,
+        calls: RateLimit,
         logins: RateLimit,
     ) -> None:
         self._app = app
@@ -120,7 +123,7 @@ class GuardMiddleware:
         self._queue = queue
         self._traffic = traffic
         self._files = files
-        self._calls = RateLimit(settings.rate_limit)
+        self._calls = calls
         self._uploads = RateLimit(settings.rate_limit)
         self._logins = logins
         is_local = os.environ.get("GRADIO_SERVER_NAME", LOCAL_HOSTS[0]) in LOCAL_HOSTS
@@ -167,8 +170,8 @@ class GuardMiddleware:
         self._traffic.in_flight += waits
         try:
             self._check(path, scope, headers)
-            is_operation = self._operations.operation(path) is not None
-            if is_operation and scope["method"] != "OPTIONS":  # of CORS: Gradio's
+            is_ours = self._is_mcp(path) or self._operations.operation(path)
+            if is_ours and scope["method"] != "OPTIONS":  # of CORS: Gradio's
                 await self._operations(scope, receive, respond)
             else:
                 is_upload = path == API + "upload"
@@ -212,10 +215,12 @@ class GuardMiddleware:
             if not (re.fullmatch(r"\d{1,4}", size) and int(size) <= MAX_ICON):
                 raise Problem(404, "Icon not found.")
         is_gradio_call = path.startswith(CALL_ROUTES)
-        if changes and (is_gradio_call or self._operations.operation(path)):
+        is_mcp = self._is_mcp(path)
+        if changes and (is_gradio_call or is_mcp or self._operations.operation(path)):
             if self._traffic.draining:
                 raise Problem(503, "The app is shutting down.", {"Retry-After": "10"})
-            self._check_rate(self._calls, scope)
+            if not is_mcp:  # its body says whether it is a call
+                self._check_rate(self._calls, scope)
             if is_gradio_call:
                 self._check_function(path)
         elif path in (API + "upload", API + "upload_progress"):
@@ -234,6 +239,9 @@ class GuardMiddleware:
             session = Request(scope).query_params.get("session_hash", "")
             if not self._queue.has_session(session):
                 raise Problem(404, "Session not found: unknown, or ended.")
+
+    def _is_mcp(self, path: str) -> bool:
+        return self._settings.mcp and path.rstrip("/") == MCP
 
     def _check_hosts(self, headers: Headers) -> None:
         """Check the Host header, and what proxies say that it was."""
