@@ -22,8 +22,10 @@ from .. import __version__, gradio_fixes
 from ..serving.middleware import Files
 from ..serving.problem import Problem, too_many
 from ..serving.rate_limit import RateLimit, client_of
+from ..serving.runner import failed
 from ..serving.settings import MB, Settings
 from .body import Body, json_body, largest_json
+from .operation import UNSHOWN
 from .routes import EVENTS, Api, connected, problem_of
 from .tools import Tool, labels_of
 
@@ -31,6 +33,7 @@ from .tools import Tool, labels_of
 # and those with a handshake.
 MODERN = ("2026-07-28",)
 LEGACY = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
+JSON = "application/json"
 META = "io.modelcontextprotocol/"
 CACHED = {"ttlMs": 3_600_000, "cacheScope": "private"}  # the tools of an app stay
 
@@ -47,16 +50,25 @@ class ProtocolError(Exception):
         message: what is wrong.
         status: of HTTP.
         data: further members.
+
+    Attributes:
+        id: of the request, if it is known.
     """
 
     def __init__(
         self, code: int, message: str, status: int = 400, data: Any = None
     ) -> None:
         super().__init__(message)
+        self.id: str | int | None = None
         self.status = status
         self.error = {"code": code, "message": message}
         if data is not None:
             self.error["data"] = data
+
+    def response(self) -> Response:
+        """Return the response; without an id, if it could not be read."""
+        known = {} if self.id is None else {"id": self.id}
+        return _json({"jsonrpc": "2.0", "error": self.error} | known, self.status)
 
 
 @dataclass
@@ -134,32 +146,41 @@ class Mcp:
         """Answer a request.
 
         Raises:
-            Problem: 401, 405, 413, 429, 503, before a message has been read.
+            Problem: 401, 405, 413, 415, 429, 503, before a message has been read.
             ClientDisconnect: the client has gone.
         """
         if request.method != "POST":
             raise Problem(405, "Use POST.", {"Allow": "POST"})
+        given = request.headers.get("content-type", "")
+        if given.partition(";")[0].strip().lower() != JSON:  # a form of another site
+            raise Problem(415, f"Send {JSON}.", {"Accept": JSON})
         user = await self._api.user(request)
-        message, call = Message(""), None
         try:
-            async with json_body(request, self._most) as body:
-                message = _parse(body)
-                if message.id is not None:
-                    message.is_modern = _check(message, request.headers)
-                if message.id is not None and message.method == "tools/call":
-                    call = self._call(message, request)
+            message, call = await self._read(request)
             if call:
-                await self._answer(call, message, user, request, send)
+                try:
+                    await self._answer(call, message, user, request, send)
+                finally:
+                    call.body.delete()
                 return
             response = self._respond(message)
         except ProtocolError as error:
-            failed = {"jsonrpc": "2.0", "error": error.error}
-            known = {} if message.id is None else {"id": message.id}
-            response = _json(failed | known, error.status)
-        finally:
-            if call:
-                call.body.delete()
+            response = error.response()
         await response(request.scope, request.receive, send)
+
+    async def _read(self, request: Request) -> tuple[Message, Call | None]:
+        """Return the message of a request, and the call that it is."""
+        async with json_body(request, self._most) as body:
+            message = _parse(body)
+            if message.id is None:
+                return message, None
+            try:
+                message.is_modern = _check(message, request.headers)
+                is_call = message.method == "tools/call"
+                return message, self._call(message, request) if is_call else None
+            except ProtocolError as error:
+                error.id = message.id
+                raise
 
     def _respond(self, message: Message) -> Response:
         """Return the response to whatever is no call."""
@@ -182,7 +203,9 @@ class Mcp:
                 return self._result(message, {"tools": found} | CACHED)
         text = f"Method not found: {message.method[:100]}"
         status = 404 if message.is_modern else 200
-        raise ProtocolError(METHOD_NOT_FOUND, text, status)
+        error = ProtocolError(METHOD_NOT_FOUND, text, status)
+        error.id = message.id
+        return error.response()
 
     def _call(self, message: Message, request: Request) -> Call:
         """Return a call with its values; a mistake in them is for the model to see."""
@@ -229,7 +252,7 @@ class Mcp:
                         await self._send_events(call, message, steps, request, send)
                         return
                     answers = await operation(call.values, request, user)
-                response = self._result(message, call.tool.result(answers))
+                response = self._result(message, _shown(call.tool, answers))
                 await response(request.scope, request.receive, send)
         except Problem as problem:
             language = request.headers.get("accept-language", "")
@@ -245,31 +268,28 @@ class Mcp:
         send: Send,
     ) -> None:
         """Send the steps of a stream as notifications of progress, then the result."""
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        start = Response(headers=headers, media_type=EVENTS)
-        del start.headers["content-length"]
-        raw = start.raw_headers
-        await send({"type": "http.response.start", "status": 200, "headers": raw})
+        headers = [
+            (b"content-type", EVENTS.encode()),
+            (b"cache-control", b"no-store"),
+            (b"x-accel-buffering", b"no"),  # else nginx would keep them together
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
 
         async def write(data: bytes, more_body: bool = True) -> None:
             body = b"event: message\ndata: " + data + b"\n\n"
-            end = {"type": "http.response.body", "body": body, "more_body": more_body}
-            await send(end)
+            part = {"type": "http.response.body", "body": body, "more_body": more_body}
+            await send(part)
 
         answers: list[Any] = []
-        number = 0
+        notification = {"jsonrpc": "2.0", "method": "notifications/progress"}
+        progress = {"progressToken": message.meta["progressToken"], "progress": 0}
         try:
             async for answers in steps:
-                number += 1
-                progress = {
-                    "progressToken": message.meta["progressToken"],
-                    "progress": number,
-                }
-                if isinstance(answers[0], str):
+                progress["progress"] += 1
+                if answers and isinstance(answers[0], str):
                     progress["message"] = answers[0]
-                method = {"jsonrpc": "2.0", "method": "notifications/progress"}
-                await write(orjson.dumps(method | {"params": progress}))
-            result = call.tool.result(answers)
+                await write(orjson.dumps(notification | {"params": progress}))
+            result = _shown(call.tool, answers)
         except gr.Error as error:
             language = request.headers.get("accept-language", "")
             result = call.tool.error(problem_of(error), language)
@@ -280,6 +300,18 @@ class Mcp:
             meta = {f"{META}serverInfo": self._server}
             result = {"resultType": "complete", "_meta": meta, **result}
         return _json({"jsonrpc": "2.0", "id": message.id, "result": result})
+
+
+def _shown(tool: Tool, answers: list[Any]) -> dict[str, Any]:
+    """Return the result with the answers of a call.
+
+    Raises:
+        Failure: they are no JSON.
+    """
+    try:
+        return tool.result(answers)
+    except (TypeError, ValueError) as error:
+        raise failed(UNSHOWN, error) from error
 
 
 def _parse(body: bytes) -> Message:
@@ -310,31 +342,25 @@ def _check(message: Message, headers: Headers) -> bool:
     Raises:
         ProtocolError: its version is not supported, or its headers say something else.
     """
-    version = message.meta.get(f"{META}protocolVersion")
     header = headers.get("mcp-protocol-version")
-    if version is None and header not in MODERN:
-        if header in (None, *LEGACY) or message.method == "initialize":
-            return False
-        version = header
-    elif version is None:
-        raise ProtocolError(INVALID_PARAMS, f"_meta has no {META}protocolVersion.")
-    elif version in LEGACY:
+    version = message.meta.get(f"{META}protocolVersion", header)
+    if version in (None, *LEGACY) or message.method == "initialize":
         return False
+    if version not in MODERN:
+        data = {"supported": [*MODERN, *LEGACY], "requested": version}
+        text = "Unsupported protocol version"
+        raise ProtocolError(UNSUPPORTED_VERSION, text, data=data)
+    for name in ("protocolVersion", "clientCapabilities"):
+        if META + name not in message.meta:
+            raise ProtocolError(INVALID_PARAMS, f"_meta has no {META}{name}.")
     required = {"MCP-Protocol-Version": version, "Mcp-Method": message.method}
     if message.method == "tools/call":
         required["Mcp-Name"] = message.params.get("name")
-    if version in MODERN:
-        for name, value in required.items():
-            if _decoded(headers.get(name)) != value:
-                text = f"The header {name} is not what the body says."
-                raise ProtocolError(HEADER_MISMATCH, text)
-        if not isinstance(message.meta.get(f"{META}clientCapabilities"), dict):
-            text = f"_meta has no {META}clientCapabilities."
-            raise ProtocolError(INVALID_PARAMS, text)
-        return True
-    data = {"supported": [*MODERN, *LEGACY], "requested": version}
-    text = "Unsupported protocol version"
-    raise ProtocolError(UNSUPPORTED_VERSION, text, data=data)
+    for name, value in required.items():
+        if _decoded(headers.get(name)) != value:
+            text = f"The header {name} is not what the body says."
+            raise ProtocolError(HEADER_MISMATCH, text)
+    return True
 
 
 def _decoded(header: str | None) -> str | None:
@@ -348,4 +374,4 @@ def _decoded(header: str | None) -> str | None:
 
 
 def _json(content: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(content), status, media_type="application/json")
+    return Response(orjson.dumps(content), status, media_type=JSON)

@@ -69,8 +69,10 @@ class Tool:
 
         The values are the JSON that POST answers with: of one, or a list of several.
         """
+        outputs = self.operation.outputs
+        answers = answers or [None] * len(outputs)  # of a stream without a step
         content = [_content(each) for each in answers if isinstance(each, File)]
-        pairs = zip(self.operation.outputs, answers, strict=True)
+        pairs = zip(outputs, answers, strict=True)
         values = [value for output, value in pairs if output in self._values]
         if not self._values:
             return {"content": content or [_text("There is no answer.")]}
