@@ -148,7 +148,7 @@ class Tool:
 def labels_of(model: object) -> list[str]:
     """Return the names of a model's classes, as a project's model.py reads them."""
     try:
-        return Path("labels.txt").read_text("utf-8-sig").rstrip().splitlines()
+        return Path("model", "labels.txt").read_text("utf-8-sig").rstrip().splitlines()
     except (OSError, UnicodeDecodeError):
         return [str(label) for label in getattr(model, "labels", None) or ()]
 
