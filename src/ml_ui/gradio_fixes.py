@@ -135,7 +135,8 @@ def untranslated(value: Any) -> Any:
 def root_url(request: Request) -> str:
     """Return the address of the page as its visitor has it, without a final slash."""
     root_path = request.app.root_path or request.scope.get("root_path") or None
-    return str(get_root_url(request, route_path="/", root_path=root_path))
+    path = request.url.path
+    return str(get_root_url(request, route_path=path, root_path=root_path))
 
 
 # Functions ----------------------------------------------------------------------------
@@ -154,8 +155,10 @@ class Function:
         inputs: components of its parameters.
         outputs: components of what it returns.
         description: of its docstring, or of the page.
-        documented: parameters of its docstring, each with its description.
         special: whether it takes a gr.Request, a gr.Progress or the like.
+        parameters: descriptions by name, of its docstring.
+        returns: what it returns, of its docstring.
+        example: values for the inputs, of the page; may be empty.
     """
 
     name: str
@@ -163,8 +166,10 @@ class Function:
     inputs: Sequence[Any]
     outputs: Sequence[Any]
     description: str
-    documented: Mapping[str, str]
     special: bool
+    parameters: dict[str, str]
+    returns: list[str]
+    example: Sequence[Any]
 
     def with_special(
         self, inputs: list[Any], request: Request, username: str | None
@@ -189,15 +194,29 @@ def functions(demo: gr.Blocks) -> list[Function]:
         if event.batch or event.inputs_as_dict or event.input_keyword_names:
             continue
         if event.api_visibility == "public" and name not in TAKEN:
-            description, documented, _ = get_function_description(call)
+            description, parameters, returns = get_function_description(call)
             if isinstance(event.api_description, str):
                 description = event.api_description
             special = _has_special(call, len(event.inputs))
             inputs, outputs = list(event.inputs), list(event.outputs)
+            example = _example_of(demo, inputs)
             found.append(
-                Function(name, call, inputs, outputs, description, documented, special)
+                Function(
+                    *(name, call, inputs, outputs, description, special),
+                    *(parameters, returns, example),
+                )
             )
     return found
+
+
+def _example_of(demo: gr.Blocks, inputs: list[Any]) -> Sequence[Any]:
+    """Return the first example of a page for these components; none, if it has none."""
+    examples = getattr(demo, "examples", None)
+    if inputs != getattr(demo, "input_components", None):
+        return ()
+    if not (isinstance(examples, list) and examples):
+        return ()
+    return examples[0] if isinstance(examples[0], list) else examples[:1]
 
 
 def _has_special(function: Callable[..., Any], given: int) -> bool:

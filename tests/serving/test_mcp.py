@@ -144,11 +144,11 @@ def test_tool_is_described(serve, flowers):
     assert "Irises" in tool["description"]
     assert "setosa, virginica" in tool["description"]
     fields = tool["inputSchema"]["properties"]
-    assert fields["length"]["description"] == "of the petal, in cm. Length"
+    assert fields["length"]["description"] == "of the petal, in cm."
     assert (fields["length"]["minimum"], fields["length"]["maximum"]) == (0, 9)
-    assert fields["length"]["examples"] == [4.5]
+    assert tool["inputSchema"]["examples"][0]["length"] == 4.5
     assert fields["colour"]["enum"] == ["r", "b"]
-    assert "r: Red, b: Blue" in fields["colour"]["description"]
+    assert fields["colour"]["description"] == "Colour. r: Red, b: Blue"
     assert fields["size"]["description"] == "Size. of the leaf, in mm"
     assert fields["note"]["default"] == "none"
     assert fields["note"]["maxLength"] == 10

@@ -46,8 +46,8 @@ class Body:
         self._paths: list[Path] = []
         self._size = 0
 
-    async def read(self, request: Request) -> dict[str, Any]:
-        """Return the values by parameter name.
+    async def read(self, request: Request) -> dict[str, Any] | list[dict[str, Any]]:
+        """Return the values by parameter name; those of each call in a JSON list.
 
         Raises:
             Problem: 413, 415, 422, 503.
@@ -83,13 +83,17 @@ class Body:
         files = sum(parameter.is_file for parameter in self._operation.parameters)
         return MAX_JSON + files * self._max_upload
 
-    async def _json(self, request: Request, most: int) -> dict[str, Any]:
+    async def _json(
+        self, request: Request, most: int
+    ) -> dict[str, Any] | list[dict[str, Any]]:
         async with json_body(request, most) as body:
             try:
-                values = self._operation.validate_json(body)
+                if body.lstrip()[:1] == b"[" and not self._operation.is_stream:
+                    rows = self._operation.validate_json_list(body)
+                    return [self._with_files(row) for row in rows]
+                return self._with_files(self._operation.validate_json(body))
             except ValidationError as error:
                 raise _invalid(error) from None
-            return self._with_files(values)
 
     async def _form(self, request: Request, most: int) -> dict[str, Any]:
         bounded = Request(request.scope, _receive(request, most))

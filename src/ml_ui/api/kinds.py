@@ -1,7 +1,6 @@
 """JSON of components: the types of their values, as parameters and as answers."""
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -11,15 +10,13 @@ from pydantic import BaseModel, Field, WithJsonSchema
 
 from ..pictures import FORMATS
 
-NUMBER = sys.float_info.max
-WHOLE = 2**53  # above it, not every whole number is a float
 FILES = {
     gr.Image: tuple(f"image/{name.lower()}" for name in FORMATS),
     gr.Audio: ("audio/*",),
     gr.Video: ("video/*",),
     gr.File: ("application/octet-stream",),
 }
-BASE64 = "base64, a data URL, or the URL of an upload to this app"
+BASE64 = "Base64, a data URL, or the URL of an upload to this app"
 
 
 def media_types(component: Any) -> tuple[str, ...]:
@@ -42,9 +39,8 @@ def is_path(image: gr.Image) -> bool:
 
 def parameter_type(component: Any) -> Any:
     """Return the type of a component's value in a request, for pydantic."""
-    if types := media_types(component):
-        schema = {"type": "string", "contentEncoding": "base64"}
-        schema |= {"contentMediaType": types[0], "description": BASE64}
+    if media_types(component):
+        schema = {"type": "string", "contentEncoding": "base64", "description": BASE64}
         return Annotated[str, WithJsonSchema(schema)]
     for kind, make in PARAMETERS.items():
         if isinstance(component, kind):
@@ -54,14 +50,10 @@ def parameter_type(component: Any) -> Any:
 
 def _number(component: Any) -> Any:
     is_whole = getattr(component, "precision", None) == 0
-    most = WHOLE if is_whole else NUMBER
     low, high = component.minimum, component.maximum
-    limits = Field(
-        strict=True,
-        ge=-most if low is None else low,
-        le=most if high is None else high,
-    )
-    return Annotated[int if is_whole else float, limits]
+    if is_whole:
+        return Annotated[int, Field(strict=True, ge=low, le=high)]
+    return Annotated[float, Field(strict=True, ge=low, le=high, allow_inf_nan=False)]
 
 
 def _text(component: Any) -> Any:
@@ -107,37 +99,62 @@ def to_payload(component: Any, value: Any) -> Any:
 # Answers ------------------------------------------------------------------------------
 
 
-class Confidence(BaseModel):
-    """A label and its probability, 0 to 1."""
-
-    label: str | float
-    confidence: Annotated[float, Field(ge=0, le=1)] | float | None
-
-
-class Labels(BaseModel):
-    """The likeliest label, and the probabilities of the likeliest ones, if known."""
-
-    label: str | float
-    confidences: list[Confidence] | None
-
-
-def answer_type(component: Any) -> Any:
-    """Return the type of a component's value in a response, for pydantic."""
-    if media_types(component):
-        schema = {"type": ["string", "null"], "format": "uri"}
-        return Annotated[str, WithJsonSchema(schema | {"description": "a data URL"})]
-    for kind, found in ANSWERS.items():
-        if isinstance(component, kind):
-            return found
-    return Annotated[Any, WithJsonSchema(component.api_info_as_output())]
-
-
-ANSWERS: dict[type, Any] = {
-    gr.Label: Labels | float | None,
-    gr.Number: float | None,
-    gr.Textbox: str | None,
-    gr.Dataframe: list[dict[str, Any]] | None,
+LABELS = {
+    "description": "The likeliest label, and the probabilities of the likeliest ones "
+    "if the model has them; of a regression the number.",
+    "anyOf": [
+        {
+            "type": "object",
+            "required": ["label", "confidences"],
+            "properties": {
+                "label": {"type": ["string", "number"]},
+                "confidences": {
+                    "type": ["array", "null"],
+                    "items": {
+                        "type": "object",
+                        "required": ["label", "confidence"],
+                        "properties": {
+                            "label": {"type": ["string", "number"]},
+                            "confidence": {"type": ["number", "null"]},
+                        },
+                    },
+                },
+            },
+        },
+        {"type": ["number", "null"]},
+    ],
+    "examples": [
+        {
+            "label": "cat",
+            "confidences": [
+                {"label": "cat", "confidence": 0.9},
+                {"label": "dog", "confidence": 0.1},
+            ],
+        }
+    ],
 }
+ANSWERS: dict[type, dict[str, Any]] = {
+    gr.Label: LABELS,
+    gr.Number: {"type": ["number", "null"]},
+    gr.Textbox: {"type": ["string", "null"]},
+    gr.Dataframe: {
+        "description": "Rows, each with its values by the names of the columns.",
+        "type": ["array", "null"],
+        "items": {"type": "object"},
+    },
+}
+
+
+def answer_schema(component: Any) -> dict[str, Any]:
+    """Return the JSON Schema of a component's value in a response."""
+    if media_types(component):
+        words = "A data URL; the bytes of the file, if Accept asks for them."
+        return {"type": ["string", "null"], "format": "uri", "description": words}
+    for kind, schema in ANSWERS.items():
+        if isinstance(component, kind):
+            return schema
+    found: dict[str, Any] = component.api_info_as_output()
+    return found
 
 
 def to_json(component: Any, value: Any, payload: Any) -> Any:

@@ -26,7 +26,7 @@ from ..serving.runner import failed
 from ..serving.settings import MB, Settings
 from .body import Body, json_body, largest_json
 from .operation import UNSHOWN
-from .routes import EVENTS, Api, connected, problem_of
+from .routes import EVENTS, Api, connected, dumps, problem_of
 from .tools import Tool, labels_of
 
 # The versions of the protocol: those where each request carries its version in `_meta`,
@@ -374,4 +374,4 @@ def _decoded(header: str | None) -> str | None:
 
 
 def _json(content: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(content), status, media_type=JSON)
+    return Response(dumps(content), status, media_type=JSON)

@@ -8,11 +8,12 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NotRequired
+from typing import Annotated, Any, NotRequired
 
 import anyio.to_thread
 import gradio as gr
-from pydantic import ConfigDict, TypeAdapter, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from pydantic.json_schema import GenerateJsonSchema
 from starlette.requests import Request
 from typing_extensions import TypedDict
 
@@ -24,7 +25,15 @@ from . import kinds
 from .kinds import File
 
 REFUSED = "The input is not what the app takes"
+MAX_ROWS = 1000  # of a list, each a call of its own
 UNSHOWN = "The answer of the model is not what the page shows"
+
+
+class Untitled(GenerateJsonSchema):
+    """JSON Schema without titles, which would repeat the names."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
 
 
 class Parameter:
@@ -35,15 +44,27 @@ class Parameter:
         component: that shows it.
         optional: whether the function has a default for it.
         default: of the function.
+        description: of its docstring, else the component's label and hint.
     """
 
     def __init__(
-        self, name: str, component: Any, optional: bool, default: Any = None
+        self,
+        name: str,
+        component: Any,
+        optional: bool,
+        default: Any = None,
+        description: str = "",
     ) -> None:
         self.name = name
         self.component = component
         self.optional = optional
         self.default = default
+        if not description:
+            label = gradio_fixes.untranslated(component.label)
+            hint = getattr(component, "info", None)
+            words = (label if label != name else None, hint)
+            description = ". ".join(str(each) for each in words if each)
+        self.description = description
         self.media_types = kinds.media_types(component)
         self.is_file = bool(self.media_types)
         self.is_text = isinstance(component, gr.Textbox)
@@ -71,12 +92,13 @@ class Operation:
     def __init__(self, function: gradio_fixes.Function) -> None:
         self.name = function.name
         self.description = function.description
-        self.documented = function.documented
+        self.returns = function.returns
         self._call = function.call
         self._function = function
         self.is_stream = inspect.isasyncgenfunction(function.call)
         self.parameters = _parameters(function)
         self._by_component = {id(each.component): each for each in self.parameters}
+        self.example = _example(function, self.parameters)
         self.outputs = [each for each in function.outputs if not each.skip_api]
         fields: dict[str, Any] = {}
         for each in self.parameters:
@@ -84,10 +106,12 @@ class Operation:
             fields[each.name] = NotRequired[kind] if each.optional else kind
         row = with_config(ConfigDict(extra="forbid"))(TypedDict("Row", fields))  # type: ignore[operator]
         self._row = TypeAdapter[dict[str, Any]](row)
+        rows: Any = list[row]  # type: ignore[valid-type]
+        rows = Annotated[rows, Field(min_length=1, max_length=MAX_ROWS)]
         self.validate_json = self._row.validate_json
+        self.validate_json_list = TypeAdapter[list[dict[str, Any]]](rows).validate_json
         self.validate_strings = self._row.validate_strings
         self.validate_python = self._row.validate_python
-        self.json_schema = self._row.json_schema
 
     @cached_property
     def media_types(self) -> list[str]:
@@ -98,6 +122,34 @@ class Operation:
             if len(required) <= 1 and (each in required or not required):
                 types += each.media_types or ["text/plain"] * each.is_text
         return list(dict.fromkeys(types))
+
+    @property
+    def answer_media_types(self) -> tuple[str, ...]:
+        """Media types of a response's body, besides JSON."""
+        return kinds.media_types(self.outputs[0]) if len(self.outputs) == 1 else ()
+
+    def schema(self, max_upload: int) -> dict[str, Any]:
+        """Return the JSON Schema of the parameters, for files of so many bytes."""
+        schema = self._row.json_schema(schema_generator=Untitled)
+        schema.pop("title", None)
+        for each in self.parameters:
+            found = schema["properties"][each.name]
+            if each.is_file:
+                found["maxLength"] = 4 * max_upload // 3 + 200
+            if words := each.description:
+                found["description"] = ". ".join(
+                    filter(None, (words, found.get("description")))
+                )
+        return schema
+
+    def answer_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the answer; of several, that of their list."""
+        schemas = [kinds.answer_schema(each) for each in self.outputs]
+        if len(schemas) == 1:
+            return schemas[0]
+        size = len(schemas)
+        limits = {"minItems": size, "maxItems": size}
+        return {"type": "array", "prefixItems": schemas, **limits}
 
     def raw_parameter(self, media_type: str) -> Parameter | None:
         """Return the parameter whose value is a body of this media type alone."""
@@ -186,6 +238,26 @@ class Operation:
         ]
 
 
+def _example(
+    function: gradio_fixes.Function, parameters: list[Parameter]
+) -> dict[str, Any] | None:
+    """Return values for the parameters, as JSON has them; None, if one is a file."""
+    if any(each.is_file for each in parameters):
+        return None
+    values = {}
+    for each in parameters:
+        number = next(
+            n for n, one in enumerate(function.inputs) if one is each.component
+        )
+        if number < len(function.example):
+            values[each.name] = function.example[number]
+        elif each.component.value is not None:
+            values[each.name] = each.component.value
+        elif not each.optional:
+            values[each.name] = each.component.example_payload()
+    return values
+
+
 def _parameters(function: gradio_fixes.Function) -> list[Parameter]:
     """Return the parameters of a function, each with a name of its own."""
     signature = inspect.signature(function.call)
@@ -207,7 +279,8 @@ def _parameters(function: gradio_fixes.Function) -> list[Parameter]:
             optional, default = False, None
         while name in found:
             name += "_"
-        found[name] = Parameter(name, component, optional, default)
+        words = function.parameters.get(name, "")
+        found[name] = Parameter(name, component, optional, default, words)
     return list(found.values())
 
 

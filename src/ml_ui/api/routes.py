@@ -11,7 +11,7 @@ import gradio as gr
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from .. import gradio_fixes
@@ -21,6 +21,7 @@ from ..serving.problem import Problem, too_many
 from ..serving.rate_limit import RateLimit, client_of
 from ..serving.runner import Failure, get_runner
 from ..serving.settings import MB, Settings
+from . import docs, openapi
 from .body import Body
 from .kinds import File
 from .operation import Operation, data_url
@@ -34,6 +35,8 @@ JSON = (
     | orjson.OPT_PASSTHROUGH_DATACLASS
 )
 EVENTS = "text/event-stream"
+OPENAPI = "/openapi.json"
+DOCUMENTS = (OPENAPI, "/docs")
 
 
 class Api:
@@ -41,10 +44,13 @@ class Api:
 
     Args:
         demo: the page.
+        title: of the page.
+        version: returns that of the project.
         app: Gradio's app, which knows who is logged in.
         settings: limits.
         files: the space for uploads.
         queued: returns the number of calls in Gradio's queue.
+        calls: rate limit of calls.
         logins: rate limit of wrong passwords.
 
     Attributes:
@@ -56,16 +62,23 @@ class Api:
     def __init__(
         self,
         demo: gr.Blocks,
+        title: str,
+        version: Callable[[], str],
         app: gr.routes.App,
         settings: Settings,
         files: Files,
         queued: Callable[[], int],
+        calls: RateLimit,
         logins: RateLimit,
     ) -> None:
+        self._demo = demo
+        self._title = title
+        self._version = version
         self._app = app
         self._settings = settings
         self._files = files
         self._queued = queued
+        self._calls = calls
         self._logins = logins
         self.mcp: Callable[[Request, Send], Awaitable[None]] | None = None
         self.running = 0
@@ -75,29 +88,62 @@ class Api:
         }
 
     @property
+    def _needs_login(self) -> bool:
+        return self._app.auth is not None or self._app.auth_dependency is not None
+
+    @property
     def waiting(self) -> int:
         """Number of calls that wait for a worker, about."""
         return max(0, self.running - get_runner().running)
 
-    def operation(self, path: str) -> Operation | None:
-        """Return the function that is called at a path."""
-        return self.operations.get(path.rstrip("/"))
+    def is_call(self, path: str) -> bool:
+        """Return whether a function is called at a path."""
+        return path.rstrip("/") in self.operations
+
+    def has(self, path: str) -> bool:
+        """Return whether requests to a path are answered here."""
+        is_mcp = self.mcp is not None and path.rstrip("/") == MCP
+        return is_mcp or path in DOCUMENTS or self.is_call(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request to one of the functions."""
+        """Answer a request to one of the functions, or for their description."""
         request = Request(scope, receive)
-        is_mcp = app_path(scope).rstrip("/") == MCP
+        path = app_path(scope).rstrip("/")
         try:
-            await (self.mcp if self.mcp and is_mcp else self._answer)(request, send)
+            if path in DOCUMENTS:
+                await self._describe(path, request, send)
+            elif self.mcp and path == MCP:
+                await self.mcp(request, send)
+            else:
+                await self._answer(self.operations[path], request, send)
         except Problem as problem:
             response = problem.response(request.headers.get("accept-language", ""))
             await response(scope, receive, send)
         except ClientDisconnect:
             pass
 
-    async def _answer(self, request: Request, send: Send) -> None:
-        operation = self.operation(app_path(request.scope))
-        if operation is None or request.method != "POST":
+    async def _describe(self, path: str, request: Request, send: Send) -> None:
+        if request.method not in ("GET", "HEAD"):
+            raise Problem(405, "Use GET.", {"Allow": "GET, HEAD"})
+        await self.user(request)
+        text = getattr(self._demo, "description", None)
+        document = openapi.describe(
+            self.operations.values(),
+            self._settings,
+            title=self._title,
+            description=text if isinstance(text, str) else "",
+            version=self._version() or "0",
+            url=gradio_fixes.root_url(request),
+            needs_login=self._needs_login,
+        )
+        if path == OPENAPI:
+            response = Response(dumps(document), media_type="application/json")
+        else:
+            response = HTMLResponse(docs.page(document))
+        await response(request.scope, request.receive, send)
+
+    async def _answer(self, operation: Operation, request: Request, send: Send) -> None:
+        if request.method != "POST":
             raise Problem(405, "Use POST.", {"Allow": "POST"})
         user = await self.user(request)
         accept = request.headers.get("accept", "")
@@ -106,15 +152,44 @@ class Api:
             values = await body.read(request)
             with self.admitted():
                 async with connected(request.receive):
-                    if operation.is_stream and EVENTS in accept:
+                    if isinstance(values, list):
+                        answer: Any = await self._rows(operation, values, request, user)
+                    elif operation.is_stream and EVENTS in accept:
                         steps = operation.steps(values, request, user)
                         await _send_events(steps, request, send)
                         return
-                    answers = await operation(values, request, user)
-                response = _response(answers, accept)
+                    else:
+                        answer = alone(await operation(values, request, user))
+                response = _response(answer, accept)
                 await response(request.scope, request.receive, send)
         finally:
             body.delete()
+
+    async def _rows(
+        self,
+        operation: Operation,
+        rows: list[dict[str, Any]],
+        request: Request,
+        user: str | None,
+    ) -> list[Any]:
+        """Return the answer of each row, one after the other.
+
+        Raises:
+            Problem: that of the first row that has one, by its number `row`.
+        """
+        client = client_of(request.scope, self._settings.client_ip_header)
+        for _ in rows[1:]:  # each is a call, and the middleware has counted one
+            if wait := self._calls.acquire(client):
+                raise too_many(wait)
+        answers = []
+        for number, values in enumerate(rows):
+            try:
+                answers.append(alone(await operation(values, request, user)))
+            except gr.Error as error:
+                problem = problem_of(error)
+                problem.members["row"] = number
+                raise problem from None
+        return answers
 
     @contextlib.contextmanager
     def admitted(self) -> Iterator[None]:
@@ -142,7 +217,7 @@ class Api:
         Raises:
             Problem: 401, nobody is; 429, after too many wrong passwords.
         """
-        if self._app.auth is None and self._app.auth_dependency is None:
+        if not self._needs_login:
             return None
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if self._app.auth is not None and scheme.lower() == "basic":
@@ -173,9 +248,13 @@ def problem_of(error: gr.Error) -> Problem:
     return Problem(status, detail, headers, **members)
 
 
-def _response(answers: list[Any], accept: str) -> Response:
-    """Return the response with the answer, or with a list of several."""
-    answer = answers[0] if len(answers) == 1 else answers
+def alone(answers: list[Any]) -> Any:
+    """Return the answer, or the list of several."""
+    return answers[0] if len(answers) == 1 else answers
+
+
+def _response(answer: Any, accept: str) -> Response:
+    """Return the response with an answer."""
     if isinstance(answer, File) and _is_wanted(answer.media_type, accept):
         return Response(answer.content, media_type=answer.media_type)
     return Response(dumps(answer), media_type="application/json")
@@ -216,7 +295,7 @@ async def _send_events(
 
     try:
         async for answers in steps:
-            await write(dumps(answers[0] if len(answers) == 1 else answers))
+            await write(dumps(alone(answers)))
         await write(b"null", b"complete")
     except gr.Error as error:
         language = request.headers.get("accept-language", "")

@@ -2,19 +2,16 @@
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import orjson
-from pydantic import TypeAdapter
-from typing_extensions import TypedDict
 
 from .. import gradio_fixes, languages
 from ..serving.problem import Problem
-from ..serving.settings import MB
 from . import kinds
 from .kinds import File
 from .operation import Operation, Parameter
@@ -93,52 +90,38 @@ class Tool:
 
     @cached_property
     def _schemas(self) -> dict[str, Any]:
-        found = {"inputSchema": self._input_schema()}
-        if self._values:
-            found["outputSchema"] = self._output_schema()
-        return found
-
-    def _input_schema(self) -> dict[str, Any]:
-        schema = self.operation.json_schema()
+        schema = self.operation.schema(self._max_upload)
         for parameter in self.operation.parameters:
-            described = schema["properties"][parameter.name]
-            if text := self._describe(parameter, described):
-                described["description"] = text
-            described |= _defaults(parameter)
-        return schema
-
-    def _describe(self, parameter: Parameter, schema: Mapping[str, Any]) -> str:
-        """Return the description of a parameter: its docstring, label and choices."""
-        component = parameter.component
-        label = gradio_fixes.untranslated(component.label)
-        choices = getattr(component, "choices", None) or ()
-        named = [f"{value}: {name}" for name, value in choices if name != str(value)]
-        size = f"at most {self._max_upload / MB:.3g} MB" if parameter.is_file else ""
-        parts = [
-            self.operation.documented.get(parameter.name),
-            label if label != parameter.name else None,
-            gradio_fixes.untranslated(getattr(component, "info", None)),
-            ", ".join(named),
-            schema.get("description"),
-            size,
-        ]
-        texts = (str(part).strip().rstrip(".") for part in parts if part)
-        return ". ".join(dict.fromkeys(texts))
-
-    def _output_schema(self) -> dict[str, Any]:
-        types = [kinds.answer_type(each) for each in self._values]
-        result = types[0] if len(types) == 1 else tuple[tuple(types)]  # type: ignore[misc]
-        adapter = TypeAdapter(TypedDict("Result", {"result": result}))  # type: ignore[operator]
-        schema: dict[str, Any] = adapter.json_schema(mode="serialization")
-        return schema
+            found = schema["properties"][parameter.name]
+            words = filter(None, (found.get("description"), _choices(parameter)))
+            if text := ". ".join(words):
+                found["description"] = text
+            default = parameter.default
+            if parameter.optional and isinstance(default, str | int | float | None):
+                found["default"] = default
+        if self.operation.example is not None:
+            schema["examples"] = [self.operation.example]
+        schemas = {"inputSchema": schema}
+        if self._values:
+            result = [kinds.answer_schema(each) for each in self._values]
+            several = {"type": "array", "prefixItems": result}
+            answer = result[0] if len(result) == 1 else several
+            schemas["outputSchema"] = {
+                "type": "object",
+                "required": ["result"],
+                "properties": {"result": answer},
+            }
+        return schemas
 
     def _answer(self, labels: Sequence[str]) -> str:
-        """Return what is known of the answer: what shows it, and its labels."""
-        outputs = [gradio_fixes.untranslated(x.label) for x in self.operation.outputs]
-        named = ", ".join(map(str, filter(None, outputs)))
-        text = f"Answer: {named}." if named else ""
-        shown = [each for each in self.operation.outputs if isinstance(each, gr.Label)]
-        if labels and len(shown) == 1:
+        """Return what is known of the answer: its docstring's words, and its labels."""
+        shown = [gradio_fixes.untranslated(x.label) for x in self.operation.outputs]
+        named = self.operation.returns or [str(label) for label in shown if label]
+        text = f"Answer: {', '.join(named).removesuffix('.')}." if named else ""
+        classes = [
+            each for each in self.operation.outputs if isinstance(each, gr.Label)
+        ]
+        if labels and len(classes) == 1:
             text += f" Its label is one of {', '.join(labels[:MOST_LABELS])}"
             more = len(labels) - MOST_LABELS
             text += f" and {more} more." if more > 0 else "."
@@ -148,21 +131,17 @@ class Tool:
 def labels_of(model: object) -> list[str]:
     """Return the names of a model's classes, as a project's model.py reads them."""
     try:
-        return Path("model", "labels.txt").read_text("utf-8-sig").rstrip().splitlines()
+        text = Path("model", "labels.txt").read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return [str(label) for label in getattr(model, "labels", None) or ()]
+    return text.rstrip().splitlines()
 
 
-def _defaults(parameter: Parameter) -> dict[str, Any]:
-    """Return the members of a schema with a parameter's default, and an example."""
-    value = getattr(parameter.component, "value", None)
-    found: dict[str, Any] = {}
-    if isinstance(value, str | int | float) and not parameter.is_file and value != "":
-        found["examples"] = [value]
-    default = parameter.default
-    if parameter.optional and isinstance(default, str | int | float | None):
-        found["default"] = default
-    return found
+def _choices(parameter: Parameter) -> str:
+    """Return the choices of a field whose names say more than their values."""
+    choices = getattr(parameter.component, "choices", None) or ()
+    named = [f"{value}: {name}" for name, value in choices if name != str(value)]
+    return ", ".join(named)
 
 
 def _text(text: str) -> dict[str, Any]:

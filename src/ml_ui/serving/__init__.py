@@ -151,7 +151,15 @@ class Server:
             self._wrap, **self._app_options(given, title)
         )
         self.api = Api(
-            demo, self.app, settings, self.files, self.queue.__len__, self.logins
+            demo,
+            title,
+            self.health.version,
+            self.app,
+            settings,
+            self.files,
+            self.queue.__len__,
+            self.calls,
+            self.logins,
         )
         if settings.mcp:
             from ..api.mcp import Mcp

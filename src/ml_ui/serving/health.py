@@ -73,6 +73,10 @@ class Health:
         """Whether the model is still being loaded."""
         return self._state["status"] == "loading"
 
+    def version(self) -> str:
+        """Return the version of the project; "" while it is not known."""
+        return self._version.get("version", "")
+
     def stop(self) -> None:
         """Become unready: the app takes no more calls."""
         self._state = {"status": "stopping"}

@@ -73,14 +73,17 @@ class Files(Protocol):
         """Count bytes of an upload."""
 
 
-class Operations(Protocol):
+class RestApi(Protocol):
     """ASGI app of the functions that are called with one request."""
 
-    def operation(self, path: str) -> object | None:
-        """Return the function that is called at a path."""
+    def is_call(self, path: str) -> bool:
+        """Return whether a function is called at a path."""
+
+    def has(self, path: str) -> bool:
+        """Return whether requests to a path are answered there."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request to one of them."""
+        """Answer a request."""
 
 
 @dataclass
@@ -97,7 +100,7 @@ class GuardMiddleware:
 
     Args:
         app: the app inside.
-        operations: functions that are called with one request, in front of the app.
+        api: functions that are called with one request, in front of the app.
         settings: limits, hosts and origins.
         queue: the calls and sessions that exist.
         traffic: updated with each request.
@@ -109,7 +112,7 @@ class GuardMiddleware:
     def __init__(
         self,
         app: ASGIApp,
-        operations: Operations,
+        api: RestApi,
         settings: Settings,
         queue: Queue,
         traffic: Traffic,
@@ -118,7 +121,7 @@ class GuardMiddleware:
         logins: RateLimit,
     ) -> None:
         self._app = app
-        self._operations = operations
+        self._api = api
         self._settings = settings
         self._queue = queue
         self._traffic = traffic
@@ -170,9 +173,8 @@ class GuardMiddleware:
         self._traffic.in_flight += waits
         try:
             self._check(path, scope, headers)
-            is_ours = self._is_mcp(path) or self._operations.operation(path)
-            if is_ours and scope["method"] != "OPTIONS":  # of CORS: Gradio's
-                await self._operations(scope, receive, respond)
+            if self._api.has(path) and scope["method"] != "OPTIONS":  # CORS is Gradio's
+                await self._api(scope, receive, respond)
             else:
                 is_upload = path == API + "upload"
                 receive = (self._limit_upload if is_upload else limit_body)(receive)
@@ -215,8 +217,8 @@ class GuardMiddleware:
             if not (re.fullmatch(r"\d{1,4}", size) and int(size) <= MAX_ICON):
                 raise Problem(404, "Icon not found.")
         is_gradio_call = path.startswith(CALL_ROUTES)
-        is_mcp = self._is_mcp(path)
-        if changes and (is_gradio_call or is_mcp or self._operations.operation(path)):
+        is_mcp = self._settings.mcp and path.rstrip("/") == MCP
+        if changes and (is_gradio_call or is_mcp or self._api.is_call(path)):
             if self._traffic.draining:
                 raise Problem(503, "The app is shutting down.", {"Retry-After": "10"})
             if not is_mcp:  # its body says whether it is a call
@@ -239,9 +241,6 @@ class GuardMiddleware:
             session = Request(scope).query_params.get("session_hash", "")
             if not self._queue.has_session(session):
                 raise Problem(404, "Session not found: unknown, or ended.")
-
-    def _is_mcp(self, path: str) -> bool:
-        return self._settings.mcp and path.rstrip("/") == MCP
 
     def _check_hosts(self, headers: Headers) -> None:
         """Check the Host header, and what proxies say that it was."""
