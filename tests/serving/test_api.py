@@ -259,6 +259,24 @@ def test_a_parameter_with_a_default_may_be_left_out(serve):
     )
 
 
+def test_a_list_of_rows(serve):
+    served = serve(answer, RATE_LIMIT="5")
+    rows = [{"text": text} for text in "abc"]
+    assert served.client.post("/answer", json=rows).json() == ["A", "B", "C"]
+    refused = served.client.post("/answer", json=rows)
+    assert refused.status_code == 429  # each row is a call
+    for wrong in ([], rows * 400):
+        assert serve(answer).client.post("/answer", json=wrong).status_code == 422
+
+
+def test_the_row_that_is_refused_is_named(serve):
+    client = serve(answer).client
+    invalid = client.post("/answer", json=[{"text": "a"}, {"text": 1}]).json()
+    assert invalid["errors"][0]["parameter"] == "1.text"
+    refused = client.post("/answer", json=[{"text": "a"}, {"text": ""}]).json()
+    assert (refused["row"], refused["detail"]) == (1, "Write something first.")
+
+
 # Errors -------------------------------------------------------------------------------
 
 
@@ -269,7 +287,8 @@ def test_a_parameter_with_a_default_may_be_left_out(serve):
         ({"json": {}}, 422, "text: Field required."),
         ({"json": {"text": 1}}, 422, "text: Input should be a valid string."),
         ({"json": {"text": "a", "texts": "a"}}, 422, "texts: Extra inputs are not permitted."),
-        ({"json": ["a"]}, 422, "Input should be an object."),
+        ({"json": ["a"]}, 422, "0: Input should be an object."),
+        ({"json": "a"}, 422, "Input should be an object."),
         ({"content": "{", "headers": {"Content-Type": "application/json"}}, 422, "Invalid JSON"),
         ({"content": b"\xff", "headers": {"Content-Type": "text/plain"}}, 422, "UTF-8"),
         ({"content": "a", "headers": {"Content-Type": "text/csv"}}, 415, "text/csv"),

@@ -421,9 +421,10 @@ def middleware(monkeypatch):
     def build(**variables):
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
+        rate = Settings.from_environment().rate_limit
         inner = GuardMiddleware(
             PlainTextResponse("ok"), NoApi(), Settings.from_environment(), Everything(),
-            Traffic(), lambda size: True, RateLimit(0),
+            Traffic(), lambda size: True, RateLimit(rate), RateLimit(6),
         )  # fmt: skip
 
         def send(method, path, pairs=None, **headers):

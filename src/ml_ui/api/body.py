@@ -47,8 +47,8 @@ class Body:
         self._paths: list[Path] = []
         self._size = 0
 
-    async def read(self, request: Request) -> dict[str, Any]:
-        """Return the values by parameter name.
+    async def read(self, request: Request) -> dict[str, Any] | list[dict[str, Any]]:
+        """Return the values by parameter name; those of each call in a JSON list.
 
         Raises:
             Problem: 413, 415, 422, 503.
@@ -86,19 +86,22 @@ class Body:
         self._size = 0
 
     def _most(self, media_type: str) -> int:
+        if media_type.endswith("json"):
+            return largest_json(self._operation, self._max_upload)
         files = sum(parameter.is_file for parameter in self._operation.parameters)
-        size = files * self._max_upload
-        return MAX_JSON + (4 * size // 3 if media_type.endswith("json") else size)
+        return MAX_JSON + files * self._max_upload
 
-    async def _json(self, request: Request, most: int) -> dict[str, Any]:
-        async with _whole(request, most) as body:
-            if len(body) > MAX_JSON and sum(map(body.count, b"[{,")) > MAX_MARKS:
-                raise Problem(413, TOO_LARGE)
+    async def _json(
+        self, request: Request, most: int
+    ) -> dict[str, Any] | list[dict[str, Any]]:
+        async with json_body(request, most) as body:
             try:
-                values = self._operation.validate_json(body)
+                if body.lstrip()[:1] == b"[" and not self._operation.is_stream:
+                    rows = self._operation.validate_json_list(body)
+                    return [self._with_files(row) for row in rows]
+                return self._with_files(self._operation.validate_json(body))
             except ValidationError as error:
                 raise _invalid(error) from None
-            return self._with_files(values)
 
     async def _form(self, request: Request, most: int) -> dict[str, Any]:
         names = {each.name for each in self._operation.parameters if each.is_file}
@@ -114,7 +117,8 @@ class Body:
         try:
             form = await parser.parse()
         except MultiPartException as error:
-            raise Problem(422, f"{error.message}.") from None
+            detail = f"The form is malformed: {error.message}"
+            raise Problem(422, detail) from None
         try:
             files: dict[str, Any] = {}
             texts: dict[str, Any] = {}
@@ -218,6 +222,25 @@ class Body:
             raise Problem(503, NO_ROOM, RETRY_UPLOAD)
         self._files.add(size)
         self._size += size
+
+
+def largest_json(operation: Operation, max_upload: int) -> int:
+    """Return the bytes of the largest JSON with the values of parameters."""
+    files = sum(parameter.is_file for parameter in operation.parameters)
+    return MAX_JSON + 4 * files * max_upload // 3
+
+
+@contextlib.asynccontextmanager
+async def json_body(request: Request, most: int) -> AsyncIterator[bytes]:
+    """Read a body of JSON, which is held in memory until the block ends.
+
+    Raises:
+        Problem: 413, it is longer than `most` bytes; 503, too many are held.
+    """
+    async with _whole(request, most) as body:
+        if len(body) > MAX_JSON and sum(map(body.count, b"[{,")) > MAX_MARKS:
+            raise Problem(413, TOO_LARGE)
+        yield body
 
 
 async def _stream(request: Request, most: int) -> AsyncIterator[bytes]:

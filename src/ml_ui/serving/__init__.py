@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -24,6 +25,7 @@ from .health import Health
 from .middleware import (
     EXCEPTION_HANDLERS,
     LOGINS_PER_MINUTE,
+    MCP,
     GuardMiddleware,
     Traffic,
 )
@@ -34,6 +36,8 @@ from .settings import MB, Settings
 from .shutdown import EXIT, Shutdown
 
 __all__ = ["guard", "launch"]
+
+logger = logging.getLogger(__name__)
 
 # Options of gr.Blocks.launch that the app may not set, and what sets them, or why.
 RESERVED = {
@@ -47,6 +51,7 @@ RESERVED = {
     "num_workers": "its processes would bypass the guards",
     "prevent_thread_lock": "launch() serves until the app is stopped",
     "enable_monitoring": "set METRICS=1 for metrics",
+    "mcp_server": "set MCP=1",
     "state_session_capacity": "it is bounded",
     "run_history": "no history is kept",
     "_app": "it is the guarded app",
@@ -109,6 +114,7 @@ class Server:
         self.queue = gradio_fixes.QueueState(demo)
         self.traffic = Traffic()
         self.files = uploads.TemporaryFiles(settings.max_upload_mb)
+        self.calls = RateLimit(settings.rate_limit)
         self.logins = RateLimit(LOGINS_PER_MINUTE)
         self.health = Health(load, get_runner(), lambda: self.queue.stopped)
         self.shutdown = Shutdown(
@@ -153,12 +159,23 @@ class Server:
             settings,
             self.files,
             self.queue.__len__,
+            self.calls,
             self.logins,
         )
+        if settings.mcp:
+            from ..api.mcp import Mcp
+
+            self.api.mcp = Mcp(
+                *(self.api, demo, title, settings, self.files, self.calls),
+                lambda: self.health.model,
+            )
+        if os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true":
+            logger.warning("GRADIO_MCP_SERVER is ignored: set MCP=1, and use %s", MCP)
         return options | {
             "prevent_thread_lock": True,
             "server_port": settings.port,
             "enable_monitoring": False,
+            "mcp_server": False,
             "run_history": False,
             "ssr_mode": False,
             "state_session_capacity": 500,
@@ -207,6 +224,7 @@ class Server:
             self.queue,
             self.traffic,
             self.files,
+            self.calls,
             self.logins,
         )
 

@@ -31,10 +31,11 @@ CALL_ROUTES = tuple(API + name for name in ("call/", "queue/join", "run/", "api/
 # store what they are sent; gr.ImageEditor, gr.FileExplorer and gr.DeepLinkButton need
 # the latter.
 CLOSED_ROUTES = (
-    *(API + name for name in ("proxy=", "vibe-", "undo-vibe-", "dev/")),
+    *(API + name for name in ("proxy=", "vibe-", "undo-vibe-", "dev/", "mcp")),
     *(API + name for name in ("process_recording", "component_server", "deep_link")),
     "/monitoring",  # Gradio's page of analytics
 )
+MCP = "/mcp"  # our own; Gradio's calls the app from 127.0.0.1, whoever the caller is
 # The hosts of an app for this computer and share links; Gradio calls itself by one.
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1", "*.gradio.live")
 # A name or a bracketed IPv6 address. A URL's parser takes more: a user, a backslash.
@@ -105,6 +106,7 @@ class GuardMiddleware:
         queue: the calls and sessions that exist.
         traffic: updated with each request.
         files: the space for uploads.
+        calls: rate limit of calls.
         logins: rate limit of log-ins.
     """
 
@@ -116,6 +118,7 @@ class GuardMiddleware:
         queue: Queue,
         traffic: Traffic,
         files: Files,
+        calls: RateLimit,
         logins: RateLimit,
     ) -> None:
         self._app = app
@@ -124,7 +127,7 @@ class GuardMiddleware:
         self._queue = queue
         self._traffic = traffic
         self._files = files
-        self._calls = RateLimit(settings.rate_limit)
+        self._calls = calls
         self._uploads = RateLimit(settings.rate_limit)
         self._logins = logins
         is_local = os.environ.get("GRADIO_SERVER_NAME", LOCAL_HOSTS[0]) in LOCAL_HOSTS
@@ -219,10 +222,12 @@ class GuardMiddleware:
             if not (re.fullmatch(r"\d{1,4}", size) and int(size) <= MAX_ICON):
                 raise Problem(404, "Icon not found.")
         is_gradio_call = path.startswith(CALL_ROUTES)
-        if changes and (is_gradio_call or self._api.is_call(path)):
+        is_mcp = self._settings.mcp and path.rstrip("/") == MCP
+        if changes and (is_gradio_call or is_mcp or self._api.is_call(path)):
             if self._traffic.draining:
                 raise Problem(503, "The app is shutting down.", {"Retry-After": "10"})
-            self._check_rate(self._calls, scope)
+            if not is_mcp:  # its body says whether it is a call
+                self._check_rate(self._calls, scope)
             if is_gradio_call:
                 self._check_function(path)
         elif path in (API + "upload", API + "upload_progress"):
