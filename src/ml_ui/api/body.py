@@ -5,7 +5,7 @@ import binascii
 import contextlib
 import re
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -54,13 +54,10 @@ class Body:
             Problem: 413, 415, 422, 503.
             ClientDisconnect: the client has gone.
         """
-        try:
+        with _storing():
             return await self._read(request)
-        except OSError as error:  # the disk is full
-            log_error("An upload cannot be stored", error)
-            raise Problem(503, NO_ROOM, RETRY_UPLOAD) from None
 
-    async def _read(self, request: Request) -> dict[str, Any]:
+    async def _read(self, request: Request) -> dict[str, Any] | list[dict[str, Any]]:
         given = request.headers.get("content-type", "")
         media_type = given.partition(";")[0].strip().lower()
         most = self._most(media_type)
@@ -175,9 +172,11 @@ class Body:
             Problem: 413, 422, 503.
         """
         try:
-            return self._with_files(self._operation.validate_python(values))
+            found = self._operation.validate_python(values)
         except ValidationError as error:
             raise _invalid(error) from None
+        with _storing():
+            return self._with_files(found)
 
     def _with_files(self, values: dict[str, Any]) -> dict[str, Any]:
         for parameter in self._operation.parameters:
@@ -228,6 +227,20 @@ def largest_json(operation: Operation, max_upload: int) -> int:
     """Return the bytes of the largest JSON with the values of parameters."""
     files = sum(parameter.is_file for parameter in operation.parameters)
     return MAX_JSON + 4 * files * max_upload // 3
+
+
+@contextlib.contextmanager
+def _storing() -> Iterator[None]:
+    """Log that files cannot be stored.
+
+    Raises:
+        Problem: 503, they cannot: the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        log_error("An upload cannot be stored", error)
+        raise Problem(503, NO_ROOM, RETRY_UPLOAD) from None
 
 
 @contextlib.asynccontextmanager
