@@ -179,7 +179,7 @@ class _Half:
 def test_bodies_in_memory_are_bounded_together(serve, path, monkeypatch):
     """Clients that send most of a megabyte, and nothing more: others are told to retry."""
     served = serve(answer)
-    monkeypatch.setattr(held, "MAX_HELD", 1)  # bytes; or four of the largest
+    monkeypatch.setattr(held, "MAX_HELD", 1)  # bytes; or two of the largest
     content = json.dumps({"text": "x" * 900_000}).encode()
     request = served.client.build_request(
         "POST", path, content=content, headers={"Content-Type": "application/json"}
