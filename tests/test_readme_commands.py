@@ -258,6 +258,8 @@ def test_commands(bake, node, tmp_path, case):
     ran = []
     with contextlib.ExitStack() as app:
         for language, text in readmes.blocks(readme):
+            if language == "json":  # tests/test_mcp_clients.py
+                continue
             if language in ("python", "js"):
                 assert re.search(answer, reader.script(language, text)), language
                 continue
