@@ -43,7 +43,7 @@ class App:
     def __init__(self, client: httpx.Client, operation: Mapping[str, Any]) -> None:
         self._client = client
         body = operation["requestBody"]["content"]["application/json"]
-        self._example = body.get("example")
+        self._example = body.get("example", {})
         self._required = body["schema"].get("required", [])
         self.parameters: dict[str, dict[str, Any]] = body["schema"]["properties"]
         answers = operation["responses"]["200"]["content"]
@@ -72,11 +72,11 @@ class App:
         Raises:
             ValueError: there is none.
         """
-        if self._example is not None:
+        files = [name for name, schema in self.parameters.items() if _is_file(schema)]
+        if not files:
             return dict(self._example)
         if not FOLDER.is_dir():
             raise ValueError(f"there is no {FOLDER}/ here to take a file from")
-        files = [name for name, schema in self.parameters.items() if _is_file(schema)]
         return dict.fromkeys(files, min(FOLDER.iterdir()))
 
     def predict(self, values: Mapping[str, Any]) -> httpx.Response:
