@@ -295,17 +295,16 @@ def test_commands(bake, node, browser, tmp_path, case):
         origin, other = app.enter_context(snippets.another_site())
         reader.environment["ALLOWED_ORIGINS"] = origin
         for block in readmes.blocks(readme):
-            if block.language in ("python", "js") or "curl" in block.text:
+            lines = readmes.commands(block.text)
+            ran += lines
+            if block.language != "sh" or "curl" in block.text:
                 check_call(
                     reader, block, readme, lambda text: snippets.pasted(browser, origin, text)
                 )
                 if block.language == "js":
                     said = snippets.pasted(browser, other, block.text)
                     assert said.startswith("TypeError: Failed to fetch")
-            if block.language != "sh":
                 continue
-            lines = readmes.commands(block.text)
-            ran += lines
             reader.shell([line for line in lines if line != "python app.py"])
             if "python app.py" in lines:
                 reader.activate()
