@@ -135,7 +135,8 @@ def untranslated(value: Any) -> Any:
 def root_url(request: Request) -> str:
     """Return the address of the page as its visitor has it, without a final slash."""
     root_path = request.app.root_path or request.scope.get("root_path") or None
-    return str(get_root_url(request, route_path="/", root_path=root_path))
+    path = request.url.path
+    return str(get_root_url(request, route_path=path, root_path=root_path))
 
 
 # Functions ----------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from ml_ui import guard
 from ml_ui.serving import rate_limit
 from ml_ui.serving.middleware import MAX_BODY, GuardMiddleware, Traffic
+from ml_ui.serving.rate_limit import RateLimit
 from ml_ui.serving.settings import Settings
 
 from .pages import API, page, serving
@@ -411,12 +412,19 @@ def middleware(monkeypatch):
 
         has_call = has_session = has_function
 
+    class NoApi:
+        def is_call(self, path):
+            return False
+
+        has = is_call
+
     def build(**variables):
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
+        rate = Settings.from_environment().rate_limit
         inner = GuardMiddleware(
-            PlainTextResponse("ok"), Settings.from_environment(), Everything(), Traffic(),
-            lambda size: True,
+            PlainTextResponse("ok"), NoApi(), Settings.from_environment(), Everything(),
+            Traffic(), lambda size: True, RateLimit(rate), RateLimit(6),
         )  # fmt: skip
 
         def send(method, path, pairs=None, **headers):

@@ -47,8 +47,8 @@ class Body:
         self._paths: list[Path] = []
         self._size = 0
 
-    async def read(self, request: Request) -> dict[str, Any]:
-        """Return the values by parameter name.
+    async def read(self, request: Request) -> dict[str, Any] | list[dict[str, Any]]:
+        """Return the values by parameter name; those of each call in a JSON list.
 
         Raises:
             Problem: 413, 415, 422, 503.
@@ -83,7 +83,9 @@ class Body:
         size = files * self._max_upload
         return MAX_JSON + (4 * size // 3 if media_type.endswith("json") else size)
 
-    async def _json(self, request: Request, most: int) -> dict[str, Any]:
+    async def _json(
+        self, request: Request, most: int
+    ) -> dict[str, Any] | list[dict[str, Any]]:
         parts: list[bytes] = []
         size = counted = 0
         try:
@@ -99,10 +101,12 @@ class Body:
             if size > MAX_JSON and sum(map(body.count, b"[{,")) > MAX_MARKS:
                 raise Problem(413, TOO_LARGE)
             try:
-                values = self._operation.validate_json(body)
+                if body.lstrip()[:1] == b"[" and not self._operation.is_stream:
+                    rows = self._operation.validate_json_list(body)
+                    return [self._with_files(row) for row in rows]
+                return self._with_files(self._operation.validate_json(body))
             except ValidationError as error:
                 raise _invalid(error) from None
-            return self._with_files(values)
         finally:
             Body._held -= counted
 

@@ -41,7 +41,8 @@ OPERATION = """<h2 id="{name}"><code>POST {path}</code></h2>
 <pre>{python}</pre>
 <pre>{javascript}</pre>
 <h3>Answer</h3>
-<pre>{schema}</pre>
+<p>{means}</p>
+<pre>{answer}</pre>
 """
 PYTHON = """import httpx
 
@@ -109,7 +110,8 @@ def _operation(path: str, operation: dict[str, Any], url: str) -> str:
         parameters=_rows(parameters),
         takes=_codes(taken),
         answers=_codes(answered) + (", by <code>Accept</code>" * (len(answered) > 1)),
-        schema=escape(json.dumps(answer, indent=2)),
+        means=escape(answer.get("description", "As JSON Schema:")),
+        answer=escape(json.dumps(answer.get("examples", [answer])[0], indent=2)),
         **{name: escape(text) for name, text in _calls(url + path, operation).items()},
     )
 

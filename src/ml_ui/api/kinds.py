@@ -99,37 +99,62 @@ def to_payload(component: Any, value: Any) -> Any:
 # Answers ------------------------------------------------------------------------------
 
 
-class Confidence(BaseModel):
-    """A label and its probability, 0 to 1."""
-
-    label: str | float
-    confidence: Annotated[float, Field(ge=0, le=1)] | float | None
-
-
-class Labels(BaseModel):
-    """The likeliest label, and the probabilities of the likeliest ones, if known."""
-
-    label: str | float
-    confidences: list[Confidence] | None
-
-
-def answer_type(component: Any) -> Any:
-    """Return the type of a component's value in a response, for pydantic."""
-    if media_types(component):
-        schema = {"type": ["string", "null"], "format": "uri"}
-        return Annotated[str, WithJsonSchema(schema | {"description": "a data URL"})]
-    for kind, found in ANSWERS.items():
-        if isinstance(component, kind):
-            return found
-    return Annotated[Any, WithJsonSchema(component.api_info_as_output())]
-
-
-ANSWERS: dict[type, Any] = {
-    gr.Label: Labels | float | None,
-    gr.Number: float | None,
-    gr.Textbox: str | None,
-    gr.Dataframe: list[dict[str, Any]] | None,
+LABELS = {
+    "description": "The likeliest label, and the probabilities of the likeliest ones "
+    "if the model has them; of a regression the number.",
+    "anyOf": [
+        {
+            "type": "object",
+            "required": ["label", "confidences"],
+            "properties": {
+                "label": {"type": ["string", "number"]},
+                "confidences": {
+                    "type": ["array", "null"],
+                    "items": {
+                        "type": "object",
+                        "required": ["label", "confidence"],
+                        "properties": {
+                            "label": {"type": ["string", "number"]},
+                            "confidence": {"type": ["number", "null"]},
+                        },
+                    },
+                },
+            },
+        },
+        {"type": ["number", "null"]},
+    ],
+    "examples": [
+        {
+            "label": "cat",
+            "confidences": [
+                {"label": "cat", "confidence": 0.9},
+                {"label": "dog", "confidence": 0.1},
+            ],
+        }
+    ],
 }
+ANSWERS: dict[type, dict[str, Any]] = {
+    gr.Label: LABELS,
+    gr.Number: {"type": ["number", "null"]},
+    gr.Textbox: {"type": ["string", "null"]},
+    gr.Dataframe: {
+        "description": "Rows, each with its values by the names of the columns.",
+        "type": ["array", "null"],
+        "items": {"type": "object"},
+    },
+}
+
+
+def answer_schema(component: Any) -> dict[str, Any]:
+    """Return the JSON Schema of a component's value in a response."""
+    if media_types(component):
+        words = "A data URL; the bytes of the file, if Accept asks for them."
+        return {"type": ["string", "null"], "format": "uri", "description": words}
+    for kind, schema in ANSWERS.items():
+        if isinstance(component, kind):
+            return schema
+    found: dict[str, Any] = component.api_info_as_output()
+    return found
 
 
 def to_json(component: Any, value: Any, payload: Any) -> Any:

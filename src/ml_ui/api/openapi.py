@@ -1,11 +1,11 @@
 """OpenAPI description of the REST API: /openapi.json."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from ..serving.problem import TYPE
 from ..serving.settings import MB, Settings
-from .operation import Operation
+from .operation import MAX_ROWS, Operation
 
 VERSION = "3.1.0"
 PROBLEM = {
@@ -41,9 +41,9 @@ STATUSES = {
     403: "A page of this origin may not call.",
     405: "The method is not POST.",
     413: "The body is too large.",
-    415: "The body's media type is not taken; `Accept` lists those that are.",
+    415: "The body's media type is not taken; Accept lists those that are.",
     422: "A parameter is missing or invalid, or the function refuses its value.",
-    500: "The prediction failed: `reference` is in the app's log.",
+    500: "The prediction failed: its reference is in the app's log.",
     503: "The app is busy or shutting down: retry.",
     504: "The prediction took too long.",
 }
@@ -64,7 +64,7 @@ SECURITY = {
 
 
 def describe(
-    operations: Iterable[Operation],
+    operations: Collection[Operation],
     settings: Settings,
     *,
     title: str,
@@ -96,7 +96,13 @@ def describe(
             f"/{each.name}": {"post": _operation(each, settings, needs_login)}
             for each in operations
         },
-        "components": {"schemas": {"Problem": PROBLEM}},
+        "components": {
+            "schemas": {"Problem": PROBLEM}
+            | {
+                each.name: each.schema(settings.max_upload_mb * MB)
+                for each in operations
+            }
+        },
     }
     if needs_login:
         document["components"]["securitySchemes"] = SECURITY
@@ -149,6 +155,10 @@ def _request(
         }
     }
     content: dict[str, Any] = {"schema": schema}
+    if not operation.is_stream:  # a list, each of its objects a call
+        items = {"items": {"$ref": f"#/components/schemas/{operation.name}"}}
+        limits = {"minItems": 1, "maxItems": MAX_ROWS}
+        content["schema"] = schema | {"type": ["object", "array"]} | items | limits
     if operation.example is not None:
         content["example"] = operation.example
     yield "application/json", content
@@ -165,6 +175,10 @@ def _request(
 def _response(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the media types of a response's body, each with what it contains."""
     schema = operation.answer_schema()
+    if not operation.is_stream:
+        schema = {"anyOf": [schema, {"type": "array", "items": schema}]} | {
+            name: schema[name] for name in ("description", "examples") if name in schema
+        }
     yield "application/json", {"schema": schema}
     for media_type in operation.answer_media_types:
         yield media_type, {"schema": {"type": "string", "format": "binary"}}

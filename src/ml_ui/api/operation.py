@@ -8,11 +8,11 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NotRequired
+from typing import Annotated, Any, NotRequired
 
 import anyio.to_thread
 import gradio as gr
-from pydantic import ConfigDict, TypeAdapter, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from pydantic.json_schema import GenerateJsonSchema
 from starlette.requests import Request
 from typing_extensions import TypedDict
@@ -25,6 +25,7 @@ from . import kinds
 from .kinds import File
 
 REFUSED = "The input is not what the app takes"
+MAX_ROWS = 1000  # of a list, each a call of its own
 UNSHOWN = "The answer of the model is not what the page shows"
 
 
@@ -105,7 +106,10 @@ class Operation:
             fields[each.name] = NotRequired[kind] if each.optional else kind
         row = with_config(ConfigDict(extra="forbid"))(TypedDict("Row", fields))  # type: ignore[operator]
         self._row = TypeAdapter[dict[str, Any]](row)
+        rows: Any = list[row]  # type: ignore[valid-type]
+        rows = Annotated[rows, Field(min_length=1, max_length=MAX_ROWS)]
         self.validate_json = self._row.validate_json
+        self.validate_json_list = TypeAdapter[list[dict[str, Any]]](rows).validate_json
         self.validate_strings = self._row.validate_strings
         self.validate_python = self._row.validate_python
 
@@ -140,12 +144,7 @@ class Operation:
 
     def answer_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the answer; of several, that of their list."""
-        schemas = [
-            TypeAdapter(kinds.answer_type(each)).json_schema(
-                mode="serialization", schema_generator=Untitled
-            )
-            for each in self.outputs
-        ]
+        schemas = [kinds.answer_schema(each) for each in self.outputs]
         if len(schemas) == 1:
             return schemas[0]
         size = len(schemas)

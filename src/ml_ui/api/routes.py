@@ -50,6 +50,7 @@ class Api:
         settings: limits.
         files: the space for uploads.
         queued: returns the number of calls in Gradio's queue.
+        calls: rate limit of calls.
         logins: rate limit of wrong passwords.
 
     Attributes:
@@ -66,6 +67,7 @@ class Api:
         settings: Settings,
         files: Files,
         queued: Callable[[], int],
+        calls: RateLimit,
         logins: RateLimit,
     ) -> None:
         self._demo = demo
@@ -75,6 +77,7 @@ class Api:
         self._settings = settings
         self._files = files
         self._queued = queued
+        self._calls = calls
         self._logins = logins
         self.running = 0
         self.operations = {
@@ -144,15 +147,44 @@ class Api:
             values = await body.read(request)
             with self.admitted():
                 async with connected(request.receive):
-                    if operation.is_stream and EVENTS in accept:
+                    if isinstance(values, list):
+                        answer: Any = await self._rows(operation, values, request, user)
+                    elif operation.is_stream and EVENTS in accept:
                         steps = operation.steps(values, request, user)
                         await _send_events(steps, request, send)
                         return
-                    answers = await operation(values, request, user)
-                response = _response(answers, accept)
+                    else:
+                        answer = alone(await operation(values, request, user))
+                response = _response(answer, accept)
                 await response(request.scope, request.receive, send)
         finally:
             body.delete()
+
+    async def _rows(
+        self,
+        operation: Operation,
+        rows: list[dict[str, Any]],
+        request: Request,
+        user: str | None,
+    ) -> list[Any]:
+        """Return the answer of each row, one after the other.
+
+        Raises:
+            Problem: that of the first row that has one, by its number `row`.
+        """
+        client = client_of(request.scope, self._settings.client_ip_header)
+        for _ in rows[1:]:  # each is a call, and the middleware has counted one
+            if wait := self._calls.acquire(client):
+                raise too_many(wait)
+        answers = []
+        for number, values in enumerate(rows):
+            try:
+                answers.append(alone(await operation(values, request, user)))
+            except gr.Error as error:
+                problem = problem_of(error)
+                problem.members["row"] = number
+                raise problem from None
+        return answers
 
     @contextlib.contextmanager
     def admitted(self) -> Iterator[None]:
@@ -211,9 +243,13 @@ def problem_of(error: gr.Error) -> Problem:
     return Problem(status, detail, headers, **members)
 
 
-def _response(answers: list[Any], accept: str) -> Response:
-    """Return the response with the answer, or with a list of several."""
-    answer = answers[0] if len(answers) == 1 else answers
+def alone(answers: list[Any]) -> Any:
+    """Return the answer, or the list of several."""
+    return answers[0] if len(answers) == 1 else answers
+
+
+def _response(answer: Any, accept: str) -> Response:
+    """Return the response with an answer."""
     if isinstance(answer, File) and _is_wanted(answer.media_type, accept):
         return Response(answer.content, media_type=answer.media_type)
     return Response(dumps(answer), media_type="application/json")
@@ -254,7 +290,7 @@ async def _send_events(
 
     try:
         async for answers in steps:
-            await write(dumps(answers[0] if len(answers) == 1 else answers))
+            await write(dumps(alone(answers)))
         await write(b"null", b"complete")
     except gr.Error as error:
         language = request.headers.get("accept-language", "")

@@ -108,6 +108,7 @@ class Server:
         self.queue = gradio_fixes.QueueState(demo)
         self.traffic = Traffic()
         self.files = uploads.TemporaryFiles(settings.max_upload_mb)
+        self.calls = RateLimit(settings.rate_limit)
         self.logins = RateLimit(LOGINS_PER_MINUTE)
         self.health = Health(load, get_runner(), lambda: self.queue.stopped)
         self.shutdown = Shutdown(
@@ -152,6 +153,7 @@ class Server:
             settings,
             self.files,
             self.queue.__len__,
+            self.calls,
             self.logins,
         )
         return options | {
@@ -205,6 +207,7 @@ class Server:
             self.queue,
             self.traffic,
             self.files,
+            self.calls,
             self.logins,
         )
 

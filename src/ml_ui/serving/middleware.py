@@ -104,6 +104,7 @@ class GuardMiddleware:
         queue: the calls and sessions that exist.
         traffic: updated with each request.
         files: the space for uploads.
+        calls: rate limit of calls.
         logins: rate limit of log-ins.
     """
 
@@ -115,6 +116,7 @@ class GuardMiddleware:
         queue: Queue,
         traffic: Traffic,
         files: Files,
+        calls: RateLimit,
         logins: RateLimit,
     ) -> None:
         self._app = app
@@ -123,7 +125,7 @@ class GuardMiddleware:
         self._queue = queue
         self._traffic = traffic
         self._files = files
-        self._calls = RateLimit(settings.rate_limit)
+        self._calls = calls
         self._uploads = RateLimit(settings.rate_limit)
         self._logins = logins
         is_local = os.environ.get("GRADIO_SERVER_NAME", LOCAL_HOSTS[0]) in LOCAL_HOSTS
