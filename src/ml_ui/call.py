@@ -245,9 +245,10 @@ def run(options: argparse.Namespace) -> int:
         answer = app.predict(app.arguments(options.input))
         if options.output:
             Path(options.output).write_bytes(answer.content)
-        else:
-            print(json.dumps(decoded(answer), indent=2, ensure_ascii=False))
+            return 0
+        text = json.dumps(decoded(answer), indent=2, ensure_ascii=False)
     except Exception as error:  # noqa: BLE001, a traceback does not help the user
         print(f"{options.url}: {reason(error)}", file=sys.stderr)
         return 1
+    print(text)
     return 0
