@@ -9,6 +9,7 @@ import functools
 import http.client
 import itertools
 import json
+import mimetypes
 import os
 import re
 import select
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 MB = 1_000_000
 API = "/gradio_api"
+JSON = {"Content-Type": "application/json"}
+PROBLEM = "application/problem+json"
 FILE = {"meta": {"_type": "gradio.FileData"}}
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -50,7 +53,17 @@ class Answer:
 
 
 class App:
-    """A server that runs, as its visitors and its platform see it."""
+    """A server that runs, as its visitors and its platform see it.
+
+    Subclasses know how a call is made.
+
+    Attributes:
+        uploads: the path that takes the files of a call, in a form.
+        field: the name of a file in it.
+        parameter: the name of the function's parameter.
+    """
+
+    uploads, field, parameter = f"{API}/upload", "files", "text"
 
     def __init__(self, target: "Target", process: subprocess.Popen, folder: Path) -> None:
         self.target = target
@@ -93,12 +106,50 @@ class App:
 
     def post(self, path: str, value: object, **options) -> Answer:
         """Send a value as JSON."""
-        options["headers"] = {"Content-Type": "application/json"} | options.get("headers", {})
+        options["headers"] = JSON | options.get("headers", {})
         return self.ask("POST", path, json.dumps(value).encode(), **options)
+
+    # How a call is made ------------------------------------------------------------------
+
+    def body(self, value: object) -> dict:
+        """Return the body of a call: what the target's `predict` path takes as JSON."""
+        raise NotImplementedError
+
+    def read(self, answer: Answer) -> Answer:
+        """Return what the answer to a call says."""
+        return answer
 
     def call(self, value: object, timeout: float = 20) -> Answer:
         """Call the model; the client disconnects after the timeout."""
+        return self.read(self.post(self.target.predict, self.body(value), timeout=timeout))
+
+    def leave(self, value: object) -> bool:
+        """Call the model and do not wait for the answer; return whether it was taken."""
+        return self.post(self.target.predict, self.body(value), timeout=60).ok
+
+    def form(self, *files: tuple[str, bytes]) -> tuple[bytes, dict[str, str]]:
+        """Return the body of a form with files, and its headers."""
+        return multipart(files, self.field)
+
+    def upload(self, *files: tuple[str, bytes], timeout: float = 60) -> Answer:
+        """Send files, whatever they are, to where the app takes those of a call."""
+        return self.ask("POST", self.uploads, *self.form(*files), timeout)
+
+    def call_with_file(self, name: str, content: bytes, timeout: float = 20) -> Answer:
+        """Call the model with a file."""
         raise NotImplementedError
+
+    def file(self, answer: Answer) -> Answer:
+        """Return the response with the file that an answer names, or is."""
+        return answer
+
+    def values(self, path: str) -> list[object]:
+        """Return the values that name a file of the server's, or of another's."""
+        raise NotImplementedError
+
+    def refused(self, answer: Answer, *statuses: int) -> bool:
+        """Return whether a call was answered with an error, with one of these if it has a status."""
+        return bool(answer.status and not answer.ok)
 
     def health(self) -> Answer:
         """Request the liveness probe, as a platform does."""
@@ -198,10 +249,12 @@ class App:
 class GradioApp(App):
     """Client of Gradio's API: a call is sent in one request, its answer read in another."""
 
+    def body(self, value: object) -> dict:
+        return {"data": [value]}
+
     def call(self, value: object, timeout: float = 20) -> Answer:
-        """Call the model; the client disconnects after the timeout."""
         start = time.monotonic()
-        joined = self.post(f"{API}/call/predict", {"data": [value]}, timeout=timeout)
+        joined = self.post(self.target.predict, self.body(value), timeout=timeout)
         if not joined.ok:
             return joined
         event = json.loads(joined.text)["event_id"]
@@ -216,23 +269,77 @@ class GradioApp(App):
             return response if failed else Answer(0, response.text or "cut off")
         return Answer(200, end[2], end[1] == "complete")
 
-    def upload(self, *files: tuple[str, bytes], timeout: float = 60) -> Answer:
-        """Send files, as a page does."""
-        body, headers = multipart(files)
-        return self.ask("POST", f"{API}/upload", body, headers, timeout)
-
     def call_with_file(self, name: str, content: bytes, timeout: float = 20) -> Answer:
-        """Upload a file, and call the model with it."""
         sent = self.upload((name, content))
         return self.call({"path": json.loads(sent.text)[0]} | FILE, timeout) if sent.ok else sent
+
+    def file(self, answer: Answer) -> Answer:
+        if not answer.ok:
+            return answer
+        return self.ask("GET", f"{API}/file={json.loads(answer.text)[0]['path']}")
+
+    def values(self, path: str) -> list[object]:
+        return [{"path": path} | FILE, {"path": "a.png", "url": path} | FILE]
+
+
+class RestApp(App):
+    """Client of POST /predict: one request for a call, its errors with a status of HTTP."""
+
+    uploads = "/predict"
+
+    @property
+    def field(self) -> str:  # type: ignore[override]
+        return self.parameter
+
+    def body(self, value: object) -> dict:
+        return {self.parameter: value}
+
+    def leave(self, value: object) -> bool:
+        body = json.dumps(self.body(value)).encode()
+        head = f"POST {self.target.predict} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", self.port), 60) as client,
+        ):
+            client.sendall(head.encode() + body)
+            return True
+        return False
+
+    def call(self, value: object, timeout: float = 20) -> Answer:
+        # A stream is read as one; a function that is none answers with its JSON.
+        headers = {"Accept": "application/json, text/event-stream"}
+        path, body = self.target.predict, self.body(value)
+        return self.read(self.post(path, body, headers=headers, timeout=timeout))
+
+    def read(self, answer: Answer) -> Answer:
+        if "event-stream" not in answer.headers.get("content-type", ""):
+            return answer
+        end = re.search(r"event: (complete|error)\ndata: (.*)", answer.text)
+        if not end:
+            return Answer(0, "cut off")
+        if end[1] == "complete":
+            return Answer(200, answer.text, True, answer.headers)
+        return Answer(json.loads(end[2])["status"], end[2], headers={"content-type": PROBLEM})
+
+    def call_with_file(self, name: str, content: bytes, timeout: float = 20) -> Answer:
+        media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        headers = {"Content-Type": media_type, "Accept": "image/*"}
+        return self.ask("POST", self.target.predict, content, headers, timeout)
+
+    def values(self, path: str) -> list[object]:
+        return [path, f"{API}/file={path}", {"path": path} | FILE]
+
+    def refused(self, answer: Answer, *statuses: int) -> bool:
+        media_type = answer.headers.get("content-type", "")
+        return answer.status in statuses and media_type == PROBLEM
 
 
 class LitApp(App):
     """Client of LitServe's API: one request for a prediction."""
 
-    def call(self, value: object, timeout: float = 20) -> Answer:
-        """Call the model; the client disconnects after the timeout."""
-        return self.post("/predict", {"input": value}, timeout=timeout)
+    def body(self, value: object) -> dict:
+        return {"input": value}
 
 
 def until(condition: Callable[[], object], seconds: float) -> bool:
@@ -243,9 +350,12 @@ def until(condition: Callable[[], object], seconds: float) -> bool:
     return bool(held)
 
 
-def multipart(files: Iterable[tuple[str, bytes]]) -> tuple[bytes, dict[str, str]]:
+def multipart(
+    files: Iterable[tuple[str, bytes]], field: str = "files"
+) -> tuple[bytes, dict[str, str]]:
     """Return the body of a form with files, and its headers."""
-    part = '--limit\r\nContent-Disposition: form-data; name="files"; filename="{}"\r\n\r\n'
+    part = f'--limit\r\nContent-Disposition: form-data; name="{field}"; '
+    part += 'filename="{}"\r\n\r\n'
     body = b"".join(part.format(name).encode() + content + b"\r\n" for name, content in files)
     return body + b"--limit--\r\n", {"Content-Type": "multipart/form-data; boundary=limit"}
 

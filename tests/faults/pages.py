@@ -125,6 +125,11 @@ class Page:
     guarded: bool = True
 
     @property
+    def parameter(self) -> str:
+        """The name of the parameter of `predict`."""
+        return "image" if "image" in self.inputs else "text"
+
+    @property
     def define_load(self) -> str:
         """The source of `load()`."""
         keyword = "async def" if "await" in self.load else "def"

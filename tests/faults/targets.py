@@ -14,7 +14,7 @@ from typing import ClassVar
 from scripts.runtimes import generate
 from tests.running import clean_environment, free_port, install, install_packages
 
-from .apps import API, App, GradioApp, LitApp
+from .apps import API, App, GradioApp, LitApp, RestApp
 from .pages import BRIEFLY, PAGES, TEXT, WATCH, demo
 
 
@@ -88,7 +88,7 @@ class Target:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         app = self.app(self, process, folder)
-        app.port = port
+        app.port, app.parameter = port, PAGES[page].parameter if page in PAGES else "text"
         try:
             yield app.until_ready() if ready else app
         finally:
@@ -146,6 +146,12 @@ class Ours(Target):
             f"from model import load, predict\n\n{built}\n"
             'if __name__ == "__main__":\n    launch(demo, load)\n'
         )
+
+
+class Rest(Ours):
+    """The same project, called by POST /predict."""
+
+    app, predict = RestApp, "/predict"
 
 
 class Space(Ours):

@@ -293,6 +293,12 @@ def test_the_row_that_is_refused_is_named(serve):
         ({"content": b"\xff", "headers": {"Content-Type": "text/plain"}}, 422, "UTF-8"),
         ({"content": "a", "headers": {"Content-Type": "text/csv"}}, 415, "text/csv"),
         ({"content": "a"}, 415, "no Content-Type"),
+        ({"data": {"text": "a", "texts": "a"}}, 422, "The form is malformed"),
+        (
+            {"content": "a", "headers": {"Content-Type": "multipart/form-data"}},
+            422,
+            "The form is malformed",
+        ),
         ({"json": {"text": "a" * 1_000_001}}, 413, "too large"),
         ({"json": {"text": "raise"}}, 500, "The prediction failed (reference "),
         ({"json": {"text": "exit"}}, 500, "The prediction failed (reference "),

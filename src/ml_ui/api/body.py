@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
 
@@ -119,8 +120,12 @@ class Body:
                 max_fields=len(self._operation.parameters),
                 max_part_size=MAX_JSON,
             )
-        except MultiPartException as error:
-            raise Problem(422, f"{error.message}.") from None
+        except (
+            HTTPException,
+            MultiPartException,
+        ) as error:  # within an app, the former
+            detail = getattr(error, "detail", "") or getattr(error, "message", "")
+            raise Problem(422, f"The form is malformed: {detail}") from None
         try:
             files: dict[str, Any] = {}
             texts: dict[str, Any] = {}

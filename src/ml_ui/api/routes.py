@@ -34,6 +34,7 @@ JSON = (
     | orjson.OPT_NON_STR_KEYS
     | orjson.OPT_PASSTHROUGH_DATACLASS
 )
+WATCH_AFTER = 0.05  # seconds
 EVENTS = "text/event-stream"
 OPENAPI = "/openapi.json"
 DOCUMENTS = (OPENAPI, "/docs")
@@ -307,6 +308,7 @@ async def connected(receive: Receive) -> AsyncIterator[None]:
     """
     task, gone = asyncio.current_task(), False
     assert task
+    watcher: asyncio.TimerHandle | asyncio.Task[None]
 
     async def watch() -> None:
         nonlocal gone
@@ -315,7 +317,12 @@ async def connected(receive: Receive) -> AsyncIterator[None]:
         gone = True
         task.cancel()
 
-    watcher = asyncio.create_task(watch())
+    def start() -> None:
+        nonlocal watcher
+        watcher = asyncio.create_task(watch())
+
+    # Most calls are over by then, and a task costs a tenth of a short one.
+    watcher = asyncio.get_running_loop().call_later(WATCH_AFTER, start)
     try:
         yield
     except asyncio.CancelledError:

@@ -1,5 +1,6 @@
 """Rate limits: a token bucket for each client."""
 
+import functools
 import ipaddress
 import time
 
@@ -55,6 +56,11 @@ def client_of(scope: Scope, header: str = "") -> str:
         # Of a list the proxy wrote the last; the client may have sent others.
         given = ",".join(Headers(scope=scope).getlist(header))
         host = given.rpartition(",")[2].strip() or host
+    return _client(host)
+
+
+@functools.lru_cache(1024)
+def _client(host: str) -> str:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:  # a proxy's own name for it

@@ -16,8 +16,8 @@ def r1_raises(target: Target, page: str = "text") -> Seen:
         failed, after = app.call("raise"), app.call("hello")
         reference = re.search(r"\b[0-9a-f]{8}\b", failed.text)
         found = bool(reference) and reference[0] in app.log()
-    good = not failed.ok and failed.status and SECRET not in failed.text
-    return Seen(f"{failed}; next: {after}", bool(good and found and after.ok))
+    good = app.refused(failed, 500) and SECRET not in failed.text
+    return Seen(f"{failed}; next: {after}", good and found and after.ok)
 
 
 def survives(target: Target, what: str, page: str = "text") -> Seen:
@@ -25,9 +25,9 @@ def survives(target: Target, what: str, page: str = "text") -> Seen:
     with target.start(page) as app:
         failed = app.call(what, timeout=10)
         healthy, after = app.health(), app.call("hello", timeout=10)
-    refused = failed.status and not failed.ok
+    refused = app.refused(failed, 500)
     seen = f"{what}: {failed}; health {healthy.status or 'no answer'}; next: {after}"
-    return Seen(seen, bool(refused and healthy.ok and after.ok))
+    return Seen(seen, refused and healthy.ok and after.ok)
 
 
 def r2_ends(target: Target) -> Seen:
@@ -41,10 +41,10 @@ def r3_hangs(target: Target, page: str = "text", what: str = "hang") -> Seen:
         hung, healthy, after = app.call(what, 8), app.health(), app.call("hello", 8)
         app.call(what, 8)
         stuck = app.health()
-    refused = hung.status and not hung.ok
+    refused = app.refused(hung, 504)
     seen = f"{what}: {hung}; health {healthy.status}; next: {after}; "
     seen += f"after a second: {stuck.status or 'no answer'}"
-    return Seen(seen, bool(refused and healthy.ok and after.ok and stuck.status == 503))
+    return Seen(seen, refused and healthy.ok and after.ok and stuck.status == 503)
 
 
 def cancelled(target: Target, page: str) -> Seen:
@@ -52,9 +52,9 @@ def cancelled(target: Target, page: str) -> Seen:
     with target.start(page, PREDICT_TIMEOUT="1", WEB_CONCURRENCY="1") as app:
         hung = [app.call("hang", 8) for _ in range(3)]
         healthy, after = app.health(), app.call("hello", 8)
-    refused = all(answer.status and not answer.ok for answer in hung)
+    refused = all(app.refused(answer, 504) for answer in hung)
     seen = f"hang: {hung[0]}; after three: health {healthy.status}, next: {after}"
-    return Seen(seen, bool(refused and healthy.ok and after.ok))
+    return Seen(seen, refused and healthy.ok and after.ok)
 
 
 def dies(target: Target, what: str) -> Seen:
@@ -131,9 +131,9 @@ def r31_long_stream(target: Target) -> Seen:
         start = time.monotonic()
         after = app.call("hello", 15)
         waited, answer = time.monotonic() - start, first.result()
-    refused = answer.status and not answer.ok
+    refused = app.refused(answer, 504)
     seen = f"{answer}; next after {waited:.0f} s: {after}"
-    return Seen(seen, bool(refused and after.ok and waited < 10))
+    return Seen(seen, refused and after.ok and waited < 10)
 
 
 def r32_chat(target: Target) -> Seen:

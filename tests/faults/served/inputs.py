@@ -1,6 +1,5 @@
 """R9 to R14, R33, R45: uploads, pictures and request bodies."""
 
-import io
 import itertools
 import json
 import re
@@ -11,23 +10,24 @@ from PIL import Image
 from tests.running import photograph
 
 from .. import Seen, both
-from ..apps import API, MB, Answer, App, multipart, until
+from ..apps import API, JSON, MB, Answer, App, GradioApp, RestApp, until
 from ..targets import Target
-from .tools import ROOMY, many, png
+from .tools import ROOMY, many, png, saved
 
 
 def r9_upload(target: Target) -> Seen:
     """Uploads over the limit, one file, several, endless: refused, and not kept."""
-    head, tail = multipart([("large.bin", b"\0")])[0].split(b"\0")
-    headers = multipart([])[1]
     with target.start("picture", MAX_UPLOAD_MB="5") as app:
+        form, headers = app.form(("large.bin", b"\0"))
+        head, tail = form.split(b"\0")
         app.upload(("small.png", png()))
         before = app.stored()
         endless = itertools.chain([head], itertools.repeat(bytes(1 << 20), 1024), [tail])
         answers = {
             "6 MB": app.upload(("a.bin", bytes(6 * MB))),
+            "called with it": app.call_with_file("a.bin", bytes(6 * MB)),
             "4 files of 2 MB": app.upload(*[(f"{n}.bin", bytes(2 * MB)) for n in range(4)]),
-            "1 GB in chunks": app.ask("POST", f"{API}/upload", endless, headers, timeout=120),
+            "1 GB in chunks": app.ask("POST", app.uploads, endless, headers, timeout=120),
         }
         left = not until(lambda: app.stored() <= before, 5) and app.stored() - before
         after = app.call_with_file("a.png", png())
@@ -40,10 +40,9 @@ def r10_body(target: Target) -> Seen:
     """A body over the limit, with its length and in chunks."""
     body = b'{"data": ["' + b"x" * 40 * MB + b'"], "input": "x"}'
     chunks = (body[start : start + MB] for start in range(0, len(body), MB))
-    headers = {"Content-Type": "application/json"}
     with target.start(MAX_UPLOAD_MB="5") as app:
-        whole = app.ask("POST", target.predict, body, headers, timeout=60)
-        chunked = app.ask("POST", target.predict, chunks, headers, timeout=60)
+        whole = app.ask("POST", target.predict, body, JSON, timeout=60)
+        chunked = app.ask("POST", target.predict, chunks, JSON, timeout=60)
         peak, after = app.memory("VmHWM"), app.call("hello", 60)
     seen = f"40 MB: {whole.status}, in chunks: {chunked.status}; {peak / MB:.0f} MB of memory"
     return Seen(seen, whole.status == chunked.status == 413 and peak < ROOMY and after.ok)
@@ -62,7 +61,12 @@ def r11_no_picture(target: Target) -> Seen:
     with target.start("picture") as app:
         answers = {what: app.call_with_file(*file) for what, file in files.items()}
         after = app.call_with_file("a.jpg", photo)
-    named = [bool(re.search("not a picture|not an image", a.text)) for a in answers.values()]
+    # Of a picture of a kind that is not taken, a response says which are.
+    reasons = "not a picture|not an image|send one of"
+    named = [
+        bool(app.refused(answer, 415, 422) and re.search(reasons, answer.text))
+        for answer in answers.values()
+    ]
     seen = ", ".join(f"{what}: {answer}" for what, answer in answers.items())
     return Seen(seen, all(named) and after.ok)
 
@@ -74,17 +78,19 @@ def r12_bomb(target: Target) -> Seen:
         peak, after = app.memory("VmHWM"), app.call_with_file("a.png", png())
     named = re.search("megapixels|too (?:large|big)", answer.text)
     seen = f"{answer}, {peak / MB:.0f} MB at most"
-    return Seen(seen, bool(named and not answer.ok and peak < ROOMY and after.ok))
+    refused = named and app.refused(answer, 422)
+    return Seen(seen, bool(refused and peak < ROOMY and after.ok))
 
 
 def r45_costly_to_open(target: Target) -> Seen:
     """Small files that cost GB or minutes to open, which Gradio does before the function."""
+    tiny = Image.new("RGB", (8, 8))
     entry = b"\5\0" + (700).to_bytes(4, "little") + b"\10\0\0\0"  # fractions, at byte 8
     tags = b"".join((1000 + n).to_bytes(2, "little") + entry for n in range(5000))
     index = b"MPF\0II*\0\x08\0\0\0" + (5000).to_bytes(2, "little") + tags + bytes(4)
-    jpeg = _encoded("JPEG")
+    jpeg = saved(tiny, "JPEG")
     jpeg = jpeg[:2] + b"\xff\xe2" + (2 + len(index)).to_bytes(2, "big") + index + jpeg[2:]
-    gif = _encoded("GIF")
+    gif = saved(tiny, "GIF")
     at = gif.index(b",")
     gif = gif[:at] + b"!\xfe" + b"\1a" * 500_000 + b"\0" + gif[at:]
     seen = []
@@ -92,20 +98,14 @@ def r45_costly_to_open(target: Target) -> Seen:
         with target.start("picture") as app:
             answer = app.call_with_file(name, content, 60)
             peak, after = app.memory("VmHWM"), app.call_with_file("a.png", png())
-        named = "metadata" in answer.text and not answer.ok
+        named = "metadata" in answer.text and app.refused(answer, 422)
         text = f"{name}, {len(content) // 1000} kB: {answer}, {peak / MB:.0f} MB at most"
         seen.append(Seen(text, named and peak < ROOMY and after.ok))
     return both(*seen)
 
 
-def _encoded(kind: str) -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(out, kind)
-    return out.getvalue()
-
-
 DEEP = "[" * 5000 + "]" * 5000
-MALFORMED = {
+OF_GRADIO = {
     f"{API}/call/predict": [
         '{"data": [1]}', '{"data": [["a"]]}', '{"data": [{"a": 1}]}', '{"data": [null]}',
         '{"data": []}', '{"data": ["a", "b"]}', '{"data": null}', '{"data": "x"}', "{}", "null",
@@ -139,23 +139,41 @@ MALFORMED = {
         "{}", '{"data": []}', '{"data": [null]}', '{"data": ["a"], "fn_index": 999}',
         '{"data": "x"}', "{",
     ],
-    f"{API}/upload": ["", "{}", "--limit\r\n", "--limit--\r\n", "--other\r\n\r\n"],
     "/login": ["", "{}"],
     f"{API}/reset": ["{}", '{"event_id": 1}', "{"],
     f"{API}/cancel": ["{}", '{"session_hash": "s", "fn_index": 9, "event_id": "e"}', "{"],
     f"{API}/stream/none": ['{"data": ["a"]}', "{}"],
 }  # fmt: skip
+OF_REST = {
+    "/predict": [
+        "", "{", "null", "[]", "1", '"x"', "\xff", "{}", '{"text": null}', '{"text": 1}',
+        '{"text": ["a"]}', '{"text": {"a": 1}}', '{"text": "a", "more": 1}', '{"data": ["a"]}',
+        '{"text": NaN}', '{"text": "\\ud800"}', '{"text": "a"}x', '\xef\xbb\xbf{"text": "a"}',
+        f'{{"text": {DEEP}}}', f'{{"{DEEP}": 1}}', '{"text": "a", "text": 1}',
+    ],
+    "/predict?text=a": ["{}", '{"text": 1}'],
+}  # fmt: skip
+FORM = {"Content-Type": "multipart/form-data; boundary=limit"}
+PART = '--limit\r\nContent-Disposition: form-data; name="text"'
+FORMS = [
+    "", "{}", "--limit\r\n", "--limit--\r\n", "--other\r\n\r\n", f"{PART}\r\n\r\na",
+    f"{PART}\r\n\r\na\r\n" * 2 + "--limit--\r\n", f'{PART}; filename=""\r\n\r\n\r\n--limit--\r\n',
+    "--limit\r\nContent-Disposition: form-data\r\n\r\na\r\n--limit--\r\n",
+    "--limit\r\nX: \xff\r\n\r\na\r\n--limit--\r\n",
+]  # fmt: skip
+MALFORMED: dict[type[App], dict[str, list[str]]] = {GradioApp: OF_GRADIO, RestApp: OF_REST}
 
 
 def r13_malformed(target: Target) -> Seen:
     """Malformed bodies: never a 500, and the app keeps serving."""
-    form = {"Content-Type": "multipart/form-data; boundary=limit"}
     with target.start() as app:
-        bodies = [(path, body) for path, bodies in MALFORMED.items() for body in bodies]
+        given = MALFORMED[target.app].items()
+        bodies = [(path, body, JSON) for path, bodies in given for body in bodies]
+        bodies += [(app.uploads, body, FORM) for body in FORMS]
         failed = [
             f"{path.removeprefix(API)} {body[:60]} {answer.status or answer.text}"
-            for path, body in bodies
-            if (answer := _sent(app, path, body, form)).status in (0, 500)
+            for path, body, headers in bodies
+            if (answer := _sent(app, path, body, headers)).status in (0, 500)
         ]
         after = app.call("hello")
     seen = f"{len(failed)} of {len(bodies)} with 500 or no answer"
@@ -163,9 +181,8 @@ def r13_malformed(target: Target) -> Seen:
     return Seen(seen, not failed and after.ok)
 
 
-def _sent(app: App, path: str, body: str, form: dict[str, str]) -> Answer:
+def _sent(app: App, path: str, body: str, headers: dict[str, str]) -> Answer:
     """Send a body; read the answer of an accepted call."""
-    headers = form if path.endswith("upload") else {"Content-Type": "application/json"}
     answer = app.ask("POST", path, body.encode("latin-1"), headers)
     if answer.ok and "/call/" in path:
         return app.answer(json.loads(answer.text)["event_id"])
@@ -174,10 +191,9 @@ def _sent(app: App, path: str, body: str, form: dict[str, str]) -> Answer:
 
 def wrong_json(target: Target) -> Seen:
     """R13 for a model server: bodies that are not JSON, or lack a field."""
-    headers = {"Content-Type": "application/json"}
     with target.start() as app:
         answers = [
-            app.ask("POST", target.predict, body, headers)
+            app.ask("POST", target.predict, body, JSON)
             for body in (b"{", b"null", b"[]", b"{}", b"\xff", b'"x"')
         ]
         after = app.call("hello")
@@ -185,9 +201,8 @@ def wrong_json(target: Target) -> Seen:
     return Seen(str(codes), all(400 <= code < 500 for code in codes) and after.ok)
 
 
-def r14_unknown(target: Target) -> Seen:
-    """Unknown functions, events and paths: 404, and few lines in the log."""
-    requests = [
+UNKNOWN = {
+    GradioApp: [
         ("POST", f"{API}/call/nothing", {"data": ["a"]}),
         ("POST", f"{API}/call/v2/nothing", {"text": "a"}),
         ("POST", f"{API}/run/nothing", {"data": ["a"]}),
@@ -195,18 +210,31 @@ def r14_unknown(target: Target) -> Seen:
         ("GET", f"{API}/call/predict/nothing", None),
         ("GET", f"{API}/nothing", None),
         ("GET", "/nothing", None),
-    ]
+    ],
+    RestApp: [
+        ("POST", "/nothing", {"text": "a"}),
+        ("POST", "/predict/nothing", {"text": "a"}),
+        ("POST", "/PREDICT", {"text": "a"}),
+        ("GET", "/predict", None),
+        ("PUT", "/predict", {"text": "a"}),
+        ("DELETE", "/predict/", None),
+    ],
+}
+
+
+def r14_unknown(target: Target) -> Seen:
+    """Unknown functions, events and paths: 404, and few lines in the log."""
     with target.start() as app:
         before = len(app.log().splitlines())
         codes = [
             app.ask(method, path, json.dumps(value).encode() if value else None,
-                    {"Content-Type": "application/json"}, 5).status
-            for method, path, value in requests
+                    JSON, 5).status
+            for method, path, value in UNKNOWN[target.app]
         ]  # fmt: skip
         after = app.health()
         lines = app.log().splitlines()[before:]
     seen = f"{codes}, {len(lines)} lines in the log"
-    good = set(codes) == {404} and len(lines) <= 2 * len(codes) and after.ok
+    good = set(codes) <= {404, 405} and len(lines) <= 2 * len(codes) and after.ok
     return Seen(seen, good)
 
 
@@ -220,12 +248,6 @@ def unknown_route(target: Target) -> Seen:
 # R33: accepted pictures -------------------------------------------------------------------
 
 WORKERS = 2
-
-
-def _saved(picture: Image.Image, kind: str, **options: object) -> bytes:
-    out = io.BytesIO()
-    picture.save(out, kind, **options)
-    return out.getvalue()
 
 
 # The costliest modes of each format: with transparency, or decoded as a whole.
@@ -255,7 +277,7 @@ def r33_costly_pictures(target: Target) -> Seen:
                 # One colour: a small file, which takes as much memory as any when decoded.
                 picture = Image.new(mode, (5000, megapixels * 200 - 1))
                 kind = name.split()[-1]
-                file = (f"a.{kind.lower()}", _saved(picture, kind, **options))
+                file = (f"a.{kind.lower()}", saved(picture, kind, **options))
                 Path(f"/proc/{app.pid}/clear_refs").write_text("5")  # the peak so far
                 answers = many(lambda file: app.call_with_file(*file, 120), [file] * WORKERS)
                 if all(answer.ok for answer in answers):

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from .. import Seen, both
-from ..apps import API, MB, until
+from ..apps import API, MB, GradioApp, until
 from ..targets import Target
 from .tools import ROOMY, many
 
@@ -36,16 +36,16 @@ def r5_a_thousand(target: Target) -> Seen:
 
 def r6_abandoned(target: Target) -> Seen:
     """Calls whose answers are never read: memory is bounded, and the queue goes on."""
-    return both(_abandoned(target), _old_session(target))
+    sessions = (_old_session,) if issubclass(target.app, GradioApp) else ()
+    return both(*(probe(target) for probe in (_abandoned, *sessions)))
 
 
 def _abandoned(target: Target) -> Seen:
     with target.start() as app:
-        sent = many(lambda _: app.post(target.predict, {"data": ["hello"]}), range(3000))
+        sent = many(app.leave, ["hello"] * 3000)
         peak = app.memory("VmHWM")
         served = until(lambda: app.call("hello", 90).ok, 60)  # once the queue has room
-    taken = sum(answer.ok for answer in sent)
-    seen = f"{taken} of 3,000 accepted, {peak / MB:.0f} MB at most, then "
+    seen = f"{sum(sent)} of 3,000 accepted, {peak / MB:.0f} MB at most, then "
     return Seen(seen + ("served" if served else "not served"), peak < ROOMY and served)
 
 

@@ -9,7 +9,7 @@ import time
 from .. import Seen, both
 from ..apps import API, MB, Answer, App, multipart, until
 from ..targets import Target
-from .tools import FEW_FILES, ended, small_disk
+from .tools import FEW_FILES, ended, noise, small_disk
 
 
 def r34_sweep(target: Target) -> Seen:
@@ -70,11 +70,10 @@ def _filled(target: Target, what: str, wrap: tuple[str, ...], megabytes: int, mo
 
 def r46_empty_uploads(target: Target) -> Seen:
     """Uploads of which only the headers come must not use up the room for others."""
-    headers = multipart([])[1]
-    with target.start(MAX_UPLOAD_MB="1", BRIEFLY="60") as app:
+    with target.start("picture", MAX_UPLOAD_MB="1", BRIEFLY="60") as app:
         for _ in range(60):
-            app.ask("POST", f"{API}/upload", (), headers, 5)
-        answer = app.upload(("a.bin", bytes(900_000)))
+            app.ask("POST", app.uploads, (), app.form()[1], 5)
+        answer = app.upload(("a.png", noise(545)))
     return Seen(f"60 without a body, then one of 0.9 MB: {answer}", answer.ok)
 
 
@@ -92,7 +91,7 @@ def r40_async_load(target: Target) -> Seen:
 
 def r41_slow_body(target: Target) -> Seen:
     """A body of one byte every two seconds: its connection is closed."""
-    head = f"POST {API}/call/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n"
+    head = f"POST {target.predict} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n"
     with target.start() as app:
         start = time.monotonic()
         with socket.create_connection(("127.0.0.1", app.port), 10) as sender:

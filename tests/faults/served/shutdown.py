@@ -1,6 +1,5 @@
 """R18 to R20, R39: SIGTERM."""
 
-import json
 import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -35,11 +34,8 @@ def stop_before_download(target: Target) -> Seen:
 
     def fetch(app: App) -> str:
         answer = app.call_with_file("a.png", png())
-        if not answer.ok:
-            return f"{answer}"
-        path = json.loads(answer.text)[0]["path"]
-        file = app.ask("GET", f"{API}/file={path}")
-        return "downloaded" if file.ok else f"answered, file: {file}"
+        file = app.file(answer)
+        return "downloaded" if file.ok else f"{answer}, file: {file}"
 
     with target.start("picture", SLOW="3") as app, ThreadPoolExecutor() as pool:
         fetched = pool.submit(fetch, app)

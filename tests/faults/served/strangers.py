@@ -4,7 +4,7 @@ import json
 import re
 
 from .. import Seen
-from ..apps import API, FILE, App, until
+from ..apps import API, App, until
 from ..pages import SECRET
 from ..targets import Target
 from .tools import listener, png
@@ -62,8 +62,7 @@ def r15_paths(target: Target) -> Seen:
         paths = [path.format(**places) for path in PATHS]
         answers = {path: app.ask("GET", path, timeout=10) for path in paths}
         inputs = [given.format(**places) for given in INPUTS]
-        given = [{"path": path} | FILE for path in inputs]
-        given += [{"path": "a.png", "url": path} | FILE for path in inputs]
+        given = [value for path in inputs for value in app.values(path)]
         calls = [(value, app.call(value)) for value in given]
         after = app.call_with_file("a.png", png())
     allowed = [path for path, answer in answers.items() if not 400 <= answer.status < 500]
@@ -104,9 +103,9 @@ def _foreign(app: App, host: str) -> str:
         headers = {"Host": host, "Origin": origin}
         answers = [
             app.ask("GET", "/config", headers=headers),
-            app.ask("OPTIONS", f"{API}/call/predict",
+            app.ask("OPTIONS", app.target.predict,
                     headers=headers | {"Access-Control-Request-Method": "POST"}),
-            app.post(f"{API}/call/predict", {"data": [origin]}, headers=headers),
+            app.post(app.target.predict, app.body(origin), headers=headers),
         ]  # fmt: skip
         allowed = {answer.headers.get("access-control-allow-origin") for answer in answers}
         read += bool(allowed & {origin, "*"})
@@ -131,6 +130,7 @@ def r17_closed(target: Target) -> Seen:
         for kind in ("run", "api"):
             app.post(f"{API}/{kind}/hidden", {"data": ["a"]}, timeout=5)
         app.post(f"{API}/call//hidden", {"data": ["a"]})
+        app.post("/hidden", app.body("a"))
         app.call("hello")
         hidden, after = "called hidden" in app.log(), app.call("hello")
     opened = [path.removeprefix(API) for path, answer in answers.items() if answer.ok]

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.running import photograph
 
 from .. import Seen, both
-from ..apps import API, FILE, MB, Answer, until
+from ..apps import API, MB, Answer, multipart, until
 from ..targets import Target
 from .tools import OFFLINE, READ_ONLY, as_root, ended, listener, many, png, small_disk
 
@@ -120,11 +120,12 @@ def r23_disk(target: Target) -> Seen:
     """A file system that is read-only except TMPDIR, no home, no rights; a full disk."""
     with target.start("picture", READ_ONLY, HOME=None) as app:
         served = app.call_with_file("a.png", png())
-    with target.start(wrap=small_disk(2), MAX_UPLOAD_MB="50") as app:
+    with target.start("picture", small_disk(2), MAX_UPLOAD_MB="50") as app:
         full = app.upload(("a.bin", bytes(5 * MB)))
-        healthy, after = app.health(), app.call("hello")
+        healthy, after = app.health(), app.call_with_file("a.png", png())
+    refused = full.status >= 400 and app.refused(full, 503)
     seen = f"read-only: {served}; full: {full}, next: {after}"
-    return Seen(seen, served.ok and full.status >= 400 and healthy.ok and after.ok)
+    return Seen(seen, served.ok and refused and healthy.ok and after.ok)
 
 
 def r24_offline(target: Target) -> Seen:
@@ -160,11 +161,14 @@ def r25_files(target: Target) -> Seen:
     with target.start("picture", BRIEFLY="1") as app:
         before = app.stored()
         served = sum(app.call_with_file(f"{n}.jpg", photo + bytes(n)).ok for n in range(4))
-        (chosen,) = json.loads(app.upload(("late.jpg", photo)).text)
+        app.call_with_file("cut-off.jpg", photo[:5000])
+        uploaded = app.ask("POST", f"{API}/upload", *multipart([("late.jpg", photo)]))
+        (chosen,) = json.loads(uploaded.text)
         stored = app.stored()
         until(lambda: app.stored() <= before, 20)
         left = app.stored() - before
-        late, after = app.call({"path": chosen} | FILE), app.call_with_file("a.png", png())
+        late = [app.call(value) for value in app.values(chosen)]
+        after = app.call_with_file("a.png", png())
     seen = f"{(stored - before) // 1000} kB of {served} calls, later {left // 1000} kB"
     good = stored > before >= before + left and served == 4 and "expired" in late.text
     return Seen(f"{seen}; a deleted file: {late}", good and after.ok)

@@ -34,8 +34,18 @@ def many(function: Callable, values: Iterable, at_once: int = 16) -> list:
 
 def png(size: tuple[int, int] = (8, 8), mode: str = "RGB") -> bytes:
     """Return a picture of one colour."""
+    return saved(Image.new(mode, size))
+
+
+def noise(side: int) -> bytes:
+    """Return a picture that cannot be compressed: three bytes for each pixel."""
+    return saved(Image.frombytes("RGB", (side, side), os.urandom(3 * side**2)), compress_level=1)
+
+
+def saved(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    """Return a picture as a file."""
     out = io.BytesIO()
-    Image.new(mode, size).save(out, "PNG")
+    picture.save(out, kind, **options)
     return out.getvalue()
 
 
