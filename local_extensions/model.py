@@ -85,6 +85,11 @@ class Model(NamedTuple):
         return min(self.examples.values(), default=None)
 
     @property
+    def row(self) -> dict[str, Any]:
+        """The first example of rows or texts, by the names of the fields."""
+        return dict(zip(self.features, self.rows[0], strict=True))
+
+    @property
     def examples_csv(self) -> str:
         """Text of examples.csv: names of the columns, rows, and their answers, if any are known."""
         if not (self.table and self.rows):

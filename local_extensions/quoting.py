@@ -68,9 +68,9 @@ def py_block(value: dict | list, indent: int = 0) -> str:
     return f"{brackets[0]}\n{lines}{pad}{brackets[1]}"
 
 
-def json_line(value: Any) -> str:
-    """Return a value as JSON that is also valid YAML and TOML."""
-    text = json.dumps(value, ensure_ascii=False)
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Return a value as JSON; in one line, which is also valid YAML and TOML."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
     # Valid in JSON, not in YAML.
     return re.sub(
         r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda m: f"\\u{ord(m[0]):04x}", text

@@ -1,6 +1,7 @@
 """Compare the latency of apps: python -m ml_ui bench URL [URL ...]
 
-A run is a whole call, as a user waits for it: upload, queue, prediction, download.
+A run is a whole call, as a user waits for it: POST /predict, with what goes in and
+what comes out. The connection stays open.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from .call import arguments, call, connect, reason
+from .call import add_user, connect, login, reason
 
 WIDTH = 30  # characters of the longest bar
 DURATION = re.compile(r"^DURATION = (\d+)$", re.MULTILINE)  # in app.py, for ZeroGPU
@@ -20,20 +21,23 @@ DAILY = 120  # of a visitor without an account
 
 
 def measure(
-    url: str, inputs: list[str] | None, runs: int
+    url: str,
+    inputs: list[str] | None,
+    runs: int,
+    auth: tuple[str, str] | None = None,
 ) -> tuple[list[float], list[str]]:
     """Return the seconds of each successful call, and the errors of the others."""
     seconds, failures = [], []
     try:
-        client = connect(url)
-        values = arguments(client, inputs)
-        call(client, values)  # the first call wakes the app
+        app = connect(url, auth)
+        values = app.arguments(inputs) if inputs else app.example()
+        app.predict(values)  # the first call wakes the app
     except Exception as error:  # noqa: BLE001, every failure counts
         return [], [reason(error)] * runs
     for _ in range(runs):
         start = time.perf_counter()
         try:
-            call(client, values)
+            app.predict(values)
         except Exception as error:  # noqa: BLE001
             failures.append(reason(error))
         else:
@@ -103,6 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--runs", type=int, default=10, help="calls per app (default: 10)"
     )
     parser.add_argument("--chart", action="store_true", help="draw a bar chart")
+    add_user(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -113,12 +118,13 @@ def run(options: argparse.Namespace) -> int:
     if options.runs < 1:
         print(f"bench: --runs: {options.runs} is less than 1", file=sys.stderr)
         return 2
+    auth = login(options.user)
     print(f"{'address':44} {'median s':>8} {'p95 s':>8} {'failures':>8}")
     failed: dict[str, str] = {}
     measured: dict[str, list[float]] = {}
     for url in options.url:
         inputs = [options.file] if options.file else None
-        seconds, failures = measure(url, inputs, options.runs)
+        seconds, failures = measure(url, inputs, options.runs, auth)
         measured[url] = seconds
         print(row(url, seconds, failures), flush=True)
         if failures:
