@@ -79,7 +79,7 @@ class Headless(prompts.Session):
         near = self.nearest(name, value, found)
         if name == "platform" and near:
             self.choose_framework(near)
-        if not (self.follows(name) and value in possible(name)):
+        if not (self.follows(name) and value in [*possible(name)]):
             self.problems.append(Problem(name, value, reason, found.accepted, near))
         if near is None:
             self.unknown.add(name)
@@ -197,17 +197,17 @@ def unknown(given: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(name, given[name], "There is no such question.", [*QUESTIONS], near)
 
 
-def ask(given: Mapping[str, Any], *unknown: str) -> tuple[Headless | None, list[Problem]]:
+def ask(given: Mapping[str, Any], *refused: str) -> tuple[Headless | None, list[Problem]]:
     """Put the questions; return the session, and the problem of every wrong answer.
 
     Args:
         given: answers by question.
-        unknown: questions whose answers are refused already, and not among those.
+        refused: questions whose answers are refused already, and not among those.
     """
     made: list[Headless] = []
 
     def start(context: Context) -> Headless:
-        made.append(Headless(context, given, *unknown))
+        made.append(Headless(context, given, *refused))
         return made[-1]
 
     try:
@@ -239,14 +239,12 @@ def plan(
         wanted = project(Answers.of(session.context))
         folder = Path(output, wanted.answers.project_slug).absolute()
         problems = [*misfits(session, wanted), *no_room(wanted, folder)]
-        found = {"problems": [each._asdict() for each in problems]}
-        found |= {k: v for k, v in preview.as_dict(wanted, folder, []).items() if k not in found}
-        found["answers"].pop("preview")
-        found |= {
-            "command": ["cookiecutter", *command(given, output, overwrite, str(ROOT))],
-            "check": wanted.check,
-        }
-        return found, None if problems else wanted
+        said = {"problems": []} | preview.as_dict(wanted, folder, [])
+        said["problems"] = [each._asdict() for each in problems]
+        del said["answers"]["preview"]
+        said["command"] = ["cookiecutter", *command(given, output, overwrite, str(ROOT))]
+        said["check"] = wanted.check
+        return said, None if problems else wanted
 
 
 def called(given: Mapping[str, Any], output: str = ".", overwrite: bool = False) -> click.Context:
@@ -270,9 +268,10 @@ def misfits(session: Headless, wanted: Project) -> Iterator[Problem]:
         return
     reason = f"{answers.platform}, {answers.hardware}: it {estimate.misfit(wanted)}"
     tiers = [name for name in wanted.tiers if session.fits(name)]
-    price = wanted.host.tier["price_usd"]
-    cheap = (name for name in tiers if (wanted.tiers[name]["price_usd"] or 0) <= (price or 0))
     if tiers:
+        prices = {name: wanted.tiers[name]["price_usd"] for name in (*tiers, answers.hardware)}
+        most = prices[answers.hardware]
+        cheap = (n for n in tiers if None not in (most, prices[n]) and prices[n] <= most)
         yield Problem("hardware", answers.hardware, reason, tiers, next(cheap, None))
         return
     others = [
