@@ -165,25 +165,25 @@ def test_files_of_the_owner_that_a_platform_has_too(project, template):  # noqa:
 @slow
 def test_edited_file_of_the_old_platform(project, template):  # noqa: F811
     """It is a conflict, never lost, and its owner hears of it on the way back."""
-    replace(project / "setup.sh", "SHUTDOWN_GRACE:-25", "SHUTDOWN_GRACE:-5")
+    replace(project / "Procfile", "SHUTDOWN_GRACE:-25", "SHUTDOWN_GRACE:-5")
     (project / "app.json").unlink()
     commit(project, "Mine")
     done = run(project, "--platform", "docker", "--template", template)
     assert done.returncode == 1, done.stdout + done.stderr
     (said,) = done.stdout.partition("Conflicts:\n")[2].partition("\nN")[0].splitlines()
     assert (
-        said == "  setup.sh: you changed it, and it is no longer needed: git rm it, or git add it"
+        said == "  Procfile: you changed it, and it is no longer needed: git rm it, or git add it"
     )
-    assert "SHUTDOWN_GRACE:-5" in (project / "setup.sh").read_text("utf-8")
-    git(project, "rm", "--quiet", "setup.sh")
+    assert "SHUTDOWN_GRACE:-5" in (project / "Procfile").read_text("utf-8")
+    git(project, "rm", "--quiet", "Procfile")
     commit(project, "To Docker")
     said = moved(project, template, "--platform", "heroku", "--hardware", "basic")
-    assert "SHUTDOWN_GRACE:-25" in (project / "setup.sh").read_text("utf-8")
+    assert "SHUTDOWN_GRACE:-25" in (project / "Procfile").read_text("utf-8")
     (command,) = [
-        line.partition("before: ")[2] for line in said.splitlines() if "setup.sh was" in line
+        line.partition("before: ")[2] for line in said.splitlines() if "Procfile was" in line
     ]
     subprocess.run(command, shell=True, cwd=project, check=True, capture_output=True)
-    assert "SHUTDOWN_GRACE:-5" in (project / "setup.sh").read_text("utf-8")
+    assert "SHUTDOWN_GRACE:-5" in (project / "Procfile").read_text("utf-8")
     assert answers(project)["hardware"] == "basic"
 
 
