@@ -245,6 +245,7 @@ class Reader:
             script.unlink()
 
 
+@pytest.mark.sample("function", "rows")
 @pytest.mark.slow
 @pytest.mark.parametrize("case", RUN)
 def test_commands(bake, node, tmp_path, case):

@@ -278,6 +278,7 @@ def test_answers_are_the_pipeline_s(bake, environment, zoo, name):
         assert answer[entry["answer"]] == pytest.approx(entry["probability"], abs=1e-5)
 
 
+@pytest.mark.every
 @pytest.mark.slow
 def test_folder_on_the_hub(bake, environment, zoo, tmp_path, monkeypatch):
     """Its files in the cache are links; the second time there is no Hub."""
