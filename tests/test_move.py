@@ -133,6 +133,7 @@ def test_moves_lose_nothing(count, project, template, generated, tmp_path):  # n
     assert files(project) == first
 
 
+@pytest.mark.every
 @slow
 def test_its_own_tests_pass_after_a_move(project, template):  # noqa: F811
     """With the packages of the new platform, and an app.py that asks for a GPU there."""

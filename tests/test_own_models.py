@@ -241,7 +241,7 @@ def small(bake, tmp_path_factory):
     return make
 
 
-@pytest.mark.sample("*-exported.pt2")
+@pytest.mark.every
 @pytest.mark.parametrize(("framework", "task", "name"), FORMATS)
 def test_every_format(bake, small, framework, task, name, tmp_path):
     """The project is generated for the file, and passes its own tests with it."""

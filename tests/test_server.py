@@ -100,6 +100,7 @@ def test_login_in_a_browser(project, browser):
 JOIN = b"POST /gradio_api/queue/join HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"
 
 
+@pytest.mark.every
 def test_slow_request_does_not_delay_shutdown(project):
     with serving(project) as url:
         process = process_of(url)

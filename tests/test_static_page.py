@@ -115,7 +115,7 @@ def test_download_is_what_preflight_says(visit, host):
     assert size < 5_000_000
 
 
-@pytest.mark.sample("image-classification-onnx", "tabular-onnx")
+@pytest.mark.sample("image-classification-onnx")
 def test_axe_finds_nothing(visit, host, axe):
     for scheme in ("light", "dark"):
         for width in (1280, 390):
@@ -263,6 +263,7 @@ def test_new_version_replaces_the_whole_of_an_older_one(visit, mine):
     assert visitor.page.evaluate(copies) == 1
 
 
+@pytest.mark.every
 def test_host_that_redirects_or_has_enough(visit, mine, monkeypatch):
     """Hosts of files send /index.html to /, and refuse files to those who load too many."""
     visitor = visit(mine)

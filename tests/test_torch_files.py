@@ -284,6 +284,7 @@ def run(python, folder, code):
     return ast.literal_eval(done.stdout.strip().rpartition("\n")[2] or "None")
 
 
+@pytest.mark.sample("parallel.pth", "traced.pt")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["parallel.pth", "old.pth", "lightning.ckpt", "traced.pt"])
 def test_answers_are_the_net_s(bake, made_by_torch, tmp_path, name):

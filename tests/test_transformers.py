@@ -310,6 +310,7 @@ def test_project_passes_its_own_tests(bake, zoo, name):
     assert run.returncode == 0, run.stdout[-3000:]
 
 
+@pytest.mark.every
 @pytest.mark.slow
 def test_missing_weights_are_an_error(bake, environment, zoo, tmp_path):
     """transformers would fill them with random numbers, and only warn."""
