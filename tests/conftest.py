@@ -41,6 +41,8 @@ def pytest_collection_modifyitems(config, items):
         if unknown := sampled - {item.function for item in kept}:
             names = ", ".join(sorted(function.__name__ for function in unknown))
             raise pytest.UsageError(f"no case of {names} is in its sample: give --every")
+        if items and not kept:
+            raise pytest.UsageError("nothing of it is run without --every")
         config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
         items[:] = kept
 

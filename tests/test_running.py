@@ -75,7 +75,7 @@ def test_local(bake, photo, browser):
     assert "Traceback" not in busy.stderr
 
 
-@pytest.mark.sample("bash")
+@pytest.mark.every
 @pytest.mark.parametrize("shell", ["bash", "sh"])
 def test_heroku(bake, photo, browser, shell):
     """The Procfile's line, in the bare environment of a dyno and in a plain sh."""

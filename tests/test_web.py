@@ -407,6 +407,7 @@ def test_nothing_is_kept(client, tmp_path, monkeypatch, capfd):
 # As it is deployed ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_archive_knows_its_commit(tmp_path):
     """So the form in a Space records the commit that the command would."""
     template = copy_template(tmp_path)
