@@ -280,6 +280,7 @@ def check_call(reader: Reader, block: readmes.Block, readme: str, paste: Callabl
             assert bytes(seen) == truth
 
 
+@pytest.mark.sample("function", "rows")
 @pytest.mark.slow
 @pytest.mark.parametrize("case", RUN)
 def test_commands(bake, node, browser, tmp_path, case):
