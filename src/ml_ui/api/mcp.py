@@ -7,7 +7,8 @@ in each request; an older one begins with `initialize`, which is answered, not n
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -263,7 +264,7 @@ class Mcp:
         self,
         call: Call,
         message: Message,
-        steps: AsyncIterator[list[Any]],
+        steps: AsyncGenerator[list[Any], None],
         request: Request,
         send: Send,
     ) -> None:
@@ -284,11 +285,12 @@ class Mcp:
         notification = {"jsonrpc": "2.0", "method": "notifications/progress"}
         progress = {"progressToken": message.meta["progressToken"], "progress": 0}
         try:
-            async for answers in steps:
-                progress["progress"] += 1
-                if answers and isinstance(answers[0], str):
-                    progress["message"] = answers[0]
-                await write(orjson.dumps(notification | {"params": progress}))
+            async with aclosing(steps):
+                async for answers in steps:
+                    progress["progress"] += 1
+                    if answers and isinstance(answers[0], str):
+                        progress["message"] = answers[0]
+                    await write(orjson.dumps(notification | {"params": progress}))
             result = _shown(call.tool, answers)
         except gr.Error as error:
             language = request.headers.get("accept-language", "")

@@ -29,6 +29,7 @@ from .middleware import (
     GuardMiddleware,
     Traffic,
 )
+from .protocol import LimitedProtocol
 from .rate_limit import RateLimit
 from .runner import get_runner, guard
 from .settings import MB, Settings
@@ -211,8 +212,9 @@ class Server:
     def _pending(self) -> int:
         """Return the number of calls that a graceful shutdown waits for."""
         runner = get_runner()
-        called = self.api.running if hasattr(self, "api") else 0
-        return runner.running - runner.stuck + len(self.queue) + called
+        called = self.api.open if hasattr(self, "api") else 0
+        unread = len(LimitedProtocol.unread)
+        return runner.running - runner.stuck + len(self.queue) + called + unread
 
     def _wrap(self, app: ASGIApp) -> ASGIApp:
         return GuardMiddleware(

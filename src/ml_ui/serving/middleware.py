@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import metrics
+from .held import Held
 from .problem import Problem, too_many
 from .rate_limit import RateLimit, client_of
 from .runner import failed
@@ -171,13 +172,16 @@ class GuardMiddleware:
         # A shutdown waits for answers, but for no page that is open, and no upload.
         waits = scope["method"] == "GET" and not path.startswith(API + "heartbeat/")
         self._traffic.in_flight += waits
+        held = Held(MAX_BODY)
         try:
             self._check(path, scope, headers)
             if self._api.has(path) and scope["method"] != "OPTIONS":  # CORS is Gradio's
                 await self._api(scope, receive, respond)
             else:
-                is_upload = path == API + "upload"
-                receive = (self._limit_upload if is_upload else limit_body)(receive)
+                if path == API + "upload":
+                    receive = self._limit_upload(receive)
+                else:
+                    receive = limit_body(receive, held)
                 await self._app(scope, receive, respond)
         except Problem as problem:
             response = problem.response(headers.get("accept-language", ""))
@@ -188,6 +192,7 @@ class GuardMiddleware:
             elif not ended:  # the client must not take a part for the whole
                 raise
         finally:
+            held.release()
             self._traffic.in_flight -= waits
             now = time.monotonic()
             if path not in HEALTH_PATHS:
@@ -341,16 +346,24 @@ def app_path(scope: Scope) -> str:
     return path.removeprefix(scope.get("root_path", "").rstrip("/"))
 
 
-def limit_body(receive: Receive) -> Receive:
-    """Return a `receive` that stops with 413 (Payload too large) at MAX_BODY bytes."""
+def limit_body(receive: Receive, held: Held) -> Receive:
+    """Return a `receive` that stops with 413 (Payload too large) at MAX_BODY bytes.
+
+    Args:
+        receive: of the request.
+        held: counts its body, and stops with 503 where all bodies are too much.
+    """
     read = 0
 
     async def limited() -> Message:
         nonlocal read
         message = await receive()
-        read += len(message.get("body", b""))
+        size = len(message.get("body", b""))
+        read += size
         if read > MAX_BODY:
             raise HTTPException(413, "Payload too large.")
+        if not held.add(size):
+            raise HTTPException(503, NO_ROOM, RETRY_UPLOAD)
         return message
 
     return limited
