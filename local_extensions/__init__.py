@@ -63,7 +63,7 @@ class ProjectExtension(Extension):
             "slug": quoting.slug,
             "py": quoting.py,
             "py_block": quoting.py_block,
-            "json": quoting.json_line,
+            "json": quoting.json_text,
             "sh": shlex.quote,
             "human": human,
             "chinese": chinese,

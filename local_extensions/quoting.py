@@ -6,7 +6,8 @@ import unicodedata
 from typing import Any
 
 SLUG_LENGTH = 30  # Heroku's limit for an app's name, the strictest of the platforms
-SLUG = re.compile(rf"(?=.{{2,{SLUG_LENGTH}}}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
+WORDS = "[a-z][a-z0-9]*(-[a-z0-9]+)*"
+SLUG = re.compile(rf"(?=.{{2,{SLUG_LENGTH}}}$){WORDS}")
 # Windows reserves these names for devices.
 DEVICES = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for n in range(10)}
 
@@ -68,9 +69,9 @@ def py_block(value: dict | list, indent: int = 0) -> str:
     return f"{brackets[0]}\n{lines}{pad}{brackets[1]}"
 
 
-def json_line(value: Any) -> str:
-    """Return a value as JSON that is also valid YAML and TOML."""
-    text = json.dumps(value, ensure_ascii=False)
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Return a value as JSON; in one line, which is also valid YAML and TOML."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
     # Valid in JSON, not in YAML.
     return re.sub(
         r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda m: f"\\u{ord(m[0]):04x}", text

@@ -29,7 +29,7 @@ def test_pictures_beside_the_model_come_along(bake, network):
     assert names == {"grass.png", "great white-2.png", "id.png", "sea.jpg"}
     readme = (project / "README.md").read_text("utf-8")
     assert "pictures for the page and the tests, named after their labels" in readme
-    assert 'handle_file("examples/grass.png")' in readme
+    assert 'open("examples/grass.png", "rb")' in readme
 
 
 def test_label_in_the_name_of_a_picture():

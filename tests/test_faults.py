@@ -1,7 +1,7 @@
 """Fault table: the page, and the rows in which our projects must be ideal or as good.
 
 Rows that take long, or that tests in one process prove, run only in `make faults`; on a
-Space, the rows that depend on it.
+Space, the rows that depend on it. Without `--every`, a sample of them.
 """
 
 import re
@@ -47,6 +47,9 @@ def test_page_has_the_rows():
     assert listed == [(row.name, row.fault, row.ideal) for row in rows]
 
 
+@pytest.mark.sample(
+    "R2-*", "R3-*", "R4-*", "R8-*", "R9-*", "R12-*", "R15-*", "R20-*", "R25-*", "G1-*"
+)
 @slow
 @pytest.mark.parametrize(
     ("module", "row"),
@@ -58,6 +61,7 @@ def test_fault(module, row):
     assert seen.good, seen.text
 
 
+@pytest.mark.sample("R36-*", "R44-*")
 @slow
 @pytest.mark.sample("R8-*-REST", "R47-*-REST", "R1-*-MCP", "R47-*-MCP")
 @pytest.mark.parametrize("way", ["REST", "MCP"])

@@ -202,7 +202,7 @@ def test_answers_are_compared(bake, tmp_path):
     model = project / "model.py"
     model.write_text("import os\n\n" + model.read_text("utf-8") + WRONG, "utf-8")
     programs = install(project)
-    for dyno, status, said in (({}, 0, "as here"), ({"DYNO": "web.1"}, 1, "result.jpeg, and here")):
+    for dyno, status, said in (({}, 0, "as here"), ({"DYNO": "web.1"}, 1, ".jpg, and here")):
         port = free_port()
         environment = clean_environment(programs, PORT=str(port))
         with served(project, ["python", "app.py"], environment | dyno, port) as url:

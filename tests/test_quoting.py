@@ -66,8 +66,8 @@ JSON = [value for value in VALUES if not isinstance(value, tuple) and "half" not
 
 
 @pytest.mark.parametrize("value", JSON)
-def test_json_line_reads_back_everywhere(value):
-    line = quoting.json_line(value)
+def test_json_text_reads_back_everywhere(value):
+    line = quoting.json_text(value)
     value = json.loads(json.dumps(value))  # a tuple inside becomes a list
     assert json.loads(line) == value
     assert len(line.splitlines()) == 1

@@ -1,15 +1,18 @@
 """Each command of a project's README, run as it is written, or listed with the reason why not."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import readmes
+import snippets
 from conftest import ROOT
 from running import BUILD, clean_environment, free_port, install, served
 from test_rendered import COMBINATIONS
@@ -123,7 +126,7 @@ def listed(command: str) -> bool:
 def shape(text: str) -> str:
     """Return a text without its literals and their number: they differ between models."""
     text = re.sub(r"'[^'\n]*'|\"[^\"\n]*\"|\b\d[\d.]*", "_", text)
-    return re.sub(r"_(,\s*_)*,?\s*(?=\])", "_", text)
+    return re.sub(r"_: _(,\s*_: _)*,?\s*(?=\})", "_: _", text)
 
 
 def runnable(project: Path) -> set[str]:
@@ -238,16 +241,49 @@ class Reader:
         if language == "python":
             return self.run(["python"], text)
         script = self.node / f"call-{self.port}.mjs"  # packages are looked for beside it
-        script.write_text(text.replace('"examples/', f'"{self.project}/examples/'), "utf-8")
+        script.write_text(text, "utf-8")
         try:
             return self.run([shutil.which("node"), script], "")
         finally:
             script.unlink()
 
+    def truth(self, is_file: bool, values: list) -> object:
+        """Return what the model answers: a label with its probability, or bytes of a picture."""
+        sent = json.dumps([is_file, values])
+        answer = json.loads(self.run(["python", "-c", snippets.TRUTH, sent], ""))
+        return Path(answer).read_bytes() if isinstance(answer, str) else answer
 
+
+def check_call(reader: Reader, block: readmes.Block, readme: str, paste: Callable) -> None:
+    """Run a call as it stands, in JavaScript in a browser as well; compare it with the model."""
+    (curl,) = (each for each in readmes.blocks(readme) if "curl" in each.text)
+    is_file, values = snippets.given(curl)
+    sends_icon = is_file and block.language == "js"
+    truth = reader.truth(is_file, [snippets.ICON] if sends_icon else values)
+    if block.language == "sh":
+        said = reader.shell(readmes.commands(block.text))
+    else:
+        said = reader.script(block.language, block.text)
+    if isinstance(truth, list):
+        assert snippets.printed(block.language, said) == pytest.approx(truth)
+    elif block.language == "js":
+        assert snippets.printed("js", said) == len(truth)
+    else:
+        result = reader.project / "result.jpg"
+        assert result.read_bytes() == truth
+        result.unlink()
+    if block.language == "js":
+        seen = paste(block.text)
+        if isinstance(seen, dict):
+            assert snippets.best(seen) == pytest.approx(truth)
+        else:
+            assert bytes(seen) == truth
+
+
+@pytest.mark.sample("function", "rows")
 @pytest.mark.slow
 @pytest.mark.parametrize("case", RUN)
-def test_commands(bake, node, tmp_path, case):
+def test_commands(bake, node, browser, tmp_path, case):
     """Blocks in their order, then what stands in the sentences; the app runs from its line on."""
     answers, (example, label), answer = RUN[case]
     project = shutil.copytree(bake(**answers), tmp_path / "project")
@@ -257,21 +293,29 @@ def test_commands(bake, node, tmp_path, case):
     readme = (project / "README.md").read_text("utf-8").replace("http://127.0.0.1:7860", address)
     ran = []
     with contextlib.ExitStack() as app:
-        for language, text in readmes.blocks(readme):
-            if language == "json":  # tests/test_mcp_clients.py
+        origin, other = app.enter_context(snippets.another_site())
+        reader.environment["ALLOWED_ORIGINS"] = origin
+        for block in readmes.blocks(readme):
+            if block.language == "json":  # tests/test_mcp_clients.py
                 continue
-            if language in ("python", "js"):
-                assert re.search(answer, reader.script(language, text)), language
-                continue
-            lines = readmes.commands(text)
+            lines = readmes.commands(block.text)
             ran += lines
-            said = reader.shell([line for line in lines if line != "python app.py"])
+            if block.language != "sh" or "curl" in block.text:
+                check_call(
+                    reader, block, readme, lambda text: snippets.pasted(browser, origin, text)
+                )
+                if block.language == "js":
+                    said = snippets.pasted(browser, other, block.text)
+                    assert said.startswith("TypeError: Failed to fetch")
+                continue
+            reader.shell([line for line in lines if line != "python app.py"])
             if "python app.py" in lines:
                 reader.activate()
                 start = ["python", "app.py"], reader.environment, reader.port
                 app.enter_context(served(project, *start))
-            if "curl" in text:
-                assert re.search(answer, said), said
+        if case == "function":
+            script = snippets.CLIENT % (address, project / example)
+            assert "gradio.FileData" in reader.script("js", script)
         for command in sorted({*readmes.all_commands(readme)} - {*ran}):
             if command.startswith("git commit"):
                 (project / ".gitignore").write_text(".venv/\n")

@@ -1,5 +1,6 @@
 """python -m ml_ui: the command line itself, call and bench, and their errors."""
 
+import base64
 import json
 import re
 import shutil
@@ -8,6 +9,7 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import commands
 import httpx
@@ -17,77 +19,80 @@ from running import clean_environment, free_port, install, served
 import ml_ui
 from ml_ui import bench, call
 
-TEXT = {
-    "label": "Text", "component": "Textbox", "parameter_name": "text",
-    "parameter_has_default": False, "parameter_default": None, "example_input": "Hello!!",
-    "type": {"type": "string"}, "python_type": {"type": "str", "description": ""},
-}  # fmt: skip
+PAGE = (200, "<html>Welcome</html>", {})
+PROBLEM = json.dumps({"title": "", "status": 422, "detail": "Write a text first."})
+TYPE = {"Content-Type": "application/problem+json"}
+JSON = {"Content-Type": "application/json"}
+LOGIN = "Basic " + base64.b64encode("ann:pass wörd".encode()).decode()
 
 
-def info(*names: str) -> str:
-    """Describe an app with these endpoints, each from a text to a text."""
-    endpoint = {"parameters": [TEXT], "returns": [TEXT]}
-    return json.dumps({"named_endpoints": dict.fromkeys(names, endpoint), "unnamed_endpoints": {}})
+def described(*paths: str, body: dict | None = None, answers: str = "application/json") -> tuple:
+    """Describe an app with these functions, each from a text."""
+    schema = {"properties": {"text": {"type": "string"}}, "required": ["text"]}
+    operation = {
+        "requestBody": {"content": {"application/json": body or {"schema": schema}}},
+        "responses": {"200": {"content": {answers: {}}}},
+    }
+    document = {"paths": {path: {"post": operation} for path in paths}}
+    return 200, json.dumps(document), {}
 
-
-CONFIG = {
-    "version": "6.31.0",
-    "protocol": "sse_v3",
-    "api_prefix": "/gradio_api",
-    "connect_heartbeat": False,
-    "components": [{"id": 0, "type": "textbox"}],
-    "dependencies": [{"id": 0, "api_name": "predict", "inputs": [0], "outputs": [0]}],
-}
 
 # By the first part of the path: what is answered to the rest of it, or else to anything.
 ANSWERS = {
-    "empty": {"": (404, "")},
-    "page": {"": (200, "<html>Welcome</html>")},
-    "list": {"": (200, "[]")},
-    "login": {"": (401, '{"detail": "Not authenticated"}')},
-    "busy": {"": (429, "")},
-    "another": {
-        "config": (200, json.dumps(CONFIG | {"dependencies": []})),
-        "info": (200, info("/lambda", "/add")),
-    },
+    "empty": {"": (404, "", {})},
+    "page": {"": PAGE},
+    "list": {"": (200, "[]", {})},
+    "login": {"": (401, '{"detail": "Not authenticated"}', {})},
+    "busy": {"": (429, "Slowly", {})},
+    "moved": {"": (301, "", {"Location": "https://app.example/openapi.json"})},
+    "another": {"openapi.json": described("/lambda", "/add")},
     "refused": {
-        "config": (200, json.dumps(CONFIG)),
-        "info": (200, info("/predict")),
-        "join": (403, "<h1>The link has\n expired</h1>"),
+        "openapi.json": described("/predict"),
+        "predict": (403, "<h1>The link has\n expired</h1>", {}),
     },
-    "broken": {
-        "config": (200, json.dumps(CONFIG)),
-        "info": (200, info("/predict")),
-        "join": (200, '{"event_id": "1"}'),
-        "data": (200, "event: what is this\n\n"),
+    "problem": {"openapi.json": described("/predict"), "predict": (422, PROBLEM, TYPE)},
+    "broken": {"openapi.json": described("/predict"), "predict": (None, "", {})},
+    "picture": {
+        "openapi.json": described("/predict", answers="image/png"),
+        "predict": (200, "picture", {"Content-Type": "image/png"}),
     },
 }
 SAID = {
-    "empty": "no usable Gradio app (Could not fetch config for ",
-    "page": "no usable Gradio app (",
-    "list": "no usable Gradio app (",
-    "login": "no usable Gradio app (Could not load ",
-    "busy": "Too many requests",
+    "empty": "no app with POST /predict: Gradio's clients may call it",
+    "page": "no app with POST /predict",
+    "list": "no app with POST /predict",
+    "login": "it requires a login: --user NAME, and its password",
+    "busy": "429 Too Many Requests: Slowly",
+    "moved": "301 Moved Permanently: https://app.example/openapi.json",
     "another": "the app has no /predict; it has /lambda, /add",
     "refused": "403 Forbidden: <h1>The link has expired</h1>",
-    "broken": "the app went away before it answered",
+    "problem": "Write a text first.",
+    "broken": "RemoteProtocolError: Server disconnected without sending a response.",
 }
 
 
 class Site(BaseHTTPRequestHandler):
-    """Answers as ANSWERS says; /silent does not answer."""
+    """Answers as ANSWERS says; /silent does not, /secret to Ann, /echo with what it is sent."""
 
     def do_GET(self):
-        self.rfile.read(int(self.headers["Content-Length"] or 0))
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         _, place, *rest = self.path.partition("?")[0].split("/")
         if place == "silent":
             time.sleep(1)
             return
-        answers = ANSWERS[place]
-        status, text = answers.get(rest[-1]) or answers[""]
-        self.send_response(status)
-        self.end_headers()
-        self.wfile.write(text.encode())
+        if place in ("secret", "echo"):
+            answers = {"openapi.json": described("/predict"), "predict": (200, body.decode(), JSON)}
+            if place == "secret" and self.headers["Authorization"] != LOGIN:
+                place = "login"
+        if place in ANSWERS:
+            answers = ANSWERS[place]
+        status, text, headers = answers.get(rest[-1]) or answers[""]
+        if status:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(text.encode())
 
     do_POST = do_GET
 
@@ -116,11 +121,11 @@ def assert_one_line(run: subprocess.CompletedProcess, url: str, said: str) -> No
 # The command line
 
 
-def python(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
-    """Run Python in another process."""
+def python(*arguments: str, input: str = "", **variables: str) -> subprocess.CompletedProcess:
+    """Run Python in another process, without a terminal."""
     return subprocess.run(
         [sys.executable, *arguments], capture_output=True, text=True, check=False, timeout=60,
-        env=commands.environment(**variables),
+        input=input, env=commands.environment(**variables), start_new_session=True,
     )  # fmt: skip
 
 
@@ -201,7 +206,7 @@ def test_call_reports_the_error_of_an_app(site, place):
         ("http://127.0.0.1:9", "Connection refused"),
         ("http://no-such-host.invalid", "ConnectError: "),
         ("localhost:7860", "an address starts with http://"),
-        ("http://[", "no usable Gradio app (Invalid IPv6 URL)"),
+        ("http://[", "ConnectError: "),
     ],
 )
 def test_call_reports_a_wrong_address(url, said):
@@ -216,18 +221,64 @@ def test_call_reports_an_unreachable_space():
 
 def test_call_reports_a_wrong_number_of_inputs(site):
     url = f"{site}/refused"
-    assert_one_line(commands.run("call", url, "a", "b"), url, "2 inputs given; the app takes Text")
+    assert_one_line(commands.run("call", url, "a", "b"), url, "2 inputs given; the app takes text")
 
 
-def test_example_of_a_parameter_is_its_default(site, monkeypatch):
-    """0 and False are defaults too, and are sent as they are; None is not one."""
-    defaults = [0, False, "", None]
-    parameters = [TEXT | {"parameter_default": value} for value in defaults]
-    endpoints = {"/predict": {"parameters": parameters, "returns": [TEXT]}}
-    described = json.dumps({"named_endpoints": endpoints, "unnamed_endpoints": {}})
-    monkeypatch.setitem(ANSWERS["refused"], "info", (200, described))
-    client = call.connect(f"{site}/refused")
-    assert call.arguments(client) == [0, False, "", "Hello!!"]
+@pytest.mark.parametrize(
+    ("schema", "text", "value"),
+    [
+        ({"type": "number"}, "5.1", 5.1),
+        ({"type": "integer"}, "7", 7),
+        ({"type": "boolean"}, "true", True),
+        ({"type": "string"}, "7", "7"),
+        ({"enum": ["7", 8]}, "7", "7"),
+        ({"enum": ["7", 8]}, "8", 8),
+        ({"type": "number"}, "many", "many"),  # the app says what is wrong
+    ],
+)
+def test_input_is_what_the_parameter_takes(site, monkeypatch, schema, text, value):
+    body = {"schema": {"properties": {"größe (m²)": schema}}}
+    monkeypatch.setitem(ANSWERS, "typed", {
+        "openapi.json": described("/predict", body=body), "predict": ANSWERS["picture"]["predict"],
+    })  # fmt: skip
+    assert call.connect(f"{site}/typed").arguments([text]) == {"größe (m²)": value}
+
+
+def test_file_is_sent_with_its_name(site, monkeypatch, tmp_path):
+    picture = tmp_path / "my cät.png"
+    picture.write_bytes(b"picture")
+    schemas = {"image": {"type": "string", "contentEncoding": "base64"}, "size": {"type": "number"}}
+    body = {"schema": {"properties": schemas, "required": ["image"]}}
+    monkeypatch.setitem(ANSWERS, "file", {"openapi.json": described("/predict", body=body)})
+    app = call.connect(f"{site}/file")
+    app._client.base_url = f"{site}/echo/"
+    sent = app.predict(app.arguments([str(picture), "3"])).text
+    assert 'name="image"; filename="my cät.png"' in sent and "picture" in sent
+    assert 'name="size"\r\n\r\n3\r\n' in sent
+    with pytest.raises(ValueError, match=r"there is no file gone\.png"):
+        app.arguments(["gone.png"])
+
+
+def test_answer_that_is_a_file(site, tmp_path):
+    """It is written where --output says, or to a temporary file, whose name is printed."""
+    url = f"{site}/picture"
+    run = commands.run("call", url, "x", "--output", str(tmp_path / "my answer.png"))
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    assert (tmp_path / "my answer.png").read_text() == "picture"
+    path = Path(json.loads(commands.run("call", url, "x").stdout))
+    assert (path.suffix, path.read_text()) == (".png", "picture")
+    path.unlink()
+
+
+def test_login(site):
+    """The password is in the environment, or typed; never among the arguments."""
+    arguments = ["-m", "ml_ui", "call", f"{site}/secret", "Hello", "--user", "ann"]
+    run = python(*arguments, APP_PASSWORD="pass wörd")
+    assert (run.returncode, json.loads(run.stdout)) == (0, {"text": "Hello"})
+    run = python(*arguments, APP_PASSWORD="", input="pass wörd\n")
+    assert (run.returncode, json.loads(run.stdout)) == (0, {"text": "Hello"}), run.stderr
+    run = python(*arguments, APP_PASSWORD="another")
+    assert_one_line(run, f"{site}/secret", SAID["login"])
 
 
 def test_call_has_a_read_timeout(site):
@@ -252,6 +303,16 @@ def test_bench_counts_a_failure_for_each_run(site):
     assert run.returncode == 1
     assert run.stdout.splitlines()[1].split() == [url, "-", "-", "3"]
     assert run.stderr == f"{url}: {SAID['refused']}\n"
+
+
+def test_bench_as_json(site):
+    url = f"{site}/refused"
+    run = commands.run("bench", url, "--runs", "3", "--json", "--chart")
+    assert run.returncode == 1
+    app = {"url": url, "runs": 3, "seconds": None, "failures": 3, "error": SAID["refused"]}
+    assert json.loads(run.stdout) == {"ok": False, "apps": [app], "advice": None}
+    seconds = bench.as_dict("a", [0.1, 0.3, 0.2], [])["seconds"]
+    assert seconds == {"min": 0.1, "median": 0.2, "p95": 0.3, "max": 0.3}
 
 
 @pytest.mark.parametrize(
@@ -296,13 +357,14 @@ def test_call_and_bench_of_a_real_app(bake, tmp_path):
     project = shutil.copytree(bake(task="text-classification", platform="local"), tmp_path / "app")
     port, folder = free_port(), install(project)
     (project / "app.py").write_text(BAD_APP, "utf-8")
-    environment = clean_environment(folder, PORT=str(port))
+    login = {"APP_USERNAME": "ann", "APP_PASSWORD": "pass word"}
+    environment = clean_environment(folder, PORT=str(port), **login)
 
-    def run(*arguments: str) -> subprocess.CompletedProcess:
+    def run(command: str, *arguments: str, user: str = "ann") -> subprocess.CompletedProcess:
         """Run a command of the vendored package, with the project's own packages."""
         return subprocess.run(
-            [folder / "python", "-m", "ml_ui", *arguments], cwd=project, env=environment,
-            capture_output=True, text=True, check=False, timeout=60,
+            [folder / "python", "-m", "ml_ui", command, *arguments, "--user", user], cwd=project,
+            env=environment, capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
 
     with served(project, ["python", "app.py"], environment, port) as url:
@@ -313,7 +375,8 @@ def test_call_and_bench_of_a_real_app(bake, tmp_path):
         name, median, p95, failures = table.stdout.splitlines()[1].split()
         assert (name, failures) == (url, "0") and 0 < float(median) <= float(p95)
         assert "█" in table.stdout
+        (figures,) = json.loads(run("bench", url, "--runs", "3", "--json").stdout)["apps"]
+        assert figures["failures"] == 0 and 0 < figures["seconds"]["min"]
         assert_one_line(run("call", url, "short"), url, "This text is <b>too</b> short")
-        assert_one_line(
-            run("call", url, "die"), url, "ConnectionError: the app went away before it answered"
-        )
+        assert_one_line(run("call", url, "longer", user="bob"), url, SAID["login"])
+        assert_one_line(run("call", url, "die"), url, SAID["broken"])

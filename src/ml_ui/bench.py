@@ -1,17 +1,25 @@
 """Compare the latency of apps: python -m ml_ui bench URL [URL ...]
 
-A run is a whole call, as a user waits for it: upload, queue, prediction, download.
+A run is a whole call, as a user waits for it: POST /predict, with what goes in and
+what comes out. The connection stays open.
+
+--json prints one object: ok (no call failed), apps (each with its url, runs, seconds
+as min, median, p95 and max, or null if no call succeeded, failures, and the error of
+the first), and advice on DURATION for ZeroGPU, or null.
 """
 
 import argparse
+import io
+import json
 import math
 import re
 import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-from .call import arguments, call, connect, reason
+from .call import add_user, connect, login, reason
 
 WIDTH = 30  # characters of the longest bar
 DURATION = re.compile(r"^DURATION = (\d+)$", re.MULTILINE)  # in app.py, for ZeroGPU
@@ -20,20 +28,23 @@ DAILY = 120  # of a visitor without an account
 
 
 def measure(
-    url: str, inputs: list[str] | None, runs: int
+    url: str,
+    inputs: list[str] | None,
+    runs: int,
+    auth: tuple[str, str] | None = None,
 ) -> tuple[list[float], list[str]]:
     """Return the seconds of each successful call, and the errors of the others."""
     seconds, failures = [], []
     try:
-        client = connect(url)
-        values = arguments(client, inputs)
-        call(client, values)  # the first call wakes the app
+        app = connect(url, auth)
+        values = app.arguments(inputs) if inputs else app.example()
+        app.predict(values)  # the first call wakes the app
     except Exception as error:  # noqa: BLE001, every failure counts
         return [], [reason(error)] * runs
     for _ in range(runs):
         start = time.perf_counter()
         try:
-            call(client, values)
+            app.predict(values)
         except Exception as error:  # noqa: BLE001
             failures.append(reason(error))
         else:
@@ -49,6 +60,18 @@ def row(url: str, seconds: list[float], failures: list[str]) -> str:
     else:
         figures = f"{'-':>8} {'-':>8}"
     return f"{url:44} {figures} {len(failures):8}"
+
+
+def as_dict(url: str, seconds: list[float], failures: list[str]) -> dict[str, Any]:
+    """Return the figures of an app, as --json prints them."""
+    names = ("min", "median", "p95", "max")
+    return {
+        "url": url,
+        "runs": len(seconds) + len(failures),
+        "seconds": dict(zip(names, _quantiles(seconds), strict=False)) or None,
+        "failures": len(failures),
+        "error": next(iter(failures), None),
+    }
 
 
 def chart(measured: dict[str, list[float]]) -> str:
@@ -103,6 +126,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--runs", type=int, default=10, help="calls per app (default: 10)"
     )
     parser.add_argument("--chart", action="store_true", help="draw a bar chart")
+    add_user(parser)
+    parser.add_argument("--json", help="print one JSON object", action="store_true")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -113,21 +138,29 @@ def run(options: argparse.Namespace) -> int:
     if options.runs < 1:
         print(f"bench: --runs: {options.runs} is less than 1", file=sys.stderr)
         return 2
-    print(f"{'address':44} {'median s':>8} {'p95 s':>8} {'failures':>8}")
+    auth = login(options.user)
+    table = io.StringIO() if options.json else sys.stdout
+    header = f"{'address':44} {'median s':>8} {'p95 s':>8} {'failures':>8}"
+    print(header, file=table)
     failed: dict[str, str] = {}
+    apps = []
     measured: dict[str, list[float]] = {}
     for url in options.url:
         inputs = [options.file] if options.file else None
-        seconds, failures = measure(url, inputs, options.runs)
+        seconds, failures = measure(url, inputs, options.runs, auth)
         measured[url] = seconds
-        print(row(url, seconds, failures), flush=True)
+        apps.append(as_dict(url, seconds, failures))
+        print(row(url, seconds, failures), file=table, flush=True)
         if failures:
             failed[url] = failures[0]
     app = Path("app.py").read_text("utf-8") if Path("app.py").is_file() else ""
     if advice := duration(app, measured[options.url[0]]):
-        print(advice)
+        print(advice, file=table)
     if options.chart:
-        print(f"\n{chart(measured)}")
+        print(f"\n{chart(measured)}", file=table)
+    if options.json:
+        found = {"ok": not failed, "apps": apps, "advice": advice or None}
+        print(json.dumps(found, indent=2))
     for url, error in failed.items():
         print(f"{url}: {error}", file=sys.stderr)
     return 1 if failed else 0

@@ -1,105 +1,211 @@
 """Call an app from the terminal: python -m ml_ui call URL INPUT [INPUT ...]
 
 An INPUT is a file for a picture or a sound, else a number or a text. The answer is
-printed as JSON.
+printed as JSON; of one that is a file, the name of a temporary file that has it.
+
+With a login: --user NAME, and the password is in APP_PASSWORD, or asked for.
 """
 
 import argparse
-import contextlib
-import io
+import getpass
 import json
+import mimetypes
+import os
 import sys
+import tempfile
 import textwrap
-from concurrent.futures import CancelledError
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
-from gradio_client import Client, handle_file
 
 from .examples import FOLDER
 
-FILES = {"Audio", "File", "Image", "Video"}
-NUMBERS = {"Number", "Slider"}
+EVENTS = "text/event-stream"
 
 
-def connect(url: str, timeout: float = 300) -> Client:
-    """Return a client of an app, with a read timeout in seconds.
-
-    Raises:
-        ValueError: no Gradio app answers there, or one that requires a login.
-        httpx.HTTPError: nothing answers.
-    """
-    if ":" in url and not url.startswith(("http://", "https://")):
-        raise ValueError("an address starts with http:// or https://")
-    try:
-        return Client(url, verbose=False, httpx_kwargs={"timeout": timeout})
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"no usable Gradio app ({error})") from error
+class LoginRequired(ValueError):
+    """Nobody is logged in."""
 
 
-def arguments(client: Client, inputs: list[str] | None = None) -> list[Any]:
-    """Return arguments of /predict, from a text for each of its parameters.
+class App:
+    """Client of POST /predict, as an app's OpenAPI document describes it.
 
     Args:
-        client: a client of the app.
-        inputs: texts, numbers or names of files; None for examples.
+        client: with the app's address.
+        operation: of the document.
 
-    Raises:
-        ValueError: the app has no /predict; there are too few or too many inputs; one
-            is not a file or not a number.
+    Attributes:
+        parameters: the JSON Schema of each, by name.
     """
-    api = client.view_api(print_info=False, return_format="dict")
-    endpoints = api["named_endpoints"]
-    if "/predict" not in endpoints:
-        names = ", ".join(endpoints) or "nothing with a name"
-        raise ValueError(f"the app has no /predict; it has {names}")
-    parameters = endpoints["/predict"]["parameters"]
-    if inputs is None:
-        return [_example(parameter) for parameter in parameters]
-    if len(inputs) != len(parameters):
-        names = ", ".join(f"{p['label']} ({p['component']})" for p in parameters)
-        raise ValueError(f"{len(inputs)} inputs given; the app takes {names}")
-    pairs = zip(parameters, inputs, strict=True)
-    return [_argument(parameter["component"], text) for parameter, text in pairs]
+
+    def __init__(self, client: httpx.Client, operation: Mapping[str, Any]) -> None:
+        self._client = client
+        body = operation["requestBody"]["content"]["application/json"]
+        self._example = body.get("example", {})
+        self._required = body["schema"].get("required", [])
+        self.parameters: dict[str, dict[str, Any]] = body["schema"]["properties"]
+        answers = operation["responses"]["200"]["content"]
+        self._accept = ", ".join(each for each in answers if each != EVENTS)
+
+    def arguments(self, inputs: Sequence[str]) -> dict[str, Any]:
+        """Return values of the parameters, from a text for each; a file is a Path.
+
+        Raises:
+            ValueError: there are too few or too many; or no file of that name.
+        """
+        if not len(self._required) <= len(inputs) <= len(self.parameters):
+            names = ", ".join(self.parameters)
+            raise ValueError(f"{len(inputs)} inputs given; the app takes {names}")
+        pairs = zip(self.parameters.items(), inputs, strict=False)
+        return {name: _value(schema, text) for (name, schema), text in pairs}
+
+    def named(self, values: Sequence[Any]) -> dict[str, Any]:
+        """Return the values of the page's function by name; a file is a Path."""
+        pairs = zip(self.parameters.items(), values, strict=False)
+        return {n: Path(v) if _is_file(schema) else v for (n, schema), v in pairs}
+
+    def example(self) -> dict[str, Any]:
+        """Return values of the app's own example, or a picture of this project's.
+
+        Raises:
+            ValueError: there is none.
+        """
+        files = [name for name, schema in self.parameters.items() if _is_file(schema)]
+        if not files:
+            return dict(self._example)
+        if not FOLDER.is_dir():
+            raise ValueError(f"there is no {FOLDER}/ here to take a file from")
+        return dict.fromkeys(files, min(FOLDER.iterdir()))
+
+    def predict(self, values: Mapping[str, Any]) -> httpx.Response:
+        """Return the response with the prediction.
+
+        Raises:
+            ValueError: the app refused the values, or failed with them.
+            httpx.HTTPError: another answer, or none.
+        """
+        files = {name: v for name, v in values.items() if isinstance(v, Path)}
+        others = {name: v for name, v in values.items() if name not in files}
+        sent: dict[str, Any] = {"json": values}
+        if files:
+            contents = {name: (v.name, v.read_bytes()) for name, v in files.items()}
+            sent = {"files": contents, "data": others}
+        headers = {"Accept": self._accept}
+        return _checked(self._client.post("predict", headers=headers, **sent))
 
 
-def _example(parameter: dict[str, Any]) -> Any:
-    if parameter["component"] in FILES:
-        return handle_file(str(min(FOLDER.iterdir())))
-    default = parameter["parameter_default"]
-    return parameter["example_input"] if default is None else default
-
-
-def _argument(component: str, text: str) -> Any:
-    if component in FILES:
+def _value(schema: Mapping[str, Any], text: str) -> Any:
+    """Return the value that a text stands for; the app validates it."""
+    if _is_file(schema):
         if not Path(text).is_file():
             raise ValueError(f"there is no file {text}")
-        return handle_file(text)
-    return float(text) if component in NUMBERS else text
+        return Path(text)
+    if schema.get("type") == "string" or text in schema.get("enum", []):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
-def call(client: Client, values: list[Any]) -> Any:
-    """Return the prediction of an app; files are downloaded.
+def _is_file(schema: Mapping[str, Any]) -> bool:
+    return "contentEncoding" in schema
+
+
+def connect(url: str, auth: tuple[str, str] | None = None, timeout: float = 300) -> App:
+    """Return a client of an app.
+
+    Args:
+        url: its address, or USER/NAME of a Space.
+        auth: name and password to log in with.
+        timeout: read timeout in seconds.
 
     Raises:
-        ConnectionError: the connection broke before the answer came.
-        ValueError: the app refused the values, or failed with them.
-        httpx.HTTPError: the server refused the call, or does not answer.
+        ValueError: no app with POST /predict answers there, or one that requires a
+            login.
+        httpx.HTTPError: another answer, or none.
     """
+    headers = {}
+    if not url.startswith(("http://", "https://")):
+        if ":" in url:
+            raise ValueError("an address starts with http:// or https://")
+        url, headers = space(url), _token()
+    client = httpx.Client(base_url=url, auth=auth, headers=headers, timeout=timeout)
+    answer = client.get("openapi.json")
+    if answer.status_code == 404:
+        raise ValueError("no app with POST /predict: Gradio's clients may call it")
     try:
-        # The client's thread prints a traceback when the connection breaks.
-        with contextlib.redirect_stderr(io.StringIO()):
-            return client.predict(*values, api_name="/predict")
-    except CancelledError:
-        raise ConnectionError("the app went away before it answered") from None
+        paths = _checked(answer).json()["paths"]
+        if "/predict" in paths:
+            return App(client, paths["/predict"]["post"])
+        names = ", ".join(paths) or "nothing with a name"
+    except (KeyError, TypeError, json.JSONDecodeError):
+        raise ValueError("no app with POST /predict") from None
+    raise ValueError(f"the app has no /predict; it has {names}")
+
+
+def space(name: str) -> str:
+    """Return the address of the Space USER/NAME.
+
+    Raises:
+        ValueError: it has none.
+        httpx.HTTPError: the Hub does not know it, or does not answer.
+    """
+    from huggingface_hub import space_info
+
+    host: str | None = space_info(name).host
+    if not host:
+        raise ValueError(f"{name} is a Space without an address")
+    return host.rstrip("/")
+
+
+def _token() -> dict[str, str]:
+    """Return the header with the user's token of the Hub, for a private Space.
+
+    It leaves Authorization to the login of the app.
+    """
+    from huggingface_hub import get_token
+
+    token = get_token()
+    return {"X-HF-Authorization": f"Bearer {token}"} if token else {}
+
+
+def _checked(answer: httpx.Response) -> httpx.Response:
+    """Return a response that is an answer.
+
+    Raises:
+        LoginRequired: it is 401.
+        ValueError: it is an error in the app's words.
+        httpx.HTTPStatusError: it is another one.
+    """
+    if answer.status_code == 401:
+        raise LoginRequired("it requires a login: --user NAME, and its password")
+    if answer.headers.get("content-type") == "application/problem+json":
+        raise ValueError(answer.json()["detail"])
+    return answer.raise_for_status()
+
+
+def decoded(answer: httpx.Response) -> Any:
+    """Return a prediction: of JSON its value, else the name of a file that has it."""
+    media_type = answer.headers.get("content-type", "").partition(";")[0]
+    if media_type == "application/json":
+        return answer.json()
+    ending = mimetypes.guess_extension(media_type)
+    with tempfile.NamedTemporaryFile(
+        "wb", prefix="answer-", suffix=ending, delete=False
+    ) as file:
+        file.write(answer.content)
+    return file.name
 
 
 def reason(error: Exception) -> str:
     """Return one line about an error, in the server's words if there are any."""
     if isinstance(error, httpx.HTTPStatusError):
         answer = error.response
-        text = f"{answer.status_code} {answer.reason_phrase}: {answer.text}"
+        said = answer.headers.get("location") or answer.text
+        text = f"{answer.status_code} {answer.reason_phrase}: {said}"
     elif isinstance(error, ValueError):  # ours, or the app's own message
         text = str(error)
     else:
@@ -107,19 +213,42 @@ def reason(error: Exception) -> str:
     return textwrap.shorten(text, 600, placeholder=" ...")
 
 
+def login(user: str | None) -> tuple[str, str] | None:
+    """Return a user's name and password; it is asked for, if APP_PASSWORD has none."""
+    if user is None:
+        return None
+    password = os.environ.get("APP_PASSWORD")
+    return user, password or getpass.getpass(f"Password of {user}: ")
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments to its parser."""
     parser.add_argument("url", help="https://..., or USER/NAME of a Space")
     parser.add_argument("input", nargs="+", help="a file, a number or a text")
+    parser.add_argument("--output", metavar="FILE", help="write the answer there")
+    add_user(parser)
+
+
+def add_user(parser: argparse.ArgumentParser) -> None:
+    """Add the option for a login."""
+    parser.add_argument(
+        "--user",
+        metavar="NAME",
+        help="log in; the password is in APP_PASSWORD, or asked",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the app's answer as JSON."""
+    """Print the app's answer, or write it to a file."""
     try:
-        client = connect(options.url)
-        answer = call(client, arguments(client, options.input))
+        app = connect(options.url, login(options.user))
+        answer = app.predict(app.arguments(options.input))
+        if options.output:
+            Path(options.output).write_bytes(answer.content)
+            return 0
+        text = json.dumps(decoded(answer), indent=2, ensure_ascii=False)
     except Exception as error:  # noqa: BLE001, a traceback does not help the user
         print(f"{options.url}: {reason(error)}", file=sys.stderr)
         return 1
-    print(json.dumps(answer, indent=2, ensure_ascii=False))
+    print(text)
     return 0

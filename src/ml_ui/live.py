@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import httpx
 import numpy as np
-from gradio_client import handle_file
 from PIL import Image
 
 from . import call, check
@@ -92,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
             return 0
         cases = [] if options.version else known()
         wait(url, wanted, options.timeout)
-        compare(url, cases)
+        compare(options.url, cases)
     except (BadExample, BadInput) as error:
         print(f"live: {error}", file=sys.stderr)
         return 2
@@ -111,15 +110,10 @@ def address(url: str) -> str:
     """
     if url.startswith(("http://", "https://")):
         return url.rstrip("/")
-    from huggingface_hub import space_info
-
     try:
-        host: str | None = space_info(url).host
+        return call.space(url)
     except Exception as error:  # the Hub's and the network's
         raise BadExample(f"{url}: {call.reason(error)}") from error
-    if not host:
-        raise BadExample(f"{url} is a Space without an address")
-    return host.rstrip("/")
 
 
 def state(url: str) -> State:
@@ -192,12 +186,12 @@ def compare(url: str, cases: Sequence[Case]) -> None:
     Raises:
         Wrong: one is not as it is here, or does not come.
     """
-    if cases and httpx.get(f"{url}/config", timeout=30).status_code == 401:
-        print("It requires a login: its answers are not compared.")
-        return
     for each in cases:
         try:
             given = ask(url, each.values)
+        except call.LoginRequired:
+            print("It requires a login: its answers are not compared.")
+            return
         except Exception as error:
             why = call.reason(error)
             if QUOTA in why:
@@ -213,22 +207,14 @@ def compare(url: str, cases: Sequence[Case]) -> None:
 
 def ask(url: str, values: Sequence[Any]) -> Any:
     """Return the answer of an app, as its function gives it."""
-    sent = [handle_file(v) if isinstance(v, str) and is_file(v) else v for v in values]
     for remaining in reversed(range(TRIES)):
         try:
-            return plain(call.call(call.connect(url), sent))
-        except (ConnectionError, httpx.TransportError):  # a proxy that changes over
+            app = call.connect(url)
+            return plain(call.decoded(app.predict(app.named(values))))
+        except httpx.TransportError:  # a proxy that changes over
             if not remaining:
                 raise
             time.sleep(PAUSE)
-
-
-def is_file(text: str) -> bool:
-    """Return whether a text is the path of a file."""
-    try:
-        return Path(text).is_file()
-    except (OSError, ValueError):  # too long, or with a null character
-        return False
 
 
 def plain(answer: Any) -> Any:

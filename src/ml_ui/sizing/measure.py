@@ -47,11 +47,11 @@ POINTER = rb"^version https://git-lfs\S+\noid (\S+)\nsize (\d+)$"
 # Send the app its own example.
 REQUEST = """\
 import sys
-from ml_ui.call import arguments, call, connect, reason
+from ml_ui.call import connect, reason
 
 try:
-    client = connect(sys.argv[1])
-    call(client, arguments(client))
+    app = connect(sys.argv[1])
+    app.predict(app.example())
 except Exception as error:
     sys.exit(reason(error))
 """
