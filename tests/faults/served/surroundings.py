@@ -168,7 +168,11 @@ def r25_files(target: Target) -> Seen:
         until(lambda: app.stored() <= before, 20)
         left = app.stored() - before
         late = next(
-            (answer for value in app.values(chosen) if "expired" in (answer := app.call(value)).text),
+            (
+                answer
+                for value in app.values(chosen)
+                if "expired" in (answer := app.call(value)).text
+            ),
             Answer(200, "is not refused"),
         )
         after = app.call_with_file("a.png", png())
