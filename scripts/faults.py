@@ -1,6 +1,6 @@
-"""Fault table: inject every fault into a plain app, ours, and ours as on a Space.
+"""Fault table: inject every fault into a plain app, ours by each API, and ours as on a Space.
 
-    python -m scripts.faults [--only ROW ...] [--target plain | ours | space | litserve ...]
+    python -m scripts.faults [--only ROW ...] [--target plain | ours | rest | mcp | space ...]
 
 Writes docs/faults.md after each row, so a run that was interrupted continues with --only.
 It needs Linux, root for a few rows, Node.js, and what the slow tests need.
@@ -29,7 +29,9 @@ PAGE = """\
 
 `make faults` injects each fault into a plain template or app, as a beginner writes it, into a
 project of this template, and into the same project as a Space starts it: with a Space's
-environment variables and Node.js installed. It writes this page.
+environment variables and Node.js installed. Calls are those of Gradio's API; where a row depends
+on how a call is made, the project is also called by `POST /predict`, and as a tool of its MCP
+server. It writes this page.
 `python -m scripts.faults --only R5` repeats a row. It was last run on {date}, on {machine},
 with Python {python}, Gradio {gradio}, Node.js {node} and cookiecutter {cookiecutter}. The rows are in `tests/faults/`;
 `tests/test_faults.py` checks the template against them.
@@ -55,22 +57,33 @@ NOT_DONE = "–"
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: a target, by its name on the page and on the command line."""
+    """A column of a table: a target, by its name on the page and on the command line.
+
+    Attributes:
+        title: on the page.
+        option: on the command line.
+        attribute: of a module of rows: the target.
+        rows: of a module of rows: the names of those that apply; all by default.
+    """
 
     title: str
     option: str
     attribute: str
+    rows: str = ""
 
-    def given(self, module: ModuleType) -> Given | None:
-        """Return the context manager of the target for a module's rows; None if it has none."""
-        return getattr(module, self.attribute, None)
+    def given(self, module: ModuleType, row: Row) -> Given | None:
+        """Return the context manager of the target for a row; None if it does not apply."""
+        applies = not self.rows or row.name in getattr(module, self.rows, ())
+        return getattr(module, self.attribute, None) if applies else None
 
 
 PLAIN = Column("plain Gradio", "plain", "PLAIN")
 OURS = Column("ours", "ours", "OURS")
+REST = Column("ours, POST /predict", "rest", "REST", "CALLS")
+MCP = Column("ours, MCP", "mcp", "MCP", "CALLS")
 SPACE = Column("ours on a Space, with Node.js", "space", "SPACE")
 LITSERVE = Column("LitServe", "litserve", "PEER")
-COLUMNS, PEER_COLUMNS = (PLAIN, OURS, SPACE), (LITSERVE, OURS)
+COLUMNS, PEER_COLUMNS = (PLAIN, OURS, REST, MCP, SPACE), (LITSERVE, OURS)
 Probe = tuple[Row, Column, Given]
 
 
@@ -80,7 +93,7 @@ def probes(module: ModuleType, rows: list[Row], columns: tuple[Column, ...]) -> 
         (row, column, given)
         for row in rows
         for column in columns
-        if (given := column.given(module))
+        if (given := column.given(module, row))
     ]
 
 

@@ -14,7 +14,10 @@ from tests.faults import generated, served
 
 slow = pytest.mark.slow
 
-LONG = {"R5", "R6", "R7", "R21", "R28", "R29", "R30", "R33", "G4", "G5", "G7", "G25"}
+LONG = {
+    "R5", "R6", "R7", "R21", "R28", "R29", "R30", "R33", "R47", "R48", "R49", "R50",
+    "G4", "G5", "G7", "G25",
+}  # fmt: skip
 IN_PROCESS = {  # tests/serving, but for the first, which is in test_rendered.py
     "G23", "R1", "R10", "R13", "R14", "R16", "R17", "R27", "R31", "R32", "R34", "R37", "R38",
     "R40", "R41", "R43", "R46",
@@ -59,6 +62,16 @@ def test_fault(module, row):
 
 
 @pytest.mark.sample("R36-*", "R44-*")
+@slow
+@pytest.mark.sample("R8-*-REST", "R47-*-REST", "R1-*-MCP", "R47-*-MCP")
+@pytest.mark.parametrize("way", ["REST", "MCP"])
+@pytest.mark.parametrize(("module", "row"), rows(served, served.CALLS))
+def test_fault_in_one_request(module, row, way):
+    with getattr(module, way)() as target:
+        seen = row.probe(target)
+    assert seen.good, seen.text
+
+
 @slow
 @pytest.mark.skipif(not shutil.which("node"), reason="needs Node.js: apt-get install nodejs")
 @pytest.mark.parametrize(("module", "row"), rows(served, ON_A_SPACE))

@@ -3,6 +3,7 @@
 An app is a process of its own on a free port. Memory is what Linux reports of a process.
 """
 
+import base64
 import contextlib
 import ctypes
 import functools
@@ -125,7 +126,34 @@ class App:
 
     def leave(self, value: object) -> bool:
         """Call the model and do not wait for the answer; return whether it was taken."""
-        return self.post(self.target.predict, self.body(value), timeout=60).ok
+        try:
+            self.begin(value).close()
+        except OSError:
+            return False
+        return True
+
+    def begin(self, value: object) -> socket.socket:
+        """Call the model; return the connection from which its answer can be read."""
+        return self.open(self.target.predict, json.dumps(self.body(value)).encode())
+
+    def open(self, path: str, body: bytes = b"", size: int = 0, kind: str = "") -> socket.socket:
+        """Send a request of some size and a part of its body; return the connection."""
+        method = "POST" if body else "GET"
+        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        head += f"Content-Type: {kind or 'application/json'}\r\n"
+        head += f"Content-Length: {size or len(body)}\r\n\r\n"
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(60)
+        client.connect(("127.0.0.1", self.port))
+        client.sendall(head.encode() + body)
+        return client
+
+    def around(self) -> tuple[bytes, bytes, dict[str, str]]:
+        """Return what is before and after a file's bytes in an upload, and its headers."""
+        body, headers = self.form(("large.bin", b"@"))
+        head, _, tail = body.partition(b"@")
+        return head, tail, headers
 
     def form(self, *files: tuple[str, bytes]) -> tuple[bytes, dict[str, str]]:
         """Return the body of a form with files, and its headers."""
@@ -273,6 +301,14 @@ class GradioApp(App):
         sent = self.upload((name, content))
         return self.call({"path": json.loads(sent.text)[0]} | FILE, timeout) if sent.ok else sent
 
+    def leave(self, value: object) -> bool:
+        return self.post(self.target.predict, self.body(value), timeout=60).ok
+
+    def begin(self, value: object) -> socket.socket:
+        joined = self.post(self.target.predict, self.body(value))
+        event = json.loads(joined.text)["event_id"] if joined.ok else ""
+        return self.open(f"{self.target.predict}/{event}")
+
     def file(self, answer: Answer) -> Answer:
         if not answer.ok:
             return answer
@@ -293,18 +329,6 @@ class RestApp(App):
 
     def body(self, value: object) -> dict:
         return {self.parameter: value}
-
-    def leave(self, value: object) -> bool:
-        body = json.dumps(self.body(value)).encode()
-        head = f"POST {self.target.predict} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        with (
-            contextlib.suppress(OSError),
-            socket.create_connection(("127.0.0.1", self.port), 60) as client,
-        ):
-            client.sendall(head.encode() + body)
-            return True
-        return False
 
     def call(self, value: object, timeout: float = 20) -> Answer:
         # A stream is read as one; a function that is none answers with its JSON.
@@ -333,6 +357,51 @@ class RestApp(App):
     def refused(self, answer: Answer, *statuses: int) -> bool:
         media_type = answer.headers.get("content-type", "")
         return answer.status in statuses and media_type == PROBLEM
+
+
+class McpApp(RestApp):
+    """Client of MCP: a call of a tool in JSON-RPC over HTTP, files as base64.
+
+    An error of the model or its values is a result, for the language model to read.
+    """
+
+    uploads = "/mcp"
+
+    def body(self, value: object, tool: str = "predict") -> dict:
+        arguments = {self.parameter: value}
+        # With a token, a stream is read as one.
+        params = {"name": tool, "arguments": arguments, "_meta": {"progressToken": 1}}
+        return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+
+    def read(self, answer: Answer) -> Answer:
+        if not answer.ok:
+            return answer
+        lines = re.findall("^data: (.*)", answer.text, re.MULTILINE) or [answer.text]
+        try:
+            result = json.loads(lines[-1]).get("result", {})
+        except ValueError:
+            return Answer(0, "cut off")
+        ok = bool(result.get("content")) and not result.get("isError")
+        text = lines[-1] if ok or not result else result["content"][0]["text"]
+        return Answer(200, text, ok, answer.headers)
+
+    def form(self, *files: tuple[str, bytes]) -> tuple[bytes, dict[str, str]]:
+        content = base64.b64encode(b"".join(content for _, content in files)).decode()
+        return json.dumps(self.body(content)).encode(), JSON
+
+    def around(self) -> tuple[bytes, bytes, dict[str, str]]:
+        head, _, tail = json.dumps(self.body("@")).encode().partition(b"@")
+        return head, tail, JSON
+
+    def upload(self, *files: tuple[str, bytes], timeout: float = 60) -> Answer:
+        return self.read(super().upload(*files, timeout=timeout))
+
+    def call_with_file(self, name: str, content: bytes, timeout: float = 20) -> Answer:
+        return self.call(base64.b64encode(content).decode(), timeout)
+
+    def refused(self, answer: Answer, *statuses: int) -> bool:
+        is_result = answer.status == 200 and not answer.ok
+        return is_result or super().refused(answer, *statuses)
 
 
 class LitApp(App):

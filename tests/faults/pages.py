@@ -39,6 +39,8 @@ POOLS = []
         {hang}
     if what == "sleep":
         {sleep}(float(argument))
+    if what == "large":
+        text = "x" * int(argument)
     if what == "thread":
         threading.Thread(target=time.sleep, args=(300,)).start()
     if what == "fork":  # the children hold what the app has open, its port too

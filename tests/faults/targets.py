@@ -14,7 +14,7 @@ from typing import ClassVar
 from scripts.runtimes import generate
 from tests.running import clean_environment, free_port, install, install_packages
 
-from .apps import API, App, GradioApp, LitApp, RestApp
+from .apps import API, App, GradioApp, LitApp, McpApp, RestApp
 from .pages import BRIEFLY, PAGES, TEXT, WATCH, demo
 
 
@@ -152,6 +152,16 @@ class Rest(Ours):
     """The same project, called by POST /predict."""
 
     app, predict = RestApp, "/predict"
+
+
+class Mcp(Ours):
+    """The same project, called as a tool of its MCP server."""
+
+    app, predict = McpApp, "/mcp"
+
+    def environment(self, programs: Path, **variables: str) -> dict[str, str]:
+        """Return the environment variables of its platform."""
+        return super().environment(programs, MCP="1", **variables)
 
 
 class Space(Ours):

@@ -126,6 +126,26 @@ def test_a_disk_that_is_full(serve, way, monkeypatch, log):
     assert not left()
 
 
+def test_a_disk_that_is_full_for_a_tool(serve, monkeypatch):
+    served = serve(demo=files(), MCP="1")
+    arguments = {"file": base64.b64encode(b"abc").decode()}
+    params = {"name": "predict", "arguments": arguments}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+
+    def full(*args, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", full)
+        result = served.client.post("/mcp", json=call).json()["result"]
+    assert result["isError"]
+    assert "No room for uploads" in result["content"][0]["text"]
+    assert (
+        served.client.post("/mcp", json=call).json()["result"]["structuredContent"]["result"] == 3
+    )
+    assert not left()
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_file_is_counted_while_it_comes_in_and_deleted_when_refused(serve, way):
     """Half of a body is sent, and nothing more."""
@@ -179,7 +199,7 @@ class _Half:
 def test_bodies_in_memory_are_bounded_together(serve, path, monkeypatch):
     """Clients that send most of a megabyte, and nothing more: others are told to retry."""
     served = serve(answer)
-    monkeypatch.setattr(held, "MAX_HELD", 1)  # bytes; or four of the largest
+    monkeypatch.setattr(held, "MAX_HELD", 1)  # bytes; or two of the largest
     content = json.dumps({"text": "x" * 900_000}).encode()
     request = served.client.build_request(
         "POST", path, content=content, headers={"Content-Type": "application/json"}
@@ -195,6 +215,14 @@ def test_bodies_in_memory_are_bounded_together(serve, path, monkeypatch):
         task.result(10)
     assert held.Held.size == 0
     assert served.client.post("/answer", json={"text": "x" * 900_000}).status_code == 200
+
+
+def test_answers_of_a_list_are_bounded_together(serve, monkeypatch):
+    monkeypatch.setattr(routes, "MAX_ANSWERS", 5000)
+    served = serve(answer)
+    rows = [{"text": "x" * 1000}] * 4
+    assert served.client.post("/answer", json=rows).json() == ["x" * 1000] * 4
+    assert is_problem(served.client.post("/answer", json=rows * 2), 413)
 
 
 def test_a_stream_that_is_not_read_ends(serve, monkeypatch):

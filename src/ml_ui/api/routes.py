@@ -34,6 +34,7 @@ JSON = (
     | orjson.OPT_NON_STR_KEYS
     | orjson.OPT_PASSTHROUGH_DATACLASS
 )
+MAX_ANSWERS = 64 * MB  # bytes of those of a list's rows
 WRITE_TIMEOUT = 20  # seconds for a client to read a part of an answer
 WATCH_AFTER = 0.05  # seconds, before a call is watched
 EVENTS = "text/event-stream"
@@ -181,20 +182,25 @@ class Api:
         """Return the answer of each row, one after the other.
 
         Raises:
-            Problem: that of the first row that has one, by its number `row`.
+            Problem: that of the first row that has one, by its number `row`; 413, the
+                answers together are too large.
         """
         client = client_of(request.scope, self._settings.client_ip_header)
         for _ in rows[1:]:  # each is a call, and the middleware has counted one
             if wait := self._calls.acquire(client):
                 raise too_many(wait)
-        answers = []
+        answers, size = [], 0
         for number, values in enumerate(rows):
             try:
-                answers.append(alone(await operation(values, request, user)))
+                answer = dumps(alone(await operation(values, request, user)))
             except gr.Error as error:
                 problem = problem_of(error)
                 problem.members["row"] = number
                 raise problem from None
+            size += len(answer)
+            if size > MAX_ANSWERS:
+                raise Problem(413, "The answers are too large: send fewer rows.")
+            answers.append(orjson.Fragment(answer))
         return answers
 
     @contextlib.contextmanager

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from .settings import MB
 
-MAX_HELD = 64 * MB  # bytes of all bodies, or as much as four of the largest
+MAX_HELD = 64 * MB  # bytes of all bodies, or as much as two of the largest
 SMALL = 64 * 1024  # bytes of a body that are not counted: any app takes as much
 
 
@@ -24,7 +24,7 @@ class Held:
     size: ClassVar[int] = 0
 
     def __init__(self, largest: int) -> None:
-        self._most = max(MAX_HELD, 4 * largest)
+        self._most = max(MAX_HELD, 2 * largest)
         self._read = self._counted = 0
 
     def add(self, size: int) -> bool:

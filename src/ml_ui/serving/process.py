@@ -78,9 +78,14 @@ def reuse_freed_memory() -> None:
     With an arena for each thread, each would keep as much. What loading a forest frees
     lies between its trees, and only malloc_trim returns it.
     """
+    trim()
+    _set_malloc(mmap_threshold=8 << 20, trim_threshold=16 << 20, arena_max=2)
+
+
+def trim() -> None:
+    """Return what glibc's malloc has free, wherever it lies."""
     with contextlib.suppress(AttributeError, OSError, TypeError):  # not glibc
         ctypes.CDLL(None).malloc_trim(0)
-    _set_malloc(mmap_threshold=8 << 20, trim_threshold=16 << 20, arena_max=2)
 
 
 def _set_malloc(**options: int) -> None:

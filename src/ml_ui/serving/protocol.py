@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from . import process
 from .settings import MB
 
 MAX_HEADER_BYTES = 64 * 1024  # of the headers, and of the trailers after a body
@@ -56,6 +57,8 @@ class LimitedProtocol(HttpToolsProtocol):
             if excess > 0:
                 oldest.transport.abort()
                 excess -= size
+                # Parts of answers are below the size that malloc returns by itself.
+                self.loop.call_soon(process.trim)
 
     def resume_writing(self) -> None:
         self.unread.pop(self, None)

@@ -6,7 +6,7 @@ Probes check states rather than times; those that need root are skipped without 
 import functools
 
 from .. import Row
-from ..targets import LitServe, Ours, Plain, Space, target
+from ..targets import LitServe, Mcp, Ours, Plain, Rest, Space, target
 from .failures import (
     r1_raises,
     r2_ends,
@@ -29,10 +29,18 @@ from .inputs import (
     r14_unknown,
     r33_costly_pictures,
     r45_costly_to_open,
+    r48_costly_bodies,
     unknown_route,
     wrong_json,
 )
-from .load import r5_a_thousand, r6_abandoned, r7_one_by_one, r8_client_gone
+from .load import (
+    r5_a_thousand,
+    r6_abandoned,
+    r7_one_by_one,
+    r8_client_gone,
+    r49_slow_uploads,
+    r50_unread,
+)
 from .outputs import r37_wrong_output, r38_not_a_number
 from .resources import (
     r34_sweep,
@@ -48,6 +56,7 @@ from .shutdown import (
     r19_as_process_1,
     r20_while_loading,
     r39_threads_and_children,
+    r47_under_load,
     stop_hung,
     stop_idle,
     stop_in_flight,
@@ -67,6 +76,8 @@ from .surroundings import (
 PLAIN = functools.partial(target, Plain)
 OURS = functools.partial(target, Ours)
 SPACE = functools.partial(target, Space)
+REST = functools.partial(target, Rest)
+MCP = functools.partial(target, Mcp)
 PEER = functools.partial(target, LitServe)
 
 ROWS = [
@@ -135,7 +146,20 @@ ROWS = [
     Row("R45", "small pictures that cost GB or minutes to open",
         "refused as too much; under 256 MB", r45_costly_to_open),
     Row("R46", "60 uploads without a body", "the next one is accepted", r46_empty_uploads),
+    Row("R47", "SIGTERM while 64 users call", "each call answered or refused; ends in 10 s",
+        r47_under_load),
+    Row("R48", "20 MB of nested lists, numbers, parts of a form", "4xx; under 256 MB",
+        r48_costly_bodies),
+    Row("R49", "100 clients send 20 MB slowly", "under 256 MB, next served, nothing left",
+        r49_slow_uploads),
+    Row("R50", "60 answers of 10 MB, not read", "under 400 MB, next served; ends in 10 s",
+        r50_unread),
 ]  # fmt: skip
+# The rows that depend on how a call is made.
+CALLS = {
+    *(f"R{n}" for n in (*range(1, 20), 23, 25, *range(27, 34), *range(36, 40), 41)),
+    *(f"R{n}" for n in range(45, 51)),
+}
 # The rows that apply to any model server.
 PEER_ROWS = [
     *ROWS[:1],

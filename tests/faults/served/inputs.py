@@ -1,4 +1,4 @@
-"""R9 to R14, R33, R45: uploads, pictures and request bodies."""
+"""R9 to R14, R33, R45, R48: uploads, pictures and request bodies."""
 
 import itertools
 import json
@@ -10,7 +10,7 @@ from PIL import Image
 from tests.running import photograph
 
 from .. import Seen, both
-from ..apps import API, JSON, MB, Answer, App, GradioApp, RestApp, until
+from ..apps import API, JSON, MB, Answer, App, GradioApp, McpApp, RestApp, until
 from ..targets import Target
 from .tools import ROOMY, many, png, saved
 
@@ -18,8 +18,7 @@ from .tools import ROOMY, many, png, saved
 def r9_upload(target: Target) -> Seen:
     """Uploads over the limit, one file, several, endless: refused, and not kept."""
     with target.start("picture", MAX_UPLOAD_MB="5") as app:
-        form, headers = app.form(("large.bin", b"\0"))
-        head, tail = form.split(b"\0")
+        head, tail, headers = app.around()
         app.upload(("small.png", png()))
         before = app.stored()
         endless = itertools.chain([head], itertools.repeat(bytes(1 << 20), 1024), [tail])
@@ -161,7 +160,30 @@ FORMS = [
     "--limit\r\nContent-Disposition: form-data\r\n\r\na\r\n--limit--\r\n",
     "--limit\r\nX: \xff\r\n\r\na\r\n--limit--\r\n",
 ]  # fmt: skip
-MALFORMED: dict[type[App], dict[str, list[str]]] = {GradioApp: OF_GRADIO, RestApp: OF_REST}
+CALL = '{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": %s}'
+OF_MCP = {
+    "/mcp": [
+        "", "{", "null", "[]", "1", '"x"', "\xff", "{}", DEEP, "[" + CALL + "]",
+        '{"jsonrpc": "2.0", "id": {}, "method": "ping"}', '{"jsonrpc": "2.0", "id": 1}',
+        '{"jsonrpc": "2.0", "id": 1, "method": 1}', '{"jsonrpc": 2, "id": 1, "method": "x"}',
+        '{"jsonrpc": "2.0", "id": 1e400, "method": "ping"}',
+        *(CALL % params for params in (
+            "null", "[]", "1", "{}", '{"name": 1}', '{"name": "nothing"}', '{"name": "predict"}',
+            '{"name": "predict", "arguments": []}', '{"name": "predict", "arguments": null}',
+            '{"name": "predict", "arguments": {"text": 1}}',
+            '{"name": "predict", "arguments": {"text": "\\ud800"}}',
+            '{"name": "predict", "arguments": {"text": "a", "more": 1}}',
+            f'{{"name": "predict", "arguments": {{"text": {DEEP}}}}}',
+            '{"name": "predict", "arguments": {"text": "a"}, "_meta": 1}',
+            '{"name": "predict", "arguments": {"text": "a"}, "_meta": {"progressToken": {}}}',
+        )),
+    ],
+}  # fmt: skip
+MALFORMED: dict[type[App], dict[str, list[str]]] = {
+    GradioApp: OF_GRADIO,
+    RestApp: OF_REST,
+    McpApp: OF_MCP,
+}
 
 
 def r13_malformed(target: Target) -> Seen:
@@ -187,6 +209,38 @@ def _sent(app: App, path: str, body: str, headers: dict[str, str]) -> Answer:
     if answer.ok and "/call/" in path:
         return app.answer(json.loads(answer.text)["event_id"])
     return answer
+
+
+PARTS = b'--limit\r\nContent-Disposition: form-data; name="%d"\r\n\r\n\r\n'
+COSTLY_JSON = {  # in place of a value
+    "nested lists": b"[" * 13 * MB + b"]" * 13 * MB,
+    "numbers": b"[" + b"1," * 13 * MB + b"1]",
+    "1 MB of objects": b"[" + b"{}," * 320_000 + b"1]",
+    "escapes": b'"' + rb"\u0041" * 4 * MB + b'"',
+}
+COSTLY_FORMS = {
+    "300,000 parts": PARTS % 1 * 300_000,
+    "a part's headers": b"--limit\r\n" + b"a:b\r\n" * 4 * MB,
+    "a header's end": b"--limit\r\nX: " + b"a" * 20 * MB,
+    "almost limits": b"--limi" * 3 * MB,
+}
+
+
+def r48_costly_bodies(target: Target) -> Seen:
+    """Bodies of 20 MB that take many times as much as objects, or long to parse."""
+    with target.start("picture") as app:
+        head, _, tail = json.dumps(app.body("@")).encode().partition(b'"@"')
+        bodies = [(target.predict, head + b + tail, JSON) for b in COSTLY_JSON.values()]
+        bodies += [(app.uploads, body, FORM) for body in COSTLY_FORMS.values()]
+        answers = []
+        for path, body, headers in bodies:
+            answer = app.ask("POST", path, body, headers, 60)
+            answers.append(app.read(answer) if answer.ok else answer)
+        peak, after = app.memory("VmHWM"), app.call_with_file("a.png", png())
+    codes = [answer.status for answer in answers]
+    refused = not any(answer.ok or answer.status in (0, 500) for answer in answers)
+    seen = f"{codes}, {peak / MB:.0f} MB at most; next: {after}"
+    return Seen(seen, refused and peak < ROOMY and after.ok)
 
 
 def wrong_json(target: Target) -> Seen:
@@ -218,6 +272,14 @@ UNKNOWN = {
         ("GET", "/predict", None),
         ("PUT", "/predict", {"text": "a"}),
         ("DELETE", "/predict/", None),
+    ],
+    McpApp: [
+        ("POST", "/mcp/nothing", {"jsonrpc": "2.0", "id": 1, "method": "ping"}),
+        ("POST", f"{API}/mcp/", {"jsonrpc": "2.0", "id": 1, "method": "ping"}),
+        ("GET", "/mcp", None),
+        ("DELETE", "/mcp", None),
+        ("PUT", "/mcp", {}),
+        ("GET", "/mcp/sse", None),
     ],
 }
 

@@ -1,5 +1,6 @@
-"""R5 to R8: many calls."""
+"""R5 to R8, R49, R50: many calls, slow senders and readers."""
 
+import contextlib
 import functools
 import json
 import time
@@ -8,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from .. import Seen, both
 from ..apps import API, MB, GradioApp, until
 from ..targets import Target
-from .tools import ROOMY, many
+from .tools import ENDED, ROOMY, ended, many, png
 
 
 def r5_a_thousand(target: Target) -> Seen:
@@ -28,7 +29,9 @@ def r5_a_thousand(target: Target) -> Seen:
             gate.touch()
             answers = [call.result() for call in calls]
     served = sum(answer.ok for answer in answers)
-    full = sum(answer.status in (429, 503) for answer in answers)
+    full = sum(
+        app.refused(answer, 429, 503) and "full" in answer.text.lower() for answer in answers
+    )
     text = f"{served} served, {full} refused, {1000 - served - full} lost; "
     text += f"health {'always' if healthy else 'not always'} 200, {1000 * slowest:.0f} ms at most"
     return Seen(text, 51 <= served <= 53 and served + full == 1000 and healthy)
@@ -106,3 +109,40 @@ def r8_client_gone(target: Target) -> Seen:
         dropped = "called queued" not in app.log()
     seen = f"queued: {'dropped' if dropped else 'run'}; after one that ran: {after}"
     return Seen(seen, answered and dropped and after.ok)
+
+
+def r49_slow_uploads(target: Target) -> Seen:
+    """100 clients send all but the end of 20 MB: others are served, nothing is left."""
+    with target.start("picture") as app, contextlib.ExitStack() as stack:
+        before, (head, _, headers) = app.stored(), app.around()
+        kind = headers["Content-Type"]
+        for _ in range(100):
+            with contextlib.suppress(OSError):  # refused
+                client = app.open(app.uploads, head, 20 * MB, kind)
+                stack.enter_context(client).settimeout(5)
+                for _ in range(19):
+                    client.sendall(b"A" * MB)
+        peak, most = app.memory("VmHWM"), app.stored() - before
+        healthy, after = app.health(), app.call_with_file("a.png", png())
+        stack.close()
+        until(lambda: app.stored() <= before, 20)
+        left, last = app.stored() - before, app.call_with_file("a.png", png())
+    refused = app.refused(after, 503) and after.status
+    seen = f"{peak / MB:.0f} MB of memory, {most / MB:.0f} MB on disk, meanwhile: {after}; "
+    seen += f"later {max(0, left) / MB:.0f} MB on disk; next: {last}"
+    served = (after.ok or refused) and healthy.ok and last.ok
+    return Seen(seen, bool(peak < ROOMY and served and left <= 0))
+
+
+def r50_unread(target: Target) -> Seen:
+    """60 clients do not read answers of 10 MB, which wait in memory."""
+    with target.start() as app, contextlib.ExitStack() as stack:
+        for _ in range(60):
+            with contextlib.suppress(OSError):
+                stack.enter_context(app.begin(f"large {10 * MB}"))
+            time.sleep(0.05)
+        time.sleep(1)
+        peak, after = app.memory("VmHWM"), app.call("hello")
+        status = app.stop(12)
+    seen = f"{peak / MB:.0f} MB at most; next: {after}; at SIGTERM: {ended(status)}"
+    return Seen(seen, peak < 400 * MB and after.ok and status in ENDED)

@@ -91,7 +91,8 @@ def r40_async_load(target: Target) -> Seen:
 
 def r41_slow_body(target: Target) -> Seen:
     """A body of one byte every two seconds: its connection is closed."""
-    head = f"POST {target.predict} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n"
+    head = f"POST {target.predict} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    head += "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
     with target.start() as app:
         start = time.monotonic()
         with socket.create_connection(("127.0.0.1", app.port), 10) as sender:

@@ -1,12 +1,13 @@
-"""R18 to R20, R39: SIGTERM."""
+"""R18 to R20, R39, R47: SIGTERM."""
 
 import os
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .. import Seen, both
-from ..apps import API, App, until
+from ..apps import API, Answer, App, until
 from ..targets import Target
 from .tools import ENDED, PID_1, as_root, ended, png
 
@@ -116,6 +117,29 @@ def r39_threads_and_children(target: Target) -> Seen:
         good = called.ok and status in ENDED and not left and free
         seen.append(Seen(text, good))
     return both(*seen)
+
+
+def r47_under_load(target: Target) -> Seen:
+    """SIGTERM while 64 users call again and again: each call is answered or refused."""
+    with target.start(WEB_CONCURRENCY="2") as app, ThreadPoolExecutor(64) as pool:
+
+        def use() -> list[Answer]:
+            answers = [app.call("sleep 0.05", 20)]
+            while answers[-1].ok:
+                answers.append(app.call("sleep 0.05", 20))
+            return answers
+
+        users = [pool.submit(use) for _ in range(64)]
+        time.sleep(4)
+        status = app.stop(12)
+        answers = [answer for user in users for answer in user.result()]
+    served = sum(answer.ok for answer in answers)
+    refused = sum(
+        answer.status == 503 or answer.text == "ConnectionRefusedError" for answer in answers
+    )
+    lost = len(answers) - served - refused
+    seen = f"{served} answered, {refused} refused, {lost} lost, {ended(status)}"
+    return Seen(seen, served > 64 and not lost and status in ENDED)
 
 
 def _runs(pid: int) -> bool:

@@ -4,7 +4,7 @@ import json
 import re
 
 from .. import Seen
-from ..apps import API, App, until
+from ..apps import API, App, McpApp, until
 from ..pages import SECRET
 from ..targets import Target
 from .tools import listener, png
@@ -130,7 +130,9 @@ def r17_closed(target: Target) -> Seen:
         for kind in ("run", "api"):
             app.post(f"{API}/{kind}/hidden", {"data": ["a"]}, timeout=5)
         app.post(f"{API}/call//hidden", {"data": ["a"]})
-        app.post("/hidden", app.body("a"))
+        app.post("/hidden", {"text": "a"})
+        if isinstance(app, McpApp):
+            app.post(target.predict, app.body("a", "hidden"))
         app.call("hello")
         hidden, after = "called hidden" in app.log(), app.call("hello")
     opened = [path.removeprefix(API) for path, answer in answers.items() if answer.ok]
