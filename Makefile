@@ -24,10 +24,10 @@ space:  ## the form as a Space, in build/space, from the last commit
 web-zips: $(VENV)/installed  ## compare the form's zip with the command's project, for each combination
 	$(BIN)/python -m scripts.web_zips
 
-test: typecheck  ## everything, with a sample of the frameworks and versions, and coverage
+test: typecheck  ## each promise once, with a sample of the frameworks and versions, and coverage
 	$(PYTEST) --cov
 
-test-every: typecheck  ## everything, with all frameworks, versions and screens of each test (an hour)
+test-every: typecheck  ## every test, with all frameworks, versions, platforms and screens (an hour)
 	$(PYTEST) --every
 
 test-fast: $(VENV)/installed  ## tests that install, build and serve nothing

@@ -108,6 +108,19 @@ def fits(project: "Project") -> bool | None:
     return limits.verdict(checks(project))
 
 
+def misfit(project: "Project") -> str:
+    """Return the limits that a project passes, with the figures; "" if it fits."""
+    found = checks(project)
+    if limits.verdict(found) is not False:
+        return ""
+    passed = [each for each in found if each.fits is False]
+    amount, limit = (
+        limits.written(n, passed[0].unit) for n in (passed[0].predicted, passed[0].limit)
+    )
+    more = f", and {len(passed) - 1} more" if len(passed) > 1 else ""
+    return f"does not fit: {passed[0].name} {amount} of {limit}{more}."
+
+
 def as_text(found: report.Report) -> str:
     """Return a report for the terminal."""
     return report.as_text(found, brief=True)

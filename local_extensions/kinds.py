@@ -18,6 +18,7 @@ from .model_files.common import CALL, FORM, YOURSELF, Unusable
 
 SMALLEST = 64  # values of a flat model of pictures, as of 8x8 pixels
 LONGEST = 5000  # characters of a text, as app.py has it
+GUESSED = "a guess"  # as a source of the pixels' scaling says that it is one
 
 
 def columns(found: ModelFile) -> int | None:
@@ -174,8 +175,8 @@ class Facts(NamedTuple):
     """What a kind of input tells of a model."""
 
     fields: dict[str, Any]  # of Model
-    guess: str = ""  # a note on what the file does not declare
-    notes: Sequence[str] = ()  # on the examples beside the model
+    guess: str = ""  # what the file does not declare, and where to correct it
+    notes: Sequence[str] = ()  # what else its owner should know
     answered: Sequence[str] = ()  # columns of their answers
 
 
@@ -210,19 +211,22 @@ def _pixels(found: ModelFile, own: bool, task: Task, framework: Framework) -> Fa
         "crop": crop,
         "blue_first": blue_first,
     }
-    guesses = _pixel_notes(found, facts, free and None not in size) if own else ()
-    return Facts(facts, " ".join(guesses))
+    if not own:
+        return Facts(facts)
+    guess = " ".join(_pixel_guesses(found, facts, free and None not in size))
+    notes = [f"Pixels go in as MEAN and STD in model.py say, by {source}."] if source else []
+    if GUESSED in source:
+        return Facts(facts, f"{guess} {notes[0]}".lstrip())
+    return Facts(facts, guess, notes)
 
 
-def _pixel_notes(found: ModelFile, facts: dict[str, Any], is_free: bool) -> Iterator[str]:
-    """Yield what was guessed about pictures, and where to correct it; or who says so."""
+def _pixel_guesses(found: ModelFile, facts: dict[str, Any], is_free: bool) -> Iterator[str]:
+    """Yield what was guessed about pictures, and where to correct it."""
     if not (found.input_shape or found.n_features):
         yield "The file does not declare its input: check INPUT_SHAPE in model.py."
     elif is_free:
         yield "The file leaves the size of pictures free: check INPUT_SHAPE in model.py."
-    if facts["pixel_source"]:
-        yield f"Pixels go in as MEAN and STD in model.py say, by {facts['pixel_source']}."
-    else:
+    if not facts["pixel_source"]:
         yield (
             "The file does not say how pixels go in, and 0 to 1 is a guess: if yours were trained "
             "otherwise, edit MEAN and STD in model.py."

@@ -76,7 +76,8 @@ class Model(NamedTuple):
     # Of a demo.
     measured: str | None = None  # its accuracy, and on which data
     about: Mapping[str, str] = {}  # sections of its model card, by heading
-    notes: tuple[str, ...] = ()  # what the owner should know
+    guesses: tuple[str, ...] = ()  # what the file does not tell, and the owner has to check
+    notes: tuple[str, ...] = ()  # those, and what else the owner should know
     card: Path | None = None  # the model card that it brings, to be copied
 
     @property
@@ -160,9 +161,10 @@ def model(
         name = Path(source_on_hub.repo).name if source_on_hub else source.stem
         described = {"title": _title(name), "description": task.description}
         stays = _stays(weights["hub"])
-        to_do = _to_do(found, weights, task, of_input.guess)
         facts["card"] = _own_card(found.path)
-        facts["notes"] = (*found.notes, *to_do, *ours, *left, *of_input.notes, *stays)
+        facts["guesses"] = (*found.notes, *_guesses(found, weights, task, of_input.guess))
+        to_do = _to_do(found, weights, task)
+        facts["notes"] = (*facts["guesses"], *to_do, *of_input.notes, *ours, *left, *stays)
     else:
         described = _card(task, framework)
     made = Model(**facts, **described)
@@ -297,6 +299,13 @@ def _names(found: model_files.ModelFile) -> tuple[str, ...]:
     return tuple(read_labels(found.path) or own)
 
 
+def labels(model: Model) -> list[str]:
+    """Return the names of the classes, as the project's labels.txt has them."""
+    copied = (path for path, name in model.files.items() if name == "labels.txt")
+    path = next(copied, None)
+    return (read_labels(path) or []) if path else [*model.labels]
+
+
 def read_labels(source: Path) -> list[str] | None:
     """Read labels.txt beside the model; None if there is none, Unusable if it is invalid."""
     path = source.with_name("labels.txt")
@@ -328,10 +337,20 @@ def _stays(weights: Weights | None) -> Iterator[str]:
         )
 
 
-def _to_do(
+def _to_do(found: model_files.ModelFile, weights: Mapping[str, Any], task: Task) -> Iterator[str]:
+    """Yield what the owner has to add, or should know, of a file and `_weights` of it."""
+    if weights["architecture"] and not found.network:
+        yield "The file contains only weights: define your network in architecture.py."
+    if task.output.note:
+        yield task.output.note
+    if found.scores == "class":
+        yield "It gives no probabilities, so the page shows its answer alone."
+
+
+def _guesses(
     found: model_files.ModelFile, weights: Mapping[str, Any], task: Task, guess: str
 ) -> Iterator[str]:
-    """Yield a note for each fact that the file does not declare and its owner has to add.
+    """Yield a note for each fact that the file does not declare and its owner has to check.
 
     Args:
         found: the file.
@@ -339,11 +358,8 @@ def _to_do(
         task: the project's.
         guess: what the kind of input guesses.
     """
-    if weights["architecture"] and not found.network:
-        yield "The file contains only weights: define your network in architecture.py."
-    yield from filter(None, (guess, task.output.note))
-    if found.scores == "class":
-        yield "It gives no probabilities, so the page shows its answer alone."
+    if guess:
+        yield guess
     has_labels = found.labels or "labels.txt" in weights["files"].values()
     if has_labels or not task.output.labels:
         return

@@ -8,7 +8,8 @@ from typing import Any
 from ml_ui import record
 
 from . import estimate, manifest
-from .model import inspect
+from .kinds import fitting
+from .model import inspect, labels
 from .model_files.common import one_line
 from .project import Project
 
@@ -16,21 +17,53 @@ WIDTH = 80
 
 
 def as_dict(project: Project, folder: Path, problems: list[str]) -> dict[str, Any]:
-    """Return the preview: answers, what was recognised, files, fit and notes.
+    """Return the preview: answers, what was recognised, files, fit, guesses and notes.
 
-    `fit` is the object of `python -m ml_ui preflight --json`.
+    `fit` is the object of `python -m ml_ui preflight --json`; `guesses` are what the model's
+    file does not tell, and only a right answer of its owner shows.
     """
     answers = project.answers
     return {
         "template": record.TEMPLATE,
         "answers": dict(answers.given) | {"task": answers.task, "framework": answers.framework},
         "recognised": recognised(project),
+        "model": facts(project),
         "folder": str(folder),
         "files": paths(project),
-        "notes": list(project.model.notes),
+        "guesses": list(project.model.guesses),
+        "notes": [each for each in project.model.notes if each not in project.model.guesses],
         "problems": problems,
         "fits": project.report.fits,
         "fit": json.loads(project.report.as_json()),
+    }
+
+
+def facts(project: Project) -> dict[str, Any]:
+    """Return what is known of the model, and what of that its file declares."""
+    model, task, answers = project.model, project.task, project.answers
+    found = inspect(answers.model_path) if answers.model_path else None
+    return {
+        "own": model.own,
+        "file": one_line(answers.model_name) if found else model.file,
+        "format": model.format,
+        "size": model.size,
+        "version": model.version,
+        "loading_runs_code": model.runs_code,
+        "tasks": fitting(found) if found else [task.name],
+        "input": {
+            "kind": task.input.name,
+            "shape": model.input_shape,
+            "columns": dict(model.features) if task.input.many else None,
+        },
+        "pixels": {"mean": model.mean, "std": model.std, "source": model.pixel_source}
+        if model.input_shape
+        else None,
+        "output": {"kind": task.output.name, "scores": model.scores, "labels": labels(model)},
+        "declared": {
+            part: [tensor._asdict() for tensor in getattr(found, part)] if found else []
+            for part in ("inputs", "outputs")
+        },
+        "right_answers_known": bool(model.labelled or any(model.answers)),
     }
 
 

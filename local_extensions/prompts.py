@@ -18,10 +18,11 @@ from typing import Any
 import click
 from click.exceptions import Exit
 from cookiecutter import prompt
+from cookiecutter.generate import generate_context
 
 from . import choices, command_line, estimate, questions
 from .answers import Answers
-from .catalog import PLATFORMS
+from .catalog import PLATFORMS, ROOT
 from .model import inspect
 from .project import Project, project
 from .questions import Context, Refused
@@ -29,6 +30,12 @@ from .questions import Context, Refused
 INDENT = " " * 8
 ROWS = 5  # of hardware, before one asks for more
 HIDDEN = ("limits", "preview")  # for the command line
+# What an answer stands for, such as "auto", if it can be used.
+CHOOSE: dict[str, Callable[[Context], str]] = {
+    "model_path": questions.choose_model,
+    "task": questions.choose_task,
+    "framework": questions.choose_framework,
+}
 # Answers that follow from the model: with another model they are not offered again.
 OF_MODEL = ("task", "framework", "project_name", "project_slug", "description")
 
@@ -170,6 +177,16 @@ class Session:
             answer = _until_accepted(f"{INDENT}Number or name", first, accept)
         return default if default == "auto" and answer == first else answer
 
+    def refusals(self, name: str, answer: str) -> list[str]:
+        """Return why an answer is refused after those so far; none if it is accepted."""
+        try:
+            if choose := CHOOSE.get(name):
+                answer = choose({**self.context, name: answer})  # what it stands for
+            check = questions.CHECKS.get(name)
+            return [*check(self.answers(**{name: answer}))] if check else []
+        except Refused as error:
+            return [*error.problems]
+
     def hardware(self, default: str, text: str) -> str:
         """Ask for the hardware, on which the model must fit; or for another platform."""
         while True:
@@ -237,7 +254,17 @@ class Session:
 
 
 SESSION: Session | None = None
-START: Callable[[Context], Session] = Session  # the web form has its own
+START: Callable[[Context], Session] = Session  # put() has others
+
+
+def put(start: Callable[[Context], Session]) -> Context:
+    """Put cookiecutter's questions to a session that is no terminal's; return its context."""
+    global START
+    START = start
+    context = generate_context(str(ROOT / "cookiecutter.json"))
+    context["_cookiecutter"] = {k: v for k, v in context["cookiecutter"].items() if k[0] != "_"}
+    context["cookiecutter"].update(prompt.prompt_for_config(context))
+    return context
 
 
 def begin(context: Context) -> str:

@@ -37,6 +37,7 @@ Context = dict[str, Any]  # cookiecutter's: the answers so far, by question
 
 # Bytes in reserve for folders and partly filled blocks.
 MARGIN = 1_000_000
+LONGEST = {"project_name": 100, "description": 300}  # characters
 TASK = "image-classification"  # of the demo, if none is asked for
 
 
@@ -191,7 +192,8 @@ def choose_framework(context: Context) -> str:
             )
         chosen = own
     elif chosen == "auto":
-        wanted = command_line.given().get("platform")  # which is asked later
+        # It is asked later, but may be given.
+        wanted = context.get("platform") or command_line.given().get("platform")
         offered = frameworks(answers._replace(platform=wanted))
         chosen = next(iter(offered), TASKS[answers.task].framework)
     if (answers.task, chosen) not in OFFERED:
@@ -307,8 +309,8 @@ def _task(answers: Answers) -> Iterator[str]:
         yield f"task: {answers.model_name} {reason}. Answer {' or '.join(tasks)}."
 
 
-def _text(answers: Answers, question: str, longest: int) -> Iterator[str]:
-    text = getattr(answers, question)
+def _text(answers: Answers, question: str) -> Iterator[str]:
+    text, longest = getattr(answers, question), LONGEST[question]
     odd = {f"U+{ord(c):04X}" for c in text if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")}
     if odd:
         yield f"{question}: contains {', '.join(sorted(odd))}. Use one line of plain text."
@@ -396,9 +398,9 @@ CHECKS = {
     "arguments": lambda _: command_line.question_errors(),
     "task": _task,
     "framework": partial(_choice, question="framework"),
-    "project_name": partial(_text, question="project_name", longest=100),
+    "project_name": partial(_text, question="project_name"),
     "project_slug": _slug,
-    "description": partial(_text, question="description", longest=300),
+    "description": partial(_text, question="description"),
     "platform": _platform,
     "hardware": _hardware,
     "python_version": _python,

@@ -6,7 +6,8 @@ import unicodedata
 from typing import Any
 
 SLUG_LENGTH = 30  # Heroku's limit for an app's name, the strictest of the platforms
-SLUG = re.compile(rf"(?=.{{2,{SLUG_LENGTH}}}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
+WORDS = "[a-z][a-z0-9]*(-[a-z0-9]+)*"
+SLUG = re.compile(rf"(?=.{{2,{SLUG_LENGTH}}}$){WORDS}")
 # Windows reserves these names for devices.
 DEVICES = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for n in range(10)}
 

@@ -35,6 +35,7 @@ def answers_json(project: "Project") -> str:
                 "dtype": model.dtype,
                 **({"layers": model.layers} if model.layers else {}),
             },
+            **({"guesses": [*model.guesses]} if model.guesses else {}),
             "sizes": dict(project.host.sizes) | _of_weights(project),
         }
     )

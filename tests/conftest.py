@@ -24,27 +24,32 @@ PUBLIC = {name for name in QUESTIONS if not name.startswith("_")}
 
 
 def pytest_addoption(parser):
-    parser.addoption("--every", action="store_true", help="run every case, not each test's sample")
+    parser.addoption("--every", action="store_true", help="run every test and case, not a sample")
 
 
 def pytest_collection_modifyitems(config, items):
     """Begin with the files that have slow tests: a process takes a whole file at a time.
 
-    Of a test marked `sample`, only the cases whose ids match its patterns are run, unless
-    `--every` is given.
+    Without `--every`, a test marked `every` is not run, and of one marked `sample` only the
+    cases whose ids match its patterns.
     """
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
     if not config.option.every:
         kept = [item for item in items if in_sample(item)]
-        if unknown := {item.function for item in items} - {item.function for item in kept}:
+        sampled = {item.function for item in items if item.get_closest_marker("sample")}
+        if unknown := sampled - {item.function for item in kept}:
             names = ", ".join(sorted(function.__name__ for function in unknown))
             raise pytest.UsageError(f"no case of {names} is in its sample: give --every")
+        if items and not kept:
+            raise pytest.UsageError("nothing of it is run without --every")
         config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
         items[:] = kept
 
 
 def in_sample(item) -> bool:
+    if item.get_closest_marker("every"):
+        return False
     sample = item.get_closest_marker("sample")
     return not sample or any(fnmatch(item.callspec.id, pattern) for pattern in sample.args)
 

@@ -8,7 +8,10 @@ from running import clean_environment, free_port, install, served
 
 from local_extensions.catalog import TASKS
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.sample("*image-classification*", "*text-classification*"),  # of TASKS
+]
 WIDTHS, SCHEMES = (1280, 390), ("light", "dark")  # pixels of a desk and of a phone
 # Rules that a page may break, with the reason.
 ALLOWED = {"nested-interactive": "a message of Gradio's is a button with a button in it"}
@@ -68,7 +71,7 @@ def violations(page, axe: str) -> list[str]:
     ]
 
 
-@pytest.mark.sample("*1280-light", "*390-dark")
+@pytest.mark.sample("*-classification-1280-light", "text-classification-390-dark")
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_axe_finds_nothing_serious(visit, axe, width, scheme):

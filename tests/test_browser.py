@@ -1,4 +1,7 @@
-"""A prediction in a real browser for each task, with the screenshot kept."""
+"""A prediction in a real browser for each task, with the screenshot kept.
+
+Without `--every`, test_accessibility.py has the tasks that are left out here.
+"""
 
 import json
 
@@ -12,6 +15,7 @@ from local_extensions.catalog import TASKS
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.sample("tabular", "image-to-image")
 @pytest.mark.parametrize("task", TASKS)
 def test_page(bake, browser, task):
     project = bake(task=task, platform="local")

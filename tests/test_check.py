@@ -1,5 +1,6 @@
 """python -m ml_ui check: networks that do not tell how pixels are scaled."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -191,6 +192,44 @@ def test_right_answer_needs_no_edit(project, picture):
     run = commands.run("check", "--example", picture, "--expect", "grass", "--write", folder=folder)
     assert run.returncode == 0 and "Right: 1 of 1." in run.stdout
     assert (folder / "model.py").read_bytes() == before
+
+
+def test_findings_as_json(project, picture):
+    """A wrong scaling, the edit that mends it, and nothing but JSON."""
+    folder = project(*TRAINED["0..255"])
+    asked = ["check", "--json", "--example", picture, "--expect", "grass"]
+    run = commands.run(*asked, folder=folder)
+    found = json.loads(run.stdout)
+    assert (run.returncode, run.stderr) == (1, "")
+    assert [*found] == [
+        "ok", "error", "compared", "right", "examples", "suspect", "tried", "edits", "model"
+    ]  # fmt: skip
+    assert (found["ok"], found["compared"], found["right"]) == (False, 1, 0)
+    (example,) = found["examples"]
+    assert (example["input"], example["expected"], example["right"]) == (picture, "grass", False)
+    assert example["in"]["shape"][1] == 3 and 0 <= example["in"]["min"] <= example["in"]["max"] <= 1
+    assert sum(example["answer"].values()) == pytest.approx(1, abs=1e-3)
+    (edit,) = found["edits"]
+    assert (edit["for"], edit["written"]) == ("0..255", False)
+    assert "STD = 1 / 255" in edit["lines"].values()
+    assert {"title": "0..255", "right": 1} in [
+        {name: tried[name] for name in ("title", "right")} for tried in found["tried"]
+    ]
+    assert found["model"]["seconds"] > 0
+    (written,) = json.loads(commands.run(*asked, "--write", folder=folder).stdout)["edits"]
+    assert written == edit | {"written": True}
+    for name in MODULES:
+        sys.modules.pop(name)
+    run = commands.run(*asked, folder=folder)
+    found = json.loads(run.stdout)
+    assert run.returncode == 0 and found["ok"] and found["right"] == 1 and not found["edits"]
+
+
+def test_bad_input_as_json(project):
+    run = commands.run("check", "--json", "--example", "no.png", folder=project(0, 1, False))
+    found = json.loads(run.stdout)
+    assert run.returncode == 2 and not found["ok"]
+    assert f"check: {found['error']}\n" == run.stderr == "check: there is no file no.png\n"
 
 
 @pytest.mark.parametrize(

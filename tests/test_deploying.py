@@ -8,6 +8,7 @@ from rehearsal import cases
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.sample("huggingface")
 @pytest.mark.parametrize("platform", ["heroku", "huggingface", "cloud-run"])
 def test_wrong_answer_is_rolled_back(bake, tmp_path, platform):
     """The new version is built, starts, says that it is ready, and answers wrongly."""

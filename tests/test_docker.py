@@ -154,7 +154,7 @@ def answers_ready(port: int) -> bool:
         return False
 
 
-@pytest.mark.sample("hf_right")
+@pytest.mark.every
 @pytest.mark.parametrize("token", [None, "hf_right"])
 def test_weights_on_the_hub(engine, bake, tmp_path, monkeypatch, token):
     """Public ones are in the image, and an edit fetches none; private ones come at the start."""

@@ -48,6 +48,7 @@ def test_a_second_input(project):
     assert run.returncode == 0, run.stdout[-3000:]
 
 
+@pytest.mark.every
 def test_a_layout_of_blocks(project):
     text = (project / "app.py").read_text("utf-8")
     head, _, _ = text.partition("\n\ndemo = ")

@@ -1,7 +1,7 @@
 """Fault table: the page, and the rows in which our projects must be ideal or as good.
 
 Rows that take long, or that tests in one process prove, run only in `make faults`; on a
-Space, the rows that depend on it.
+Space, the rows that depend on it. Without `--every`, a sample of them.
 """
 
 import re
@@ -44,6 +44,9 @@ def test_page_has_the_rows():
     assert listed == [(row.name, row.fault, row.ideal) for row in rows]
 
 
+@pytest.mark.sample(
+    "R2-*", "R3-*", "R4-*", "R8-*", "R9-*", "R12-*", "R15-*", "R20-*", "R25-*", "G1-*"
+)
 @slow
 @pytest.mark.parametrize(
     ("module", "row"),
@@ -55,6 +58,7 @@ def test_fault(module, row):
     assert seen.good, seen.text
 
 
+@pytest.mark.sample("R36-*", "R44-*")
 @slow
 @pytest.mark.skipif(not shutil.which("node"), reason="needs Node.js: apt-get install nodejs")
 @pytest.mark.parametrize(("module", "row"), rows(served, ON_A_SPACE))

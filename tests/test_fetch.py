@@ -153,7 +153,9 @@ def test_what_is_not_there(tmp_path, site, changes, said):
     "variables",
     [
         {"HF_HUB_OFFLINE": "1"},
-        pytest.param({"HF_ENDPOINT": "http://127.0.0.1:9"}, marks=pytest.mark.slow),  # retries
+        pytest.param(
+            {"HF_ENDPOINT": "http://127.0.0.1:9"}, marks=[pytest.mark.slow, pytest.mark.every]
+        ),  # retries
     ],
 )
 def test_no_network(tmp_path, site, variables):

@@ -184,6 +184,7 @@ def test_demo(tmp_path):
     assert [line for line in lines if line.startswith("Installing")] == ["Installing: generator"]
 
 
+@pytest.mark.every
 @pytest.mark.slow
 def test_terminal_pictures_can_be_made(tmp_path):
     pictures = pytest.importorskip("scripts.pictures")

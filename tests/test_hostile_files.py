@@ -171,6 +171,7 @@ def model(**state):
     return b"\x80\x02" + OBJECT + b")R" + items(**known | state) + b"b."
 
 
+@pytest.mark.sample("pickle[02456]")
 @pytest.mark.parametrize(
     "pickle",
     [

@@ -42,7 +42,7 @@ def variables(url: str, home: Path, token: str = "") -> dict[str, str]:
     }  # fmt: skip
 
 
-@pytest.mark.sample("iris.ubj", "digits.onnx")
+@pytest.mark.sample("iris.ubj")
 @pytest.mark.parametrize(
     "file",
     ["digits.keras", "digits.onnx", "digits.pt2", "digits.skops", "iris.cbm", "iris.txt",

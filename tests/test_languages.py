@@ -69,17 +69,23 @@ def test_languages_of_a_tier(bake, answers):
     check(bake(**answers))
 
 
-@pytest.mark.parametrize("platform", [name for name in HOSTS if name != "browser"])
-def test_languages_of_a_model_on_the_hub(bake, tmp_path, monkeypatch, platform):
-    """Downloaded by the README's command, with the client of this machine."""
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+@pytest.fixture(scope="module")
+def downloaded(tmp_path_factory):
+    """Download a model by the README's command, with the client of this machine."""
+    cache = tmp_path_factory.mktemp("cache")
     with model_hub.served() as (url, state):
         state.add("you/iris", {"iris.skops": IRIS.read_bytes()})
         hf = Path(sys.executable).with_name("hf")
         subprocess.run(
-            [hf, "download", "you/iris"], env=environment(HF_ENDPOINT=url), check=True,
-            capture_output=True,
+            [hf, "download", "you/iris"], check=True, capture_output=True,
+            env=environment(HF_ENDPOINT=url, HF_HUB_CACHE=str(cache)),
         )  # fmt: skip
+    return cache
+
+
+@pytest.mark.parametrize("platform", [name for name in HOSTS if name != "browser"])
+def test_languages_of_a_model_on_the_hub(bake, downloaded, monkeypatch, platform):
+    monkeypatch.setenv("HF_HUB_CACHE", str(downloaded))
     readme = check(bake(model_path="you/iris", platform=platform))
     assert "hf download you/iris\npython -m ml_ui swap you/iris\n" in readme
 

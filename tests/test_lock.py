@@ -351,6 +351,7 @@ def lock(folder, name):
     return target, subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.every
 @pytest.mark.slow
 def test_only_locks_one_set(tmp_path):
     target, run = lock(tmp_path, "xgboost")

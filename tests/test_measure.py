@@ -123,6 +123,7 @@ def test_failed_boot_is_reported(bake, tmp_path):
     assert "RuntimeError: no model" in run.stderr
 
 
+@pytest.mark.every
 @pytest.mark.slow
 def test_verification_of_one_project():
     """`make verify-footprint`, for the project that takes the least time."""

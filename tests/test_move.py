@@ -112,11 +112,14 @@ def edit(project: Path) -> None:
 
 
 @slow
-def test_ten_moves_lose_nothing(project, template, generated, tmp_path):  # noqa: F811
+@pytest.mark.sample("2")
+@pytest.mark.parametrize("count", [2, 9])
+def test_moves_lose_nothing(count, project, template, generated, tmp_path):  # noqa: F811
+    """To so many other platforms, and back."""
     edit(project)
     first = files(project)
     others = [name for name in HOSTS if name != FIRST]
-    for number, platform in enumerate([*islice(cycle(others), 9), FIRST]):
+    for number, platform in enumerate([*islice(cycle(others), count), FIRST]):
         moved(project, template, "--platform", platform)
         fresh = Path(shutil.copytree(generated(platform), tmp_path / f"{number}"))
         edit(fresh)
@@ -130,6 +133,7 @@ def test_ten_moves_lose_nothing(project, template, generated, tmp_path):  # noqa
     assert files(project) == first
 
 
+@pytest.mark.every
 @slow
 def test_its_own_tests_pass_after_a_move(project, template):  # noqa: F811
     """With the packages of the new platform, and an app.py that asks for a GPU there."""
@@ -165,25 +169,25 @@ def test_files_of_the_owner_that_a_platform_has_too(project, template):  # noqa:
 @slow
 def test_edited_file_of_the_old_platform(project, template):  # noqa: F811
     """It is a conflict, never lost, and its owner hears of it on the way back."""
-    replace(project / "setup.sh", "SHUTDOWN_GRACE:-25", "SHUTDOWN_GRACE:-5")
+    replace(project / "Procfile", "SHUTDOWN_GRACE:-25", "SHUTDOWN_GRACE:-5")
     (project / "app.json").unlink()
     commit(project, "Mine")
     done = run(project, "--platform", "docker", "--template", template)
     assert done.returncode == 1, done.stdout + done.stderr
     (said,) = done.stdout.partition("Conflicts:\n")[2].partition("\nN")[0].splitlines()
     assert (
-        said == "  setup.sh: you changed it, and it is no longer needed: git rm it, or git add it"
+        said == "  Procfile: you changed it, and it is no longer needed: git rm it, or git add it"
     )
-    assert "SHUTDOWN_GRACE:-5" in (project / "setup.sh").read_text("utf-8")
-    git(project, "rm", "--quiet", "setup.sh")
+    assert "SHUTDOWN_GRACE:-5" in (project / "Procfile").read_text("utf-8")
+    git(project, "rm", "--quiet", "Procfile")
     commit(project, "To Docker")
     said = moved(project, template, "--platform", "heroku", "--hardware", "basic")
-    assert "SHUTDOWN_GRACE:-25" in (project / "setup.sh").read_text("utf-8")
+    assert "SHUTDOWN_GRACE:-25" in (project / "Procfile").read_text("utf-8")
     (command,) = [
-        line.partition("before: ")[2] for line in said.splitlines() if "setup.sh was" in line
+        line.partition("before: ")[2] for line in said.splitlines() if "Procfile was" in line
     ]
     subprocess.run(command, shell=True, cwd=project, check=True, capture_output=True)
-    assert "SHUTDOWN_GRACE:-5" in (project / "setup.sh").read_text("utf-8")
+    assert "SHUTDOWN_GRACE:-5" in (project / "Procfile").read_text("utf-8")
     assert answers(project)["hardware"] == "basic"
 
 
@@ -218,6 +222,7 @@ def test_packages_and_python_follow_the_hardware(generated, template, tmp_path):
     assert differ == {record.NAME, "README.md", *workflows}  # Python 3.12
 
 
+@pytest.mark.every
 @slow
 def test_own_model_subfolder_and_installed_package(template, tmp_path):  # noqa: F811
     """In a folder of a repository, without workflows and ml_ui/, with a model of its owner."""
@@ -265,6 +270,7 @@ def test_pictures_that_came_with_the_model(template, tmp_path):  # noqa: F811
         assert "\n- image" in (project / name).read_text("utf-8")
 
 
+@pytest.mark.every
 @slow
 def test_after_updates_of_the_template_and_of_the_package(generated, template, tmp_path):  # noqa: F811
     git(template, "checkout", "--quiet", "first")
@@ -297,6 +303,7 @@ def test_what_does_not_fit(project, template):  # noqa: F811
     assert done.returncode == 0 and answers(project)["limits"] == "ignore"
 
 
+@pytest.mark.every
 @slow
 def test_port_of_an_edited_file(template, tmp_path):  # noqa: F811
     """A platform with model.js, a port of model.py, in a template that adds it."""
@@ -327,6 +334,7 @@ def test_port_of_an_edited_file(template, tmp_path):  # noqa: F811
         assert (project / "model.js").read_text() == "const STD = 0.5;\n"
 
 
+@pytest.mark.every
 @slow
 def test_git_lfs(project, template, tmp_path):  # noqa: F811
     """The command that it names moves the files out of Git LFS, and into it, in all commits."""

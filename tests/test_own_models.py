@@ -241,7 +241,7 @@ def small(bake, tmp_path_factory):
     return make
 
 
-@pytest.mark.sample("*-forest.joblib", "*-network.h5", "*-exported.pt2")
+@pytest.mark.every
 @pytest.mark.parametrize(("framework", "task", "name"), FORMATS)
 def test_every_format(bake, small, framework, task, name, tmp_path):
     """The project is generated for the file, and passes its own tests with it."""
@@ -273,6 +273,7 @@ def test_every_format(bake, small, framework, task, name, tmp_path):
 DEFAULTS = "import model; answer = model.predict(*model.FEATURES.values());"
 
 
+@pytest.mark.every
 def test_column_of_texts(bake, small, tmp_path):
     """Its owner writes a text into FEATURES: that makes it a field of text."""
     path = small("scikit-learn") / "fruit.joblib"

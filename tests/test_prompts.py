@@ -84,6 +84,7 @@ def test_anyway(models):
     assert json.loads(files[".ml-ui.json"])["answers"]["limits"] == "ignore"
 
 
+@pytest.mark.sample("\\x03")
 @pytest.mark.parametrize("end", ["\3", "\4"])
 def test_answers_are_offered_again(models, end):
     """After Ctrl-C and Ctrl-D."""

@@ -94,12 +94,14 @@ def test_all_replicas_answer(page, cluster):
     assert "status: RUNNING" in cluster.command("status")
 
 
+@pytest.mark.every
 def test_replica_that_is_killed_takes_no_call_along(page, cluster):
     seen = during(page, lambda: os.kill(cluster.replicas()[0]["pid"], signal.SIGKILL))
     assert seen.lost == []
     cluster.wait_until_running()
 
 
+@pytest.mark.every
 def test_input_that_ends_replicas_is_given_up(page, cluster):
     """After three of them; others are not lost with it."""
 
@@ -119,6 +121,7 @@ def test_node_that_is_killed_takes_no_call_along(page, cluster):
     assert len(cluster.replicas()) == 4
 
 
+@pytest.mark.every
 def test_upgrade(page, cluster):
     thread = threading.Thread(target=cluster.deploy, kwargs={"wait": False, **FOUR})
     cluster.add_node("three", 4)
@@ -131,6 +134,7 @@ def test_upgrade(page, cluster):
     assert {answer.split()[1] for answer in last.answers} == {"2"}
 
 
+@pytest.mark.every
 def test_shutdown_of_the_page_waits_for_the_cluster(cluster, project):
     with ThreadPoolExecutor(1) as threads:
         with ray_load.page(project, cluster.url) as page:
@@ -139,6 +143,7 @@ def test_shutdown_of_the_page_waits_for_the_cluster(cluster, project):
         assert seen.result().lost == []
 
 
+@pytest.mark.every
 def test_call_given_up_ends_with_its_replica(cluster, project):
     with ray_load.page(project, cluster.url, PREDICT_TIMEOUT="2") as page:
         before = {replica["pid"] for replica in cluster.replicas()}
@@ -151,6 +156,7 @@ def test_call_given_up_ends_with_its_replica(cluster, project):
         assert ray_load.users(page, "sleep 0.1", 4, 3).lost == []
 
 
+@pytest.mark.every
 def test_full_queue_is_told_at_once(cluster, project):
     """Serve's 503 with Retry-After, as the page's own error; the calls within it go on."""
     one = {"num_replicas": 1, "autoscaling_config": None}

@@ -66,9 +66,9 @@ def files(project: Path) -> set[str]:
 
 STORY_A = {
     ".github/workflows/deploy.yml", ".github/workflows/test.yml", ".gitignore", ".ml-ui.json",
-    ".python-version", ".slugignore", "LICENSE", "Procfile", "README.md", "README.zh-CN.md",
-    "app.json", "app.py", "examples/cat.jpg", "model.py", "requirements-dev.txt",
-    "requirements.in", "requirements.txt", "setup.sh", "tests/conftest.py",
+    ".python-version", ".slugignore", "AGENTS.md", "LICENSE", "Procfile", "README.md",
+    "README.zh-CN.md", "app.json", "app.py", "examples/cat.jpg", "model.py",
+    "requirements-dev.txt", "requirements.in", "requirements.txt", "tests/conftest.py",
     "tests/test_model.py", "tests/test_guards.py",
 }  # fmt: skip
 
@@ -379,17 +379,22 @@ def test_readme_of_a_platform(bake, answers, said, unsaid):
 @pytest.mark.parametrize(
     ("config", "printed"),
     [
-        ({}, "7860 25 2"),
-        ({"WEB_CONCURRENCY": "4"}, "7860 25 4"),
-        ({"WEB_CONCURRENCY": "4", "OMP_NUM_THREADS": "1", "SHUTDOWN_GRACE": "5"}, "7860 5 1"),
+        ({}, "0.0.0.0 25 2"),
+        ({"WEB_CONCURRENCY": "4"}, "0.0.0.0 25 4"),
+        ({"WEB_CONCURRENCY": "4", "OMP_NUM_THREADS": "1", "SHUTDOWN_GRACE": "5"}, "0.0.0.0 5 1"),
     ],
     ids=str,
 )
-def test_heroku_config_overrides_setup_sh(bake, config, printed):
-    script = ". ./setup.sh && echo $GRADIO_SERVER_PORT $SHUTDOWN_GRACE $OMP_NUM_THREADS"
+def test_heroku_config_overrides_the_procfile(bake, tmp_path, config, printed):
+    """Of which the line is run, with a stub in place of Python."""
+    stub = tmp_path / "python"
+    stub.write_text("#!/bin/sh\necho $GRADIO_SERVER_NAME $SHUTDOWN_GRACE $OMP_NUM_THREADS\n")
+    stub.chmod(0o755)
+    project = bake(platform="heroku")
+    line = (project / "Procfile").read_text("utf-8").removeprefix("web: ")
     output = subprocess.check_output(
-        ["/bin/bash", "-c", script], cwd=bake(platform="heroku"), text=True,
-        env={"PORT": "7860", **config},
+        ["/bin/bash", "-c", line], cwd=project, text=True,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "PORT": "7860", **config},
     )  # fmt: skip
     assert output.strip() == printed
 

@@ -24,7 +24,7 @@ from local_extensions.catalog import SHOWN
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.sample("*-classification-onnx", "tabular-scikit-learn", "image-to-image-python")
+@pytest.mark.sample("*-classification-onnx")
 @pytest.mark.parametrize(("task", "framework"), SHOWN)
 def test_its_own_tests_pass_and_leave_nothing(bake, task, framework):
     """All of them once, else those of the model."""
@@ -37,7 +37,7 @@ def test_its_own_tests_pass_and_leave_nothing(bake, task, framework):
     assert not re.search(r"__pycache__|\.gradio|_cache/|\.log", added)
 
 
-@pytest.mark.sample("image-classification-demo", "tabular-own", "text-classification-own")
+@pytest.mark.sample("image-classification-demo")
 @pytest.mark.parametrize("own", [False, True], ids=["demo", "own"])
 @pytest.mark.parametrize("task", ["image-classification", "tabular", "text-classification"])
 def test_its_own_tests_detect_a_wrong_answer(bake, task, own, tmp_path):
@@ -75,6 +75,7 @@ def test_local(bake, photo, browser):
     assert "Traceback" not in busy.stderr
 
 
+@pytest.mark.every
 @pytest.mark.parametrize("shell", ["bash", "sh"])
 def test_heroku(bake, photo, browser, shell):
     """The Procfile's line, in the bare environment of a dyno and in a plain sh."""

@@ -294,7 +294,14 @@ def zoo(tmp_path_factory):
     return make
 
 
-@pytest.mark.sample("*-1.9.1", "survival.joblib-1.3.2")
+@pytest.mark.sample(
+    "survival.joblib-1.9.1",
+    "svc.skops-1.9.1",
+    "forest.sav-1.9.1",
+    "kmeans.joblib-1.9.1",
+    "tfidf_svc.pkl-1.9.1",
+    "two_targets.joblib-1.9.1",
+)
 @pytest.mark.slow
 @pytest.mark.parametrize("version", ["1.3.2", "1.7.2", "1.9.1"])
 @pytest.mark.parametrize("file", FILES)

@@ -47,6 +47,7 @@ def pictures(tmp_path_factory):
     return files[::2][:24]
 
 
+@pytest.mark.sample("image-classification-onnx", "tabular-onnx")
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("task", "framework"), DEMOS)
 def test_demos_answer_as_in_python(compare, pictures, task, framework):
@@ -55,6 +56,7 @@ def test_demos_answer_as_in_python(compare, pictures, task, framework):
     compare(inputs, task=task, framework=framework)
 
 
+@pytest.mark.sample("batch of four")
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", SAMPLE)
 def test_models_of_all_kinds_answer_as_in_python(compare, pictures, kind, tmp_path):

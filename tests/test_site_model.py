@@ -99,6 +99,7 @@ def own_test(project: Path) -> str:
     return run.stdout + run.stderr
 
 
+@pytest.mark.sample("column by column")
 @pytest.mark.parametrize("kind", ["imagenet", "column by column"])
 def test_a_project_finds_that_its_models_differ(bake, kind, tmp_path):
     project = bake(model_path=str(onnx_kinds.make(kind, tmp_path)), platform="browser")

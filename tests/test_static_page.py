@@ -100,6 +100,7 @@ def test_answers_online_and_offline(visit, host):
         host.start()
 
 
+@pytest.mark.sample("image-classification-onnx")
 def test_download_is_what_preflight_says(visit, host):
     """Before the first answer, besides the model's weights and the examples."""
     visitor = visit(host)
@@ -114,6 +115,7 @@ def test_download_is_what_preflight_says(visit, host):
     assert size < 5_000_000
 
 
+@pytest.mark.sample("image-classification-onnx")
 def test_axe_finds_nothing(visit, host, axe):
     for scheme in ("light", "dark"):
         for width in (1280, 390):
@@ -126,6 +128,7 @@ def test_axe_finds_nothing(visit, host, axe):
             assert page.evaluate(overflow) <= 0
 
 
+@pytest.mark.sample("tabular-onnx", "image-to-image-onnx")
 def test_error_is_in_words_and_readable(visit, host, axe):
     visitor = visit(host, color_scheme="dark", locale="de-AT")
     for field in visitor.page.locator("#input input[type=number], textarea").all():
@@ -260,6 +263,7 @@ def test_new_version_replaces_the_whole_of_an_older_one(visit, mine):
     assert visitor.page.evaluate(copies) == 1
 
 
+@pytest.mark.every
 def test_host_that_redirects_or_has_enough(visit, mine, monkeypatch):
     """Hosts of files send /index.html to /, and refuse files to those who load too many."""
     visitor = visit(mine)

@@ -268,19 +268,24 @@ WRONG = {  # what makes a project wrong: a file, and what is exchanged in it
 
 
 @pytest.mark.slow
-def test_own_tests_of_a_wrong_project_fail(bake, iris, tmp_path):
-    right = bake(model_path=str(iris(IRIS)), platform="local")
-    run = own_tests(right, MODEL_TESTS)
+def test_own_tests_of_a_right_project_pass(bake, iris):
+    project = bake(model_path=str(iris(IRIS)), platform="local")
+    run = own_tests(project, MODEL_TESTS)
     assert run.returncode == 0, run.stdout
-    command = [install(right) / "python", "-m", "ml_ui", "check"]
-    run = subprocess.run(command, cwd=right, capture_output=True, text=True, check=False)
+    command = [install(project) / "python", "-m", "ml_ui", "check"]
+    run = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     assert run.returncode == 0 and "Right: 3 of 3." in run.stdout, run.stdout + run.stderr
-    for name, (path, old, new) in WRONG.items():
-        project = shutil.copytree(right, tmp_path / name)
-        text = (project / path).read_text("utf-8")
-        assert old in text, name
-        (project / path).write_text(text.replace(old, new), "utf-8")
-        run = own_tests(project, MODEL_TESTS)
-        assert run.returncode == 1 and "FAILED tests/test_model.py::test_example" in run.stdout, (
-            name
-        )
+
+
+@pytest.mark.slow
+@pytest.mark.sample("columns")
+@pytest.mark.parametrize("case", WRONG)
+def test_own_tests_of_a_wrong_project_fail(bake, iris, tmp_path, case):
+    path, old, new = WRONG[case]
+    right = bake(model_path=str(iris(IRIS)), platform="local")
+    project = shutil.copytree(right, tmp_path / "project")
+    text = (project / path).read_text("utf-8")
+    assert old in text
+    (project / path).write_text(text.replace(old, new), "utf-8")
+    run = own_tests(project, MODEL_TESTS)
+    assert run.returncode == 1 and "FAILED tests/test_model.py::test_example" in run.stdout

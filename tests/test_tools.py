@@ -305,6 +305,16 @@ def test_bench_counts_a_failure_for_each_run(site):
     assert run.stderr == f"{url}: {SAID['refused']}\n"
 
 
+def test_bench_as_json(site):
+    url = f"{site}/refused"
+    run = commands.run("bench", url, "--runs", "3", "--json", "--chart")
+    assert run.returncode == 1
+    app = {"url": url, "runs": 3, "seconds": None, "failures": 3, "error": SAID["refused"]}
+    assert json.loads(run.stdout) == {"ok": False, "apps": [app], "advice": None}
+    seconds = bench.as_dict("a", [0.1, 0.3, 0.2], [])["seconds"]
+    assert seconds == {"min": 0.1, "median": 0.2, "p95": 0.3, "max": 0.3}
+
+
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
@@ -365,6 +375,8 @@ def test_call_and_bench_of_a_real_app(bake, tmp_path):
         name, median, p95, failures = table.stdout.splitlines()[1].split()
         assert (name, failures) == (url, "0") and 0 < float(median) <= float(p95)
         assert "█" in table.stdout
+        (figures,) = json.loads(run("bench", url, "--runs", "3", "--json").stdout)["apps"]
+        assert figures["failures"] == 0 and 0 < figures["seconds"]["min"]
         assert_one_line(run("call", url, "short"), url, "This text is <b>too</b> short")
         assert_one_line(run("call", url, "longer", user="bob"), url, SAID["login"])
         assert_one_line(run("call", url, "die"), url, SAID["broken"])

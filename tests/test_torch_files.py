@@ -284,6 +284,7 @@ def run(python, folder, code):
     return ast.literal_eval(done.stdout.strip().rpartition("\n")[2] or "None")
 
 
+@pytest.mark.sample("parallel.pth", "traced.pt")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["parallel.pth", "old.pth", "lightning.ckpt", "traced.pt"])
 def test_answers_are_the_net_s(bake, made_by_torch, tmp_path, name):
@@ -299,6 +300,7 @@ def test_answers_are_the_net_s(bake, made_by_torch, tmp_path, name):
     assert run(python, project, PREDICT) == pytest.approx(truth, abs=1e-5)
 
 
+@pytest.mark.sample("whole.pt")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["whole.pt", "old_whole.pt", "trainer.pt"])
 def test_command_of_a_refusal_converts(bake, made_by_torch, tmp_path, name):

@@ -278,6 +278,7 @@ def test_answers_are_the_pipeline_s(bake, environment, zoo, name):
         assert answer[entry["answer"]] == pytest.approx(entry["probability"], abs=1e-5)
 
 
+@pytest.mark.every
 @pytest.mark.slow
 def test_folder_on_the_hub(bake, environment, zoo, tmp_path, monkeypatch):
     """Its files in the cache are links; the second time there is no Hub."""
@@ -309,6 +310,7 @@ def test_project_passes_its_own_tests(bake, zoo, name):
     assert run.returncode == 0, run.stdout[-3000:]
 
 
+@pytest.mark.every
 @pytest.mark.slow
 def test_missing_weights_are_an_error(bake, environment, zoo, tmp_path):
     """transformers would fill them with random numbers, and only warn."""

@@ -363,6 +363,7 @@ def test_own_model_and_its_labels_are_not_touched(template, tmp_path):
     assert (project / "model/better.onnx").exists()
 
 
+@pytest.mark.every
 @slow
 def test_git_lfs_filters_do_not_run(generated, template, tmp_path):
     project = copied(generated("first", platform="huggingface"), tmp_path)
@@ -418,6 +419,7 @@ REFUSED = {
 }  # fmt: skip
 
 
+@pytest.mark.sample("dirty", "not offered", "untracked file in the way")
 @slow
 @pytest.mark.parametrize("case", REFUSED)
 def test_refusal_changes_nothing(case, project, template):
@@ -430,6 +432,7 @@ def test_refusal_changes_nothing(case, project, template):
     assert (state(project) if case != "not committed" else files(project)) == before
 
 
+@pytest.mark.every
 @slow
 def test_commit_given_where_none_is_recorded(project, template, generated):
     edit_record(project, "template", commit=None)
@@ -452,6 +455,7 @@ def test_recorded_address_survives_an_update_from_a_folder(project, template):
     assert recorded["template"]["address"] == "gh:org/ml-ui-template"
 
 
+@pytest.mark.every
 @slow
 def test_abbreviated_address_is_expanded(project, template, tmp_path):
     edit_record(project, "template", address="mine:a-template")

@@ -211,6 +211,7 @@ def test_without_javascript(browser, url, tmp_path):
     page.context.close()
 
 
+@pytest.mark.sample("390-dark")
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_accessible(visit, axe, width, scheme):

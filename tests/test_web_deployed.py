@@ -17,6 +17,7 @@ from scripts import web_zips
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.every
 def test_space(tmp_path):
     """Built from the last commit, run as user 1000, who can write into /tmp alone."""
     engine = Engine("3.12")

@@ -17,7 +17,7 @@ SAMPLE = {  # how many of the family's files, evenly spaced
 }
 
 
-@pytest.mark.sample("scikit_learn", "onnx_models", "boosters")
+@pytest.mark.sample("onnx_models")
 @pytest.mark.slow
 @pytest.mark.parametrize("family", SAMPLE)
 def test_projects_answer_as_the_library_does(family):

@@ -9,14 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cookiecutter.generate import generate_context
-from cookiecutter.prompt import prompt_for_config
-
 from local_extensions import choices, command_line, estimate, prompts, questions
-from local_extensions.catalog import ROOT
-from local_extensions.project import Project
 from local_extensions.questions import Context, Refused
-from ml_ui.sizing import limits
 
 MODEL = "model_path"  # a question that a stranger's text never answers: it is a path here
 ASKED = [name for name in command_line.questions() if name[0] != "_" and name != MODEL]
@@ -116,21 +110,15 @@ class Form(prompts.Session):
 
     def why_not(self, name: str, answer: str) -> str:
         """Return why an answer is not offered, in the words of its refusal."""
-        try:
-            if name == "framework":
-                questions.choose_framework({**self.context, name: answer})
-            found = [*questions.CHECKS[name](self.answers(**{name: answer}))]
-        except Refused as error:
-            found = [*error.problems]
-        return _short(" ".join(found))
+        return _short(" ".join(self.refusals(name, answer)))
 
     def misfits(self, name: str, offered: choices.Rows) -> Iterator[tuple[str, str]]:
         """Yield the platforms or tiers on which the project does not fit, with the figures."""
         for each in offered:
-            if name == "hardware" and (reason := misfit(self.project_on(each))):
+            if name == "hardware" and (reason := estimate.misfit(self.project_on(each))):
                 yield each, reason
             elif name == "platform":
-                found = [misfit(wanted) for wanted in self.projects_on(each)]
+                found = [estimate.misfit(wanted) for wanted in self.projects_on(each)]
                 if found and all(found):
                     yield each, found[0]
 
@@ -154,19 +142,6 @@ def row(
     }
 
 
-def misfit(wanted: Project) -> str:
-    """Return the limits that a project passes, with the figures; "" if it fits."""
-    checks = estimate.checks(wanted)
-    if limits.verdict(checks) is not False:
-        return ""
-    passed = [each for each in checks if each.fits is False]
-    amount, limit = (
-        limits.written(n, passed[0].unit) for n in (passed[0].predicted, passed[0].limit)
-    )
-    more = f", and {len(passed) - 1} more" if len(passed) > 1 else ""
-    return f"does not fit: {passed[0].name} {amount} of {limit}{more}."
-
-
 def filled(given: Mapping[str, str], model: Path | None) -> tuple[Form, Context]:
     """Ask the questions; return the form, and cookiecutter's context.
 
@@ -178,11 +153,8 @@ def filled(given: Mapping[str, str], model: Path | None) -> tuple[Form, Context]
         made.append(Form(context, given, model))
         return made[-1]
 
-    prompts.START = start
-    context = generate_context(str(ROOT / "cookiecutter.json"))
-    context["_cookiecutter"] = {k: v for k, v in context["cookiecutter"].items() if k[0] != "_"}
     try:
-        context["cookiecutter"].update(prompt_for_config(context))
+        context = prompts.put(start)
     except Refused as error:
         if not model:
             raise

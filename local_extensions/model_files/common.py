@@ -143,7 +143,12 @@ def unreachable(path: Path, error: OSError) -> str:
         return f"{path} is a symbolic link to {target}, which does not exist: fix the link."
     if not path.parent.is_dir():
         return f"{path} does not exist: there is no folder {path.parent}."
+    near = similar(path)
+    return f"{path} does not exist. " + (f"Did you mean {near}?" if near else "Check the path.")
+
+
+def similar(path: Path) -> str:
+    """Return the name in a path's folder that is most like its own; "" if none is."""
     from difflib import get_close_matches
 
-    near = get_close_matches(path.name, os.listdir(path.parent), 1)
-    return f"{path} does not exist. " + (f"Did you mean {near[0]}?" if near else "Check the path.")
+    return next(iter(get_close_matches(path.name, os.listdir(path.parent), 1)), "")

@@ -2,15 +2,22 @@
 
 A run is a whole call, as a user waits for it: POST /predict, with what goes in and
 what comes out. The connection stays open.
+
+--json prints one object: ok (no call failed), apps (each with its url, runs, seconds
+as min, median, p95 and max, or null if no call succeeded, failures, and the error of
+the first), and advice on DURATION for ZeroGPU, or null.
 """
 
 import argparse
+import io
+import json
 import math
 import re
 import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from .call import add_user, connect, login, reason
 
@@ -53,6 +60,18 @@ def row(url: str, seconds: list[float], failures: list[str]) -> str:
     else:
         figures = f"{'-':>8} {'-':>8}"
     return f"{url:44} {figures} {len(failures):8}"
+
+
+def as_dict(url: str, seconds: list[float], failures: list[str]) -> dict[str, Any]:
+    """Return the figures of an app, as --json prints them."""
+    names = ("min", "median", "p95", "max")
+    return {
+        "url": url,
+        "runs": len(seconds) + len(failures),
+        "seconds": dict(zip(names, _quantiles(seconds), strict=False)) or None,
+        "failures": len(failures),
+        "error": next(iter(failures), None),
+    }
 
 
 def chart(measured: dict[str, list[float]]) -> str:
@@ -108,6 +127,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--chart", action="store_true", help="draw a bar chart")
     add_user(parser)
+    parser.add_argument("--json", help="print one JSON object", action="store_true")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -119,21 +139,28 @@ def run(options: argparse.Namespace) -> int:
         print(f"bench: --runs: {options.runs} is less than 1", file=sys.stderr)
         return 2
     auth = login(options.user)
-    print(f"{'address':44} {'median s':>8} {'p95 s':>8} {'failures':>8}")
+    table = io.StringIO() if options.json else sys.stdout
+    header = f"{'address':44} {'median s':>8} {'p95 s':>8} {'failures':>8}"
+    print(header, file=table)
     failed: dict[str, str] = {}
+    apps = []
     measured: dict[str, list[float]] = {}
     for url in options.url:
         inputs = [options.file] if options.file else None
         seconds, failures = measure(url, inputs, options.runs, auth)
         measured[url] = seconds
-        print(row(url, seconds, failures), flush=True)
+        apps.append(as_dict(url, seconds, failures))
+        print(row(url, seconds, failures), file=table, flush=True)
         if failures:
             failed[url] = failures[0]
     app = Path("app.py").read_text("utf-8") if Path("app.py").is_file() else ""
     if advice := duration(app, measured[options.url[0]]):
-        print(advice)
+        print(advice, file=table)
     if options.chart:
-        print(f"\n{chart(measured)}")
+        print(f"\n{chart(measured)}", file=table)
+    if options.json:
+        found = {"ok": not failed, "apps": apps, "advice": advice or None}
+        print(json.dumps(found, indent=2))
     for url, error in failed.items():
         print(f"{url}: {error}", file=sys.stderr)
     return 1 if failed else 0

@@ -6,21 +6,31 @@ the size of its pictures, it tries the usual sizes; where the expected label doe
 come, the usual ways to scale pixels. It says which is right, and edits model.py with
 --write.
 
-Exit status: 0 the expected answers come, 1 one does not, an answer is suspect, or the
-size is wrong, 2 bad input.
+Exit status: 0 the expected answers come, or none is known, 1 one does not, an answer is
+suspect, or the size is wrong, 2 bad input.
+
+--json prints one object: ok (the status is 0), error (of bad input, else null),
+compared and right (how many answers), examples (input, answer, expected, right,
+seconds, and the arrays in and out of the model), suspect, tried (ways to scale
+pixels), edits of model.py (for, lines by number, written) and model (input, seconds,
+bytes).
 """
 
 import argparse
 import csv
 import importlib
 import inspect
+import io
+import json
+import math
 import os
 import re
 import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,6 +69,38 @@ class Seen(NamedTuple):
     seconds: float
 
 
+@dataclass
+class Findings:
+    """What a check found, as --json prints it."""
+
+    ok: bool = False
+    error: str | None = None
+    compared: int = 0
+    right: int = 0
+    examples: list[dict[str, Any]] = field(default_factory=list)
+    suspect: list[str] = field(default_factory=list)
+    tried: list[dict[str, Any]] = field(default_factory=list)
+    edits: list[dict[str, Any]] = field(default_factory=list)
+    model: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> str:
+        """Return the findings as one JSON object."""
+        return json.dumps(_plain(asdict(self)), indent=2)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with numbers of NumPy and those that JSON lacks as it has them."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | None) else str(value)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments to its parser."""
     parser.add_argument(
@@ -78,21 +120,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="edit the size and scaling of pictures in model.py",
         action="store_true",
     )
+    parser.add_argument("--json", help="print one JSON object", action="store_true")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print what the model answers and return the exit status."""
+    found = Findings()
     try:
-        app, model = modules(Path.cwd())
-        asked = chosen(app, model, options.example or [], options.expect or [])
-        found = list(asked)
-        load(model)
-        fits = not found or find_size(app, model, found[0], options.write)
-        status = report(app, model, found, options.write)
-        return status if fits or options.write else 1
+        if not options.json:
+            return check(options, found)
+        with redirect_stdout(io.StringIO()):  # also what app.py prints
+            status = check(options, found)
     except (BadExample, OSError, UnicodeError) as error:
         print(f"check: {error}", file=sys.stderr)
-        return 2
+        found.error, status = str(error), 2
+    if options.json:
+        found.ok = status == 0
+        print(found.as_json())
+    return status
+
+
+def check(options: argparse.Namespace, found: Findings) -> int:
+    """Check the model, print what it answers, and note it; return the exit status."""
+    app, model = modules(Path.cwd())
+    asked = list(chosen(app, model, options.example or [], options.expect or []))
+    load(model, found)
+    fits = not asked or find_size(app, model, asked[0], options.write, found)
+    status = report(app, model, asked, options.write, found)
+    return status if fits or options.write else 1
 
 
 def modules(folder: Path) -> tuple[Any, Any]:
@@ -110,14 +165,16 @@ def modules(folder: Path) -> tuple[Any, Any]:
     return importlib.import_module("app"), importlib.import_module("model")
 
 
-def load(model: Any) -> None:
-    """Load the model, and print its declared input, the time and the memory."""
+def load(model: Any, found: Findings) -> None:
+    """Load the model; print and note its declared input, the time and the memory."""
     before, start = _memory(), time.perf_counter()
     loaded = model.load()
     seconds = time.perf_counter() - start
     shape = getattr(loaded, "input_shape", None)
     declared = "x".join(str(n or "n") for n in shape) if shape else "not declared"
-    used = f", {(_memory() - before) / 1e6:.0f} MB" if before else ""
+    memory = _memory() - before if before else None
+    found.model = {"input": shape, "seconds": seconds, "bytes": memory}
+    used = f", {memory / 1e6:.0f} MB" if memory is not None else ""
     print(f"model: input {declared}, loaded in {seconds:.1f} s{used}")
 
 
@@ -199,12 +256,15 @@ def _row(
     yield Example(text, tuple(values), expected)
 
 
-def report(app: Any, model: Any, chosen: Sequence[Example], write: bool) -> int:
-    """Print the answers to the examples and what is suspect; return the exit status."""
+def report(
+    app: Any, model: Any, chosen: Sequence[Example], write: bool, found: Findings
+) -> int:
+    """Print and note the answers and what is suspect; return the exit status."""
     results = [(example, ask(app, model, example)) for example in chosen]
     for example, seen in results:
         print(_paragraph(example, seen))
-    doubts = [*suspect([seen for _, seen in results])]
+    found.examples = [_noted(example, seen) for example, seen in results]
+    doubts = found.suspect = [*suspect([seen for _, seen in results])]
     for doubt in doubts:
         print(f"Suspect: {doubt}")
     known = [
@@ -212,7 +272,8 @@ def report(app: Any, model: Any, chosen: Sequence[Example], write: bool) -> int:
         for each, seen in results
         if knows(each, seen)
     ]
-    right = sum(is_good for _, is_good in known)
+    right = found.right = sum(is_good for _, is_good in known)
+    found.compared = len(known)
     if not known:
         print("Nothing to compare with: give --example INPUT --expect LABEL.")
         return 1 if doubts else 0
@@ -222,9 +283,10 @@ def report(app: Any, model: Any, chosen: Sequence[Example], write: bool) -> int:
             print(f"That can be chance: {FEW} examples or more show it.")
         return 1 if doubts else 0
     if hasattr(model, "MEAN") and hasattr(model, "prepare"):
-        found = find_scaling(app, model, [each for each, _ in known])
-        if found is not None:
-            apply(model, found.title, found.constants(), write, found.blue_first)
+        best = find_scaling(app, model, [each for each, _ in known], found)
+        if best is not None:
+            edit = best.title, best.constants(), write, best.blue_first
+            found.edits.append(apply(model, *edit))
             return 0 if write else 1
     else:
         print(
@@ -286,6 +348,30 @@ def _paragraph(example: Example, seen: Seen) -> str:
     return "\n".join(lines)
 
 
+def _noted(example: Example, seen: Seen) -> dict[str, Any]:
+    """Return what is noted of an example."""
+    is_known = knows(example, seen)
+    return {
+        "input": example.name,
+        "answer": seen.answer,
+        "expected": example.expected if is_known else None,
+        "right": is_right(seen.answer, example.expected) if is_known else None,
+        "seconds": seen.seconds,
+        "in": _described(seen.given),
+        "out": _described(seen.output),
+    }
+
+
+def _described(values: np.ndarray | None) -> dict[str, Any] | None:
+    """Return shape, dtype and range of an array; None if there is none."""
+    if values is None:
+        return None
+    described = {"shape": values.shape, "dtype": str(values.dtype)}
+    if values.dtype.kind not in "fiub":
+        return described
+    return described | {"min": np.min(values), "max": np.max(values)}
+
+
 def _shown(answer: Any) -> str:
     if isinstance(answer, Mapping):
         best = sorted(answer.items(), key=lambda pair: -pair[1])[:TOP]
@@ -331,7 +417,9 @@ def suspect(results: Sequence[Seen]) -> Iterator[str]:
             return
 
 
-def find_size(app: Any, model: Any, example: Example, write: bool) -> bool:
+def find_size(
+    app: Any, model: Any, example: Example, write: bool, findings: Findings
+) -> bool:
     """Find the size of pictures if the model fails with its own, and edit INPUT_SHAPE.
 
     The rest of this run has the size that is found.
@@ -362,12 +450,13 @@ def find_size(app: Any, model: Any, example: Example, write: bool) -> bool:
     model.INPUT_SHAPE = found[0] if found else before
     if found:
         title = "the only size that works" if len(found) == 1 else "the most usual size"
-        apply(model, title, {"INPUT_SHAPE": str(found[0])}, write)
+        edit = apply(model, title, {"INPUT_SHAPE": str(found[0])}, write)
+        findings.edits.append(edit)
     return False
 
 
 def find_scaling(
-    app: Any, model: Any, chosen: Sequence[Example]
+    app: Any, model: Any, chosen: Sequence[Example], findings: Findings
 ) -> scaling.Scaling | None:
     """Print which scalings of the pixels give the expected labels.
 
@@ -385,6 +474,7 @@ def find_scaling(
             np.mean([_share(seen.answer, one.expected) for one, seen in answers])
         )
         print(f"  {right} of {len(chosen)} right, {sure:6.1%} sure: {each.title}")
+        findings.tried.append({"title": each.title, "right": right, "sure": sure})
         if right == len(chosen):
             found[each] = sure / (1.000001 - sure)  # odds
     if not found:
@@ -412,8 +502,8 @@ def apply(
     constants: Mapping[str, str],
     write: bool,
     blue_first: bool | None = None,
-) -> None:
-    """Print an edit of model.py, and make it if asked.
+) -> dict[str, Any]:
+    """Print an edit of model.py, make it if asked, and return what is noted of it.
 
     Args:
         model: the module model.py.
@@ -432,12 +522,14 @@ def apply(
         os.replace(beside, path)
     print(f"{'Written to' if write else 'Edit'} {path.name}, for {title}:")
     old = source.split("\n")
-    for number, line in enumerate(edited.split("\n"), 1):
-        if line not in old:
-            print(f"  line {number}: {line.strip()}")
+    new = edited.split("\n")
+    lines = {n: line.strip() for n, line in enumerate(new, 1) if line not in old}
+    for number, line in lines.items():
+        print(f"  line {number}: {line}")
     if not write:
         print("Or run this again with --write.")
     if path.with_name("model.js").exists():
         print(
             "Change model.js in the same way: the page without a server answers by it."
         )
+    return {"for": title, "lines": lines, "written": write}

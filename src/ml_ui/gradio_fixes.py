@@ -37,7 +37,7 @@ from . import languages, pictures
 from .serving import metrics, process, protocol, uploads
 from .serving.middleware import API, CALL_ROUTES, CLOSED_ROUTES
 from .serving.runner import Call, Failure, current_call, failed, is_guarded
-from .serving.settings import MB
+from .serving.settings import MB, memory
 
 logger = logging.getLogger(__name__)
 
@@ -604,6 +604,7 @@ def _protocol(demo: gr.Blocks, queue: QueueState) -> None:
     uvicorn.config.HTTP_PROTOCOLS["auto"] = name
     room = process.raise_open_file_limit()
     protocol.LimitedProtocol.max_connections = max(16, int(protocol.SHARE * room))
+    protocol.LimitedProtocol.max_unread = max(64 * MB, memory() // 8)
 
 
 FIXES = [

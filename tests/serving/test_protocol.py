@@ -206,3 +206,36 @@ def test_connections_are_forgotten_when_they_close(with_server):
         return len(LimitedProtocol._open), len(LimitedProtocol._idle)
 
     assert with_server(scenario) == (0, 0)
+
+
+def test_answers_that_are_not_read_are_given_up_at_a_limit(with_server, monkeypatch):
+    """The oldest first; a client that reads gets all of its own."""
+    monkeypatch.setattr(LimitedProtocol, "max_unread", 60_000_000)
+    size = 25_000_000  # more than the buffers of a socket
+
+    async def large(scope, receive, send):
+        headers = [(b"content-length", str(size).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": bytes(size)})
+
+    async def scenario(port):
+        clients = []
+        for n in range(4):
+            clients.append(await connect(port))
+            clients[-1][1].write(GET)
+            while len(LimitedProtocol.unread) < min(n + 1, 2):
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        assert len(LimitedProtocol.unread) == 2
+        read = []
+        for reader, _ in clients:
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+                read.append(head[:12] + str(len(await reader.readexactly(size))).encode())
+            except (ConnectionResetError, asyncio.IncompleteReadError):
+                read.append(b"")
+        return read
+
+    whole = b"HTTP/1.1 200" + str(size).encode()
+    assert with_server(scenario, large) == [b"", b"", whole, whole]
+    assert not LimitedProtocol.unread

@@ -2,28 +2,29 @@
 
 import base64
 import binascii
+import contextlib
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
-from starlette.requests import ClientDisconnect, Request
+from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
+from starlette.requests import Request
 
 from ..serving import uploads
+from ..serving.held import SMALL, Held
 from ..serving.middleware import NO_ROOM, RETRY_UPLOAD, Files
 from ..serving.problem import Problem
+from ..serving.runner import log_error
 from ..serving.settings import MB
 from .operation import Operation, Parameter
 
 MAX_JSON = MB  # bytes, besides files: as objects they take a hundred times as much
 MAX_MARKS = 50_000  # of [ { , in a larger one, which has files as long strings
-MAX_HELD = 4  # of the largest JSON bodies at once
 SUFFIX = re.compile(r"\.[a-zA-Z0-9]{1,8}")
 DATA_URL = re.compile(r"data:[\w.+-]*/?([\w.+-]*)(?:;[\w.=+-]+)*;base64,", re.ASCII)
 FILE_ROUTE = "/gradio_api/file="
@@ -39,8 +40,6 @@ class Body:
         files: the space for uploads.
     """
 
-    _held = 0  # bytes of JSON of all requests
-
     def __init__(self, operation: Operation, max_upload: int, files: Files) -> None:
         self._operation = operation
         self._max_upload = max_upload
@@ -55,6 +54,10 @@ class Body:
             Problem: 413, 415, 422, 503.
             ClientDisconnect: the client has gone.
         """
+        with _storing():
+            return await self._read(request)
+
+    async def _read(self, request: Request) -> dict[str, Any] | list[dict[str, Any]]:
         given = request.headers.get("content-type", "")
         media_type = given.partition(";")[0].strip().lower()
         most = self._most(media_type)
@@ -80,27 +83,15 @@ class Body:
         self._size = 0
 
     def _most(self, media_type: str) -> int:
+        if media_type.endswith("json"):
+            return largest_json(self._operation, self._max_upload)
         files = sum(parameter.is_file for parameter in self._operation.parameters)
-        size = files * self._max_upload
-        return MAX_JSON + (4 * size // 3 if media_type.endswith("json") else size)
+        return MAX_JSON + files * self._max_upload
 
     async def _json(
         self, request: Request, most: int
     ) -> dict[str, Any] | list[dict[str, Any]]:
-        parts: list[bytes] = []
-        size = counted = 0
-        try:
-            async for part in _stream(request, most):
-                parts.append(part)
-                size += len(part)
-                if size > MAX_JSON and size > counted:
-                    Body._held += size - counted
-                    counted = size
-                    if Body._held > MAX_HELD * most:
-                        raise Problem(503, NO_ROOM, RETRY_UPLOAD)
-            body = b"".join(parts)
-            if size > MAX_JSON and sum(map(body.count, b"[{,")) > MAX_MARKS:
-                raise Problem(413, TOO_LARGE)
+        async with json_body(request, most) as body:
             try:
                 if body.lstrip()[:1] == b"[" and not self._operation.is_stream:
                     rows = self._operation.validate_json_list(body)
@@ -108,24 +99,23 @@ class Body:
                 return self._with_files(self._operation.validate_json(body))
             except ValidationError as error:
                 raise _invalid(error) from None
-        finally:
-            Body._held -= counted
 
     async def _form(self, request: Request, most: int) -> dict[str, Any]:
-        bounded = Request(request.scope, _receive(request, most))
         names = {each.name for each in self._operation.parameters if each.is_file}
+        limits = {"max_fields": len(self._operation.parameters)}
+        limits["max_part_size"] = MAX_JSON
+        stream = self._counted(request, most)
+        parser: FormParser | MultiPartParser
+        if request.headers["content-type"].lower().startswith("multipart/"):
+            limits["max_files"] = len(names)
+            parser = _MultiPartParser(request.headers, stream, **limits)
+        else:
+            parser = FormParser(request.headers, stream, **limits)
         try:
-            form = await bounded.form(
-                max_files=len(names),
-                max_fields=len(self._operation.parameters),
-                max_part_size=MAX_JSON,
-            )
-        except (
-            HTTPException,
-            MultiPartException,
-        ) as error:  # within an app, the former
-            detail = getattr(error, "detail", "") or getattr(error, "message", "")
-            raise Problem(422, f"The form is malformed: {detail}") from None
+            form = await parser.parse()
+        except MultiPartException as error:
+            detail = f"The form is malformed: {error.message}"
+            raise Problem(422, detail) from None
         try:
             files: dict[str, Any] = {}
             texts: dict[str, Any] = {}
@@ -138,7 +128,6 @@ class Body:
                     path = self._new(Path(value.filename or "").suffix)
                     with path.open("wb") as file:
                         while part := await value.read(1 << 20):
-                            self._count(len(part))
                             file.write(part)
                     files[name] = path
                 elif isinstance(value, UploadFile):
@@ -155,18 +144,15 @@ class Body:
     ) -> dict[str, Any]:
         texts: dict[str, Any] = dict(request.query_params)
         if not parameter.is_file:
-            body = b"".join([part async for part in _stream(request, most)])
-            try:
-                texts[parameter.name] = body.decode("utf-8")
-            except UnicodeDecodeError:
-                raise Problem(422, "The text is not UTF-8.") from None
+            async with _whole(request, most) as body:
+                try:
+                    texts[parameter.name] = body.decode("utf-8")
+                except UnicodeDecodeError:
+                    raise Problem(422, "The text is not UTF-8.") from None
             return self._strings(texts, {})
         path = self._new("." + media_type.rpartition("/")[2])
-        size = 0
         with path.open("wb") as file:
-            async for part in _stream(request, self._max_upload):
-                size += len(part)
-                self._count(len(part))
+            async for part in self._counted(request, self._max_upload):
                 file.write(part)
         return self._strings(texts, {parameter.name: path})
 
@@ -186,9 +172,11 @@ class Body:
             Problem: 413, 422, 503.
         """
         try:
-            return self._with_files(self._operation.validate_python(values))
+            found = self._operation.validate_python(values)
         except ValidationError as error:
             raise _invalid(error) from None
+        with _storing():
+            return self._with_files(found)
 
     def _with_files(self, values: dict[str, Any]) -> dict[str, Any]:
         for parameter in self._operation.parameters:
@@ -220,11 +208,52 @@ class Body:
         self._paths.append(path)
         return path
 
+    async def _counted(
+        self, request: Request, most: int
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the parts of a body that is stored, while there is room."""
+        async for part in _stream(request, most):
+            self._count(len(part))
+            yield part
+
     def _count(self, size: int) -> None:
         if not self._files.has_room(size):
             raise Problem(503, NO_ROOM, RETRY_UPLOAD)
         self._files.add(size)
         self._size += size
+
+
+def largest_json(operation: Operation, max_upload: int) -> int:
+    """Return the bytes of the largest JSON with the values of parameters."""
+    files = sum(parameter.is_file for parameter in operation.parameters)
+    return MAX_JSON + 4 * files * max_upload // 3
+
+
+@contextlib.contextmanager
+def _storing() -> Iterator[None]:
+    """Log that files cannot be stored.
+
+    Raises:
+        Problem: 503, they cannot: the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        log_error("An upload cannot be stored", error)
+        raise Problem(503, NO_ROOM, RETRY_UPLOAD) from None
+
+
+@contextlib.asynccontextmanager
+async def json_body(request: Request, most: int) -> AsyncIterator[bytes]:
+    """Read a body of JSON, which is held in memory until the block ends.
+
+    Raises:
+        Problem: 413, it is longer than `most` bytes; 503, too many are held.
+    """
+    async with _whole(request, most) as body:
+        if len(body) > MAX_JSON and sum(map(body.count, b"[{,")) > MAX_MARKS:
+            raise Problem(413, TOO_LARGE)
+        yield body
 
 
 async def _stream(request: Request, most: int) -> AsyncIterator[bytes]:
@@ -241,21 +270,28 @@ async def _stream(request: Request, most: int) -> AsyncIterator[bytes]:
         yield part
 
 
-def _receive(request: Request, most: int) -> Any:
-    """Return a `receive` that raises a Problem after `most` bytes."""
-    size = 0
+@contextlib.asynccontextmanager
+async def _whole(request: Request, most: int) -> AsyncIterator[bytes]:
+    """Read a body into memory, for a block.
 
-    async def receive() -> Any:
-        nonlocal size
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        size += len(message.get("body", b""))
-        if size > most:
-            raise Problem(413, TOO_LARGE)
-        return message
+    Raises:
+        Problem: 413, it is longer than `most` bytes; 503, all bodies take too much.
+    """
+    held, parts = Held(most), list[bytes]()
+    try:
+        async for part in _stream(request, most):
+            if not held.add(len(part)):
+                raise Problem(503, NO_ROOM, RETRY_UPLOAD)
+            parts.append(part)
+        yield b"".join(parts)
+    finally:
+        held.release()
 
-    return receive
+
+class _MultiPartParser(MultiPartParser):
+    """Parser of forms that writes files to the disk, where they are counted."""
+
+    spool_max_size = SMALL
 
 
 def _upload(parameter: Parameter, url: str) -> Path:

@@ -99,57 +99,48 @@ def to_payload(component: Any, value: Any) -> Any:
 # Answers ------------------------------------------------------------------------------
 
 
-LABELS = {
-    "description": "The likeliest label, and the probabilities of the likeliest ones "
-    "if the model has them; of a regression the number.",
-    "anyOf": [
-        {
-            "type": "object",
-            "required": ["label", "confidences"],
-            "properties": {
-                "label": {"type": ["string", "number"]},
-                "confidences": {
-                    "type": ["array", "null"],
-                    "items": {
-                        "type": "object",
-                        "required": ["label", "confidence"],
-                        "properties": {
-                            "label": {"type": ["string", "number"]},
-                            "confidence": {"type": ["number", "null"]},
-                        },
-                    },
-                },
-            },
-        },
-        {"type": ["number", "null"]},
-    ],
-    "examples": [
-        {
-            "label": "cat",
-            "confidences": [
-                {"label": "cat", "confidence": 0.9},
-                {"label": "dog", "confidence": 0.1},
-            ],
-        }
-    ],
+NULL = {"type": "null"}
+NUMBER = {"type": "number"}
+NAME = {"anyOf": [{"type": "string"}, NUMBER]}
+CONFIDENCE = {
+    "type": "object",
+    "required": ["label", "confidence"],
+    "properties": {"label": NAME, "confidence": {"anyOf": [NUMBER, NULL]}},
 }
+LABELS = {
+    "type": "object",
+    "required": ["label", "confidences"],
+    "properties": {
+        "label": NAME,
+        "confidences": {"anyOf": [{"type": "array", "items": CONFIDENCE}, NULL]},
+    },
+}
+CAT = {"label": "cat", "confidence": 0.9}
+DOG = {"label": "dog", "confidence": 0.1}
 ANSWERS: dict[type, dict[str, Any]] = {
-    gr.Label: LABELS,
-    gr.Number: {"type": ["number", "null"]},
-    gr.Textbox: {"type": ["string", "null"]},
+    gr.Label: {
+        "description": "The likeliest label, and the probabilities of the likeliest "
+        "ones if the model has them; of a regression the number.",
+        "anyOf": [LABELS, NUMBER, NULL],
+        "examples": [{"label": "cat", "confidences": [CAT, DOG]}],
+    },
+    gr.Number: {"anyOf": [NUMBER, NULL]},
+    gr.Textbox: {"anyOf": [{"type": "string"}, NULL]},
     gr.Dataframe: {
         "description": "Rows, each with its values by the names of the columns.",
-        "type": ["array", "null"],
-        "items": {"type": "object"},
+        "anyOf": [{"type": "array", "items": {"type": "object"}}, NULL],
     },
+}
+DATA_URL = {
+    "description": "A data URL; the bytes of the file, if Accept asks for them.",
+    "anyOf": [{"type": "string", "format": "uri"}, NULL],
 }
 
 
 def answer_schema(component: Any) -> dict[str, Any]:
     """Return the JSON Schema of a component's value in a response."""
     if media_types(component):
-        words = "A data URL; the bytes of the file, if Accept asks for them."
-        return {"type": ["string", "null"], "format": "uri", "description": words}
+        return DATA_URL
     for kind, schema in ANSWERS.items():
         if isinstance(component, kind):
             return schema

@@ -5,7 +5,7 @@ import copy
 import inspect
 import mimetypes
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
@@ -172,7 +172,7 @@ class Operation:
 
     async def steps(
         self, values: Mapping[str, Any], request: Request, username: str | None = None
-    ) -> AsyncIterator[list[Any]]:
+    ) -> AsyncGenerator[list[Any], None]:
         """Yield the answers of each step of a stream, or the only ones."""
         call = Call()
         current_call.set(call)

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -12,11 +12,11 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from .. import gradio_fixes
 from ..languages import Text
-from ..serving.middleware import Files, app_path
+from ..serving.middleware import MCP, Files, app_path
 from ..serving.problem import Problem, too_many
 from ..serving.rate_limit import RateLimit, client_of
 from ..serving.runner import Failure, get_runner
@@ -34,7 +34,8 @@ JSON = (
     | orjson.OPT_NON_STR_KEYS
     | orjson.OPT_PASSTHROUGH_DATACLASS
 )
-WATCH_AFTER = 0.05  # seconds
+WRITE_TIMEOUT = 20  # seconds for a client to read a part of an answer
+WATCH_AFTER = 0.05  # seconds, before a call is watched
 EVENTS = "text/event-stream"
 OPENAPI = "/openapi.json"
 DOCUMENTS = (OPENAPI, "/docs")
@@ -56,7 +57,9 @@ class Api:
 
     Attributes:
         operations: the functions by path.
+        mcp: answers the requests of MCP clients, if they are served.
         running: number of calls that wait, run or are being answered.
+        open: number of requests, those whose bodies are still coming in included.
     """
 
     def __init__(
@@ -80,7 +83,8 @@ class Api:
         self._queued = queued
         self._calls = calls
         self._logins = logins
-        self.running = 0
+        self.mcp: Callable[[Request, Send], Awaitable[None]] | None = None
+        self.running = self.open = 0
         self.operations = {
             f"/{function.name}": Operation(function)
             for function in gradio_fixes.functions(demo)
@@ -101,15 +105,19 @@ class Api:
 
     def has(self, path: str) -> bool:
         """Return whether requests to a path are answered here."""
-        return path in DOCUMENTS or self.is_call(path)
+        is_mcp = self.mcp is not None and path.rstrip("/") == MCP
+        return is_mcp or path in DOCUMENTS or self.is_call(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request to one of the functions, or for their description."""
-        request = Request(scope, receive)
+        request, send = Request(scope, receive), _in_time(send)
         path = app_path(scope).rstrip("/")
+        self.open += 1
         try:
             if path in DOCUMENTS:
                 await self._describe(path, request, send)
+            elif self.mcp and path == MCP:
+                await self.mcp(request, send)
             else:
                 await self._answer(self.operations[path], request, send)
         except Problem as problem:
@@ -117,6 +125,8 @@ class Api:
             await response(scope, receive, send)
         except ClientDisconnect:
             pass
+        finally:
+            self.open -= 1
 
     async def _describe(self, path: str, request: Request, send: Send) -> None:
         if request.method not in ("GET", "HEAD"):
@@ -275,8 +285,25 @@ def _is_wanted(media_type: str, accept: str) -> bool:
     return any(part in wanted for part in parts)
 
 
+def _in_time(send: Send) -> Send:
+    """Return a `send` that gives up a client who does not read, while a worker waits.
+
+    Raises:
+        ClientDisconnect: it has given it up.
+    """
+
+    async def limited(message: Message) -> None:
+        try:
+            async with asyncio.timeout(WRITE_TIMEOUT):
+                await send(message)
+        except TimeoutError:
+            raise ClientDisconnect from None
+
+    return limited
+
+
 async def _send_events(
-    steps: AsyncIterator[list[Any]], request: Request, send: Send
+    steps: AsyncGenerator[list[Any], None], request: Request, send: Send
 ) -> None:
     """Send the answers of a stream as server-sent events.
 
@@ -290,8 +317,9 @@ async def _send_events(
         await send({"type": "http.response.body", "body": body, "more_body": True})
 
     try:
-        async for answers in steps:
-            await write(dumps(alone(answers)))
+        async with contextlib.aclosing(steps):
+            async for answers in steps:
+                await write(dumps(alone(answers)))
         await write(b"null", b"complete")
     except gr.Error as error:
         language = request.headers.get("accept-language", "")

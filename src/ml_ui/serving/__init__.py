@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -24,15 +25,19 @@ from .health import Health
 from .middleware import (
     EXCEPTION_HANDLERS,
     LOGINS_PER_MINUTE,
+    MCP,
     GuardMiddleware,
     Traffic,
 )
+from .protocol import LimitedProtocol
 from .rate_limit import RateLimit
 from .runner import get_runner, guard
 from .settings import MB, Settings
 from .shutdown import EXIT, Shutdown
 
 __all__ = ["guard", "launch"]
+
+logger = logging.getLogger(__name__)
 
 # Options of gr.Blocks.launch that the app may not set, and what sets them, or why.
 RESERVED = {
@@ -46,6 +51,7 @@ RESERVED = {
     "num_workers": "its processes would bypass the guards",
     "prevent_thread_lock": "launch() serves until the app is stopped",
     "enable_monitoring": "set METRICS=1 for metrics",
+    "mcp_server": "set MCP=1",
     "state_session_capacity": "it is bounded",
     "run_history": "no history is kept",
     "_app": "it is the guarded app",
@@ -156,10 +162,20 @@ class Server:
             self.calls,
             self.logins,
         )
+        if settings.mcp:
+            from ..api.mcp import Mcp
+
+            self.api.mcp = Mcp(
+                *(self.api, demo, title, settings, self.files, self.calls),
+                lambda: self.health.model,
+            )
+        if os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true":
+            logger.warning("GRADIO_MCP_SERVER is ignored: set MCP=1, and use %s", MCP)
         return options | {
             "prevent_thread_lock": True,
             "server_port": settings.port,
             "enable_monitoring": False,
+            "mcp_server": False,
             "run_history": False,
             "ssr_mode": False,
             "state_session_capacity": 500,
@@ -196,8 +212,9 @@ class Server:
     def _pending(self) -> int:
         """Return the number of calls that a graceful shutdown waits for."""
         runner = get_runner()
-        called = self.api.running if hasattr(self, "api") else 0
-        return runner.running - runner.stuck + len(self.queue) + called
+        called = self.api.open if hasattr(self, "api") else 0
+        unread = len(LimitedProtocol.unread)
+        return runner.running - runner.stuck + len(self.queue) + called + unread
 
     def _wrap(self, app: ASGIApp) -> ASGIApp:
         return GuardMiddleware(

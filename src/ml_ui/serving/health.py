@@ -23,6 +23,9 @@ class Health:
         load: loads the model; it is called in a thread, or awaited if it is async.
         runner: the workers, which may all hang.
         queue_stopped: returns whether Gradio's queue has ended.
+
+    Attributes:
+        model: what `load` has returned.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class Health:
         self._load = load
         self._runner = runner
         self._queue_stopped = queue_stopped
+        self.model: object = None
         self._state = {"status": "loading"}
         self._version: dict[str, str] = {}
 
@@ -51,7 +55,8 @@ class Health:
         try:
             loaded = self._load()
             if inspect.iscoroutine(loaded):
-                submit(loaded).result()
+                loaded = submit(loaded).result()
+            self.model = loaded
         except BaseException as error:  # noqa: BLE001, sys.exit ends only this thread
             reference = log_error("Loading the model failed", error)
             # Without its text, which may hold a password or a path.

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import metrics
+from .held import Held
 from .problem import Problem, too_many
 from .rate_limit import RateLimit, client_of
 from .runner import failed
@@ -30,10 +31,11 @@ CALL_ROUTES = tuple(API + name for name in ("call/", "queue/join", "run/", "api/
 # store what they are sent; gr.ImageEditor, gr.FileExplorer and gr.DeepLinkButton need
 # the latter.
 CLOSED_ROUTES = (
-    *(API + name for name in ("proxy=", "vibe-", "undo-vibe-", "dev/")),
+    *(API + name for name in ("proxy=", "vibe-", "undo-vibe-", "dev/", "mcp")),
     *(API + name for name in ("process_recording", "component_server", "deep_link")),
     "/monitoring",  # Gradio's page of analytics
 )
+MCP = "/mcp"  # our own; Gradio's calls the app from 127.0.0.1, whoever the caller is
 # The hosts of an app for this computer and share links; Gradio calls itself by one.
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1", "*.gradio.live")
 # A name or a bracketed IPv6 address. A URL's parser takes more: a user, a backslash.
@@ -170,13 +172,16 @@ class GuardMiddleware:
         # A shutdown waits for answers, but for no page that is open, and no upload.
         waits = scope["method"] == "GET" and not path.startswith(API + "heartbeat/")
         self._traffic.in_flight += waits
+        held = Held(MAX_BODY)
         try:
             self._check(path, scope, headers)
             if self._api.has(path) and scope["method"] != "OPTIONS":  # CORS is Gradio's
                 await self._api(scope, receive, respond)
             else:
-                is_upload = path == API + "upload"
-                receive = (self._limit_upload if is_upload else limit_body)(receive)
+                if path == API + "upload":
+                    receive = self._limit_upload(receive)
+                else:
+                    receive = limit_body(receive, held)
                 await self._app(scope, receive, respond)
         except Problem as problem:
             response = problem.response(headers.get("accept-language", ""))
@@ -187,6 +192,7 @@ class GuardMiddleware:
             elif not ended:  # the client must not take a part for the whole
                 raise
         finally:
+            held.release()
             self._traffic.in_flight -= waits
             now = time.monotonic()
             if path not in HEALTH_PATHS:
@@ -216,10 +222,12 @@ class GuardMiddleware:
             if not (re.fullmatch(r"\d{1,4}", size) and int(size) <= MAX_ICON):
                 raise Problem(404, "Icon not found.")
         is_gradio_call = path.startswith(CALL_ROUTES)
-        if changes and (is_gradio_call or self._api.is_call(path)):
+        is_mcp = self._settings.mcp and path.rstrip("/") == MCP
+        if changes and (is_gradio_call or is_mcp or self._api.is_call(path)):
             if self._traffic.draining:
                 raise Problem(503, "The app is shutting down.", {"Retry-After": "10"})
-            self._check_rate(self._calls, scope)
+            if not is_mcp:  # its body says whether it is a call
+                self._check_rate(self._calls, scope)
             if is_gradio_call:
                 self._check_function(path)
         elif path in (API + "upload", API + "upload_progress"):
@@ -338,16 +346,24 @@ def app_path(scope: Scope) -> str:
     return path.removeprefix(scope.get("root_path", "").rstrip("/"))
 
 
-def limit_body(receive: Receive) -> Receive:
-    """Return a `receive` that stops with 413 (Payload too large) at MAX_BODY bytes."""
+def limit_body(receive: Receive, held: Held) -> Receive:
+    """Return a `receive` that stops with 413 (Payload too large) at MAX_BODY bytes.
+
+    Args:
+        receive: of the request.
+        held: counts its body, and stops with 503 where all bodies are too much.
+    """
     read = 0
 
     async def limited() -> Message:
         nonlocal read
         message = await receive()
-        read += len(message.get("body", b""))
+        size = len(message.get("body", b""))
+        read += size
         if read > MAX_BODY:
             raise HTTPException(413, "Payload too large.")
+        if not held.add(size):
+            raise HTTPException(503, NO_ROOM, RETRY_UPLOAD)
         return message
 
     return limited

@@ -5,6 +5,8 @@ from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from .settings import MB
+
 MAX_HEADER_BYTES = 64 * 1024  # of the headers, and of the trailers after a body
 READ_TIMEOUT = 20  # seconds for the headers, and between two parts of a body
 MIN_BODY_RATE = 1000  # bytes per second of a body, on average after READ_TIMEOUT
@@ -15,10 +17,13 @@ class LimitedProtocol(HttpToolsProtocol):
     """uvicorn's httptools protocol with what it lacks: limits of headers and reading.
 
     Protection against slow clients (slowloris). At the limit of connections, a new one
-    replaces the one that has been without a request for longest.
+    replaces the one that has been without a request for longest. Answers that clients
+    do not read are in memory: at the limit, the oldest of them is given up.
     """
 
     max_connections: ClassVar[int] = 50_000
+    max_unread: ClassVar[int] = 64 * MB  # bytes of all answers
+    unread: ClassVar[dict["LimitedProtocol", None]] = {}  # clients, the oldest first
     _open: ClassVar[dict["LimitedProtocol", None]] = {}  # all, the oldest first
     _idle: ClassVar[dict["LimitedProtocol", None]] = {}  # without a complete request
 
@@ -38,7 +43,23 @@ class LimitedProtocol(HttpToolsProtocol):
         self._stop_timeout()
         self._open.pop(self, None)
         self._idle.pop(self, None)
+        self.unread.pop(self, None)
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.unread[self] = None
+        sizes = {each: each.transport.get_write_buffer_size() for each in self.unread}
+        excess = sum(sizes.values()) - self.max_unread
+        del sizes[self]  # a large answer alone is not too much
+        for oldest, size in sizes.items():
+            if excess > 0:
+                oldest.transport.abort()
+                excess -= size
+
+    def resume_writing(self) -> None:
+        self.unread.pop(self, None)
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         messages = self._messages

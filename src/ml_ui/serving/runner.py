@@ -323,7 +323,7 @@ class Worker:
             "This took longer than {seconds} s in all.", seconds=pool.stream_timeout
         )
         if left <= 0:
-            raise Failure(message)
+            raise TimeLimit(message)
         is_async = hasattr(values, "__anext__")
         if is_async:
             step: Callable[[], Any] = functools.partial(_anext, values)

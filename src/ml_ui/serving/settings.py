@@ -45,6 +45,7 @@ class Settings:
     app_password: str = ""
     oauth_client_id: str = ""  # of a Space with `hf_oauth: true`
     metrics: bool = False  # serve /metrics
+    mcp: bool = False  # serve /mcp, the Model Context Protocol
     model_url: str = ""  # of a cluster that runs the model, where cluster.py uses one
 
     @classmethod

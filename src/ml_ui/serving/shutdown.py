@@ -19,7 +19,8 @@ class Shutdown:
         grace: seconds for running calls.
         health: becomes unready.
         traffic: new calls are refused, answers in progress are waited for.
-        pending: returns the number of predictions that run or wait.
+        pending: returns the number of predictions that run or wait, and of answers
+            that are not read yet.
     """
 
     def __init__(

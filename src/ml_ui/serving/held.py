@@ -1,0 +1,41 @@
+"""Memory of request bodies: a limit on what all of them hold together."""
+
+from typing import ClassVar
+
+from .settings import MB
+
+MAX_HELD = 64 * MB  # bytes of all bodies, or as much as four of the largest
+SMALL = 64 * 1024  # bytes of a body that are not counted: any app takes as much
+
+
+class Held:
+    """Bytes of one body in memory, counted among those of all.
+
+    A client may send most of a body and then wait: with many connections it would
+    take all memory, whatever the limit of a body.
+
+    Args:
+        largest: bytes of the largest body that is accepted.
+
+    Attributes:
+        size: bytes of all bodies.
+    """
+
+    size: ClassVar[int] = 0
+
+    def __init__(self, largest: int) -> None:
+        self._most = max(MAX_HELD, 4 * largest)
+        self._read = self._counted = 0
+
+    def add(self, size: int) -> bool:
+        """Count more bytes of the body; return whether there is memory for them."""
+        self._read += size
+        if self._read > SMALL:
+            Held.size += self._read - self._counted
+            self._counted = self._read
+        return Held.size <= self._most
+
+    def release(self) -> None:
+        """Forget the body."""
+        Held.size -= self._counted
+        self._read = self._counted = 0

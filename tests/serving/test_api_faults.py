@@ -1,0 +1,250 @@
+"""Faults of one-request calls: forms, disks, bodies and answers that cost too much."""
+
+import asyncio
+import base64
+import errno
+import json
+import threading
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from ml_ui import guard
+from ml_ui.api import routes
+from ml_ui.serving import held, uploads
+
+from .conftest import until
+from .pages import API
+
+PROBLEM = "application/problem+json"
+FORM = {"Content-Type": "multipart/form-data; boundary=limit"}
+PART = '--limit\r\nContent-Disposition: form-data; name="text"'
+running, go_on = threading.Event(), threading.Event()
+
+
+@guard
+def answer(text):
+    return text
+
+
+@guard
+def hold(text):
+    running.set()
+    go_on.wait(10)
+    return text
+
+
+@guard
+def size(file):
+    with open(file, "rb") as f:
+        return len(f.read())
+
+
+@guard
+def many(text):
+    while True:
+        yield "x" * 100_000
+
+
+@pytest.fixture(autouse=True)
+def _events():
+    running.clear()
+    go_on.clear()
+    yield
+    go_on.set()
+
+
+def files(function=size):
+    return gr.Interface(function, gr.File(type="filepath"), "number", api_name="predict")
+
+
+def left():
+    """Return the files of visitors."""
+    return [path for path in uploads.FOLDER.iterdir() if path.name.startswith("upload-")]
+
+
+def is_problem(response, *statuses) -> bool:
+    return response.status_code in statuses and response.headers["content-type"] == PROBLEM
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "", "{}", "--limit\r\n", "--limit--\r\n", "--other\r\n\r\n", f"{PART}\r\n\r\na",
+        "--limit\r\nContent-Disposition: form-data\r\n\r\na\r\n--limit--\r\n",
+        f"{PART}\r\n\r\n1\r\n" * 1000 + "--limit--\r\n", "--limit\r\n" + "a: b\r\n" * 1000,
+        f"{PART}; filename=x\r\n\r\na\r\n" * 2 + "--limit--\r\n",
+    ],
+)  # fmt: skip
+def test_a_malformed_form(serve, body):
+    served = serve(answer)
+    assert is_problem(served.client.post("/answer", content=body, headers=FORM), 422)
+
+
+@pytest.mark.parametrize(
+    "boundary", ["", "; boundary=", "; boundary=" + "b" * 9000, "; boundary=\xff"]
+)
+def test_a_form_without_a_usable_boundary(serve, boundary):
+    headers = {"Content-Type": f"multipart/form-data{boundary}".encode("latin-1")}
+    sent = serve(answer).client.post("/answer", content=b"x" * 1000, headers=headers)
+    assert is_problem(sent, 422)
+
+
+def test_a_form_of_a_thousand_fields(serve):
+    served = serve(answer)
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    for body in ("a=1&" * 1000, "text=a&text=b", "=", "text=a&b=", "%"):
+        assert is_problem(served.client.post("/answer", content=body, headers=headers), 422), body
+
+
+# Disk ---------------------------------------------------------------------------------
+
+WAYS = {
+    "bytes": lambda content: {
+        "content": content, "headers": {"Content-Type": "application/octet-stream"},
+    },
+    "multipart": lambda content: {"files": {"file": ("a.bin", content)}},
+    "json": lambda content: {"json": {"file": base64.b64encode(content).decode()}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_disk_that_is_full(serve, way, monkeypatch, log):
+    served = serve(demo=files())
+
+    def full(*args, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", full)
+        response = served.client.post("/predict", **WAYS[way](bytes(2_000_000)))
+    assert is_problem(response, 503)
+    assert response.headers["retry-after"] == "60"
+    assert any(entry["level"] == "ERROR" and entry["error"] for entry in log())
+    assert served.client.post("/predict", **WAYS[way](b"abc")).json() == 3
+    assert not left()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_file_is_counted_while_it_comes_in_and_deleted_when_refused(serve, way):
+    """Half of a body is sent, and nothing more."""
+    served = serve(demo=files(), MAX_UPLOAD_MB="1")
+    request = served.client.build_request("POST", "/predict", **WAYS[way](bytes(900_000)))
+    counted = served.server.files._size
+    half = _Half(request)
+    task = served.client.portal.start_task_soon(served.app, half.scope, half.receive, half.send)
+    if way != "json":  # which is a file once it is complete, and in memory until then
+        until(lambda: served.server.files._size - counted > 600_000)
+    else:
+        until(lambda: held.Held.size > 600_000)
+    half.leave.set()
+    task.result(10)
+    assert served.server.files._size == counted
+    assert held.Held.size == 0
+    assert not left()
+
+
+class _Half:
+    """A request whose body comes for the most part, until its client leaves."""
+
+    def __init__(self, request):
+        self.leave = threading.Event()
+        self.status = None
+        content = request.read()
+        self._parts = [content[at : at + 50_000] for at in range(0, 700_000, 50_000)]
+        self.scope = {
+            "type": "http", "method": request.method, "path": request.url.path,
+            "raw_path": request.url.raw_path, "query_string": b"", "scheme": "http",
+            "headers": [(name.lower(), value) for name, value in request.headers.raw],
+            "http_version": "1.1", "root_path": "", "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 80), "state": {},
+        }  # fmt: skip
+
+    async def receive(self):
+        if self._parts:
+            return {"type": "http.request", "body": self._parts.pop(0), "more_body": True}
+        while not self.leave.is_set():
+            await asyncio.sleep(0.01)
+        return {"type": "http.disconnect"}
+
+    async def send(self, message):
+        self.status = message.get("status", self.status)
+
+
+# Memory -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/answer", f"{API}/call/answer"])
+def test_bodies_in_memory_are_bounded_together(serve, path, monkeypatch):
+    """Clients that send most of a megabyte, and nothing more: others are told to retry."""
+    served = serve(answer)
+    monkeypatch.setattr(held, "MAX_HELD", 1)  # bytes; or four of the largest
+    content = json.dumps({"text": "x" * 900_000}).encode()
+    request = served.client.build_request(
+        "POST", path, content=content, headers={"Content-Type": "application/json"}
+    )
+    clients = [_Half(request) for _ in range(8)]
+    portal = served.client.portal
+    tasks = [portal.start_task_soon(served.app, c.scope, c.receive, c.send) for c in clients]
+    until(lambda: sum(client.status == 503 for client in clients) > 1)
+    assert served.client.post("/answer", json={"text": "small"}).json() == "small"
+    for client in clients:
+        client.leave.set()
+    for task in tasks:
+        task.result(10)
+    assert held.Held.size == 0
+    assert served.client.post("/answer", json={"text": "x" * 900_000}).status_code == 200
+
+
+def test_a_stream_that_is_not_read_ends(serve, monkeypatch):
+    """Its worker is free again."""
+    monkeypatch.setattr(routes, "WRITE_TIMEOUT", 0.1)
+    served = serve(many, answer, WEB_CONCURRENCY="1")
+    request = served.client.build_request(
+        "POST", "/many", json={"text": ""}, headers={"Accept": "text/event-stream"}
+    )
+    reader = _Reader(request)
+    task = served.client.portal.start_task_soon(
+        served.app, reader.scope, reader.receive, reader.send
+    )
+    task.result(10)
+    assert served.server.api.running == 0
+    assert served.client.post("/answer", json={"text": "next"}).json() == "next"
+
+
+class _Reader(_Half):
+    """A client that reads three parts of an answer, and no more."""
+
+    def __init__(self, request):
+        super().__init__(request)
+        self._parts = [request.read()]
+        self._read = 0
+
+    async def receive(self):
+        if self._parts:
+            return {"type": "http.request", "body": self._parts.pop(0), "more_body": False}
+        await asyncio.Event().wait()
+
+    async def send(self, message):
+        self._read += 1
+        if self._read > 3:
+            await asyncio.Event().wait()
+
+
+# Shutdown -----------------------------------------------------------------------------
+
+
+def test_a_shutdown_waits_for_a_body_that_comes_in(serve):
+    served = serve(answer)
+    content = json.dumps({"text": "x" * 900_000}).encode()
+    request = served.client.build_request(
+        "POST", "/answer", content=content, headers={"Content-Type": "application/json"}
+    )
+    half = _Half(request)
+    task = served.client.portal.start_task_soon(served.app, half.scope, half.receive, half.send)
+    until(lambda: served.server._pending() == 1)
+    assert served.server.api.running == 0  # it has no place of the queue's
+    half.leave.set()
+    task.result(10)
+    assert served.server._pending() == 0
