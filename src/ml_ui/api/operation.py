@@ -89,7 +89,7 @@ class Operation:
         function: of the page, as Gradio describes it.
     """
 
-    def __init__(self, function: gradio_fixes.Function) -> None:
+    def __init__(self, function: "gradio_fixes.Function") -> None:
         self.name = function.name
         self.description = function.description
         self.returns = function.returns
@@ -239,7 +239,7 @@ class Operation:
 
 
 def _example(
-    function: gradio_fixes.Function, parameters: list[Parameter]
+    function: "gradio_fixes.Function", parameters: list[Parameter]
 ) -> dict[str, Any] | None:
     """Return values for the parameters, as JSON has them; None, if one is a file."""
     if any(each.is_file for each in parameters):
@@ -258,7 +258,7 @@ def _example(
     return values
 
 
-def _parameters(function: gradio_fixes.Function) -> list[Parameter]:
+def _parameters(function: "gradio_fixes.Function") -> list[Parameter]:
     """Return the parameters of a function, each with a name of its own."""
     signature = inspect.signature(function.call)
     named = [
