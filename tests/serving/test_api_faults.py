@@ -15,7 +15,7 @@ from ml_ui.api import routes
 from ml_ui.serving import held, uploads
 
 from .conftest import until
-from .pages import API
+from .pages import API, sse
 
 PROBLEM = "application/problem+json"
 FORM = {"Content-Type": "multipart/form-data; boundary=limit"}
@@ -190,6 +190,45 @@ class _Half:
 
     async def send(self, message):
         self.status = message.get("status", self.status)
+
+
+# Answers that are no JSON -------------------------------------------------------------
+
+ODD = {"surrogate": "\ud800", "large": 2**70, "set": {1}, "bytes": b"x", "complex": 1j}
+
+
+@guard
+def odd(text):
+    return ODD[text]
+
+
+@guard
+def odds(text):
+    yield ODD[text]
+
+
+@pytest.mark.parametrize("way", ["json", "list", "stream", "tool"])
+@pytest.mark.parametrize("what", ODD)
+def test_an_answer_that_is_no_json_is_a_failure_with_a_reference(serve, outcomes, what, way):
+    function = odds if way == "stream" else odd
+    demo = gr.Interface(function, "text", "number", api_name="predict")
+    served, before = serve(demo=demo, MCP="1"), outcomes("predict")
+    values = {"text": what}
+    if way == "tool":
+        params = {"name": "predict", "arguments": values}
+        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        text = served.client.post("/mcp", json=call).json()["result"]["content"][0]["text"]
+    elif way == "stream":
+        headers = {"Accept": "text/event-stream"}
+        ((event, problem),) = sse(served.client.post("/predict", json=values, headers=headers).text)
+        assert (event, problem["status"]) == ("error", 500)
+        text = problem["detail"]
+    else:
+        response = served.client.post("/predict", json=[values] if way == "list" else values)
+        assert is_problem(response, 500)
+        text = response.json()["detail"]
+    assert "not what the page shows (reference" in text
+    assert outcomes("predict").get("failed", 0) == before.get("failed", 0) + 1
 
 
 # Memory -------------------------------------------------------------------------------

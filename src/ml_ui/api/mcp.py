@@ -26,8 +26,8 @@ from ..serving.rate_limit import RateLimit, client_of
 from ..serving.runner import failed
 from ..serving.settings import MB, Settings
 from .body import Body, json_body, largest_json
-from .operation import UNSHOWN
-from .routes import EVENTS, Api, connected, dumps, problem_of
+from .operation import UNSHOWN, dumps
+from .routes import EVENTS, Api, connected, problem_of
 from .tools import Tool, labels_of
 
 # The versions of the protocol: those where each request carries its version in `_meta`,

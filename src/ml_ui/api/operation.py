@@ -12,6 +12,7 @@ from typing import Annotated, Any, NotRequired
 
 import anyio.to_thread
 import gradio as gr
+import orjson
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from pydantic.json_schema import GenerateJsonSchema
 from starlette.requests import Request
@@ -231,11 +232,14 @@ class Operation:
         outputs = self._function.outputs
         found = [value] if len(outputs) == 1 else list(value)
         pairs = zip(outputs, found, strict=True)
-        return [
+        answers = [
             await _postprocess(component, each, began)
             for component, each in pairs
             if not component.skip_api
         ]
+        # What is no JSON is the model's failure, whoever asks for it.
+        dumps([each for each in answers if not isinstance(each, File)])
+        return answers
 
 
 def _example(
@@ -340,6 +344,24 @@ async def _file(component: Any, payload: Any, began: float) -> File | str:
         path.unlink(missing_ok=True)
     media_type, _ = mimetypes.guess_type(path.name)
     return File(content, media_type or "application/octet-stream")
+
+
+JSON = (
+    orjson.OPT_SERIALIZE_NUMPY
+    | orjson.OPT_NON_STR_KEYS
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+)
+
+
+def dumps(answer: Any) -> bytes:
+    """Return JSON of an answer: a file is a data URL, NaN and infinity are null."""
+    return orjson.dumps(answer, _default, JSON)
+
+
+def _default(value: object) -> object:
+    if isinstance(value, File):
+        return data_url(value)
+    raise TypeError(f"a {type(value).__name__} is not JSON")
 
 
 def data_url(file: File) -> str:

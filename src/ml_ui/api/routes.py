@@ -24,16 +24,11 @@ from ..serving.settings import MB, Settings
 from . import docs, openapi
 from .body import Body
 from .kinds import File
-from .operation import Operation, data_url
+from .operation import Operation, dumps
 
 FULL = "Queue is full. Retry in a few seconds."
 RETRY = {"Retry-After": "5"}  # seconds
 LOG_IN = 'Basic realm="app", charset="UTF-8"'
-JSON = (
-    orjson.OPT_SERIALIZE_NUMPY
-    | orjson.OPT_NON_STR_KEYS
-    | orjson.OPT_PASSTHROUGH_DATACLASS
-)
 MAX_ANSWERS = 64 * MB  # bytes of those of a list's rows
 WRITE_TIMEOUT = 20  # seconds for a client to read a part of an answer
 WATCH_AFTER = 0.05  # seconds, before a call is watched
@@ -270,17 +265,6 @@ def _response(answer: Any, accept: str) -> Response:
     if isinstance(answer, File) and _is_wanted(answer.media_type, accept):
         return Response(answer.content, media_type=answer.media_type)
     return Response(dumps(answer), media_type="application/json")
-
-
-def dumps(answer: Any) -> bytes:
-    """Return JSON of an answer: a file is a data URL, NaN and infinity are null."""
-    return orjson.dumps(answer, _default, JSON)
-
-
-def _default(value: object) -> object:
-    if isinstance(value, File):
-        return data_url(value)
-    raise TypeError(f"a {type(value).__name__} is not JSON")
 
 
 def _is_wanted(media_type: str, accept: str) -> bool:

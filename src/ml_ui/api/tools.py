@@ -14,8 +14,7 @@ from .. import gradio_fixes, languages
 from ..serving.problem import Problem
 from . import kinds
 from .kinds import File
-from .operation import Operation, Parameter
-from .routes import dumps
+from .operation import Operation, Parameter, dumps
 
 MOST_LABELS = 100  # in a description; ImageNet's thousand take 15 kB
 HINTS = {
