@@ -118,6 +118,8 @@ class Operation:
     def media_types(self) -> list[str]:
         """Media types of a request's body."""
         types = ["application/json", "multipart/form-data"]
+        if not any(each.is_file for each in self.parameters):
+            types.append("application/x-www-form-urlencoded")
         required = [each for each in self.parameters if not each.optional]
         for each in self.parameters:
             if len(required) <= 1 and (each in required or not required):
