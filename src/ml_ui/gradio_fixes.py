@@ -261,11 +261,40 @@ async def has_password(app: App, name: str, password: str) -> bool:
 # The queue ----------------------------------------------------------------------------
 
 
+INTERVALS = ("sleep_when_free", "progress_update_sleep_when_free")  # of Gradio's queue
+AWAKE = 5  # seconds after a call; one that takes longer tells its progress later
+AT_LEISURE = 0.02  # seconds, by which the first call of a visitor may wait
+
+
 class QueueState:
-    """The calls and sessions of a page's queue."""
+    """The calls and sessions of a page's queue, and how often it looks for calls.
+
+    Gradio's looks a thousand times a second, and a hundred times for news of their
+    progress: 7 % of a core for a page that nobody uses.
+    """
 
     def __init__(self, demo: gr.Blocks) -> None:
         self._demo = demo
+        self._timer: asyncio.TimerHandle | None = None
+
+    def expect_call(self) -> None:
+        """Look for calls at Gradio's pace, for some seconds from now on."""
+        if self._timer:
+            self._timer.cancel()
+        else:
+            self._set_intervals(self._intervals)
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(AWAKE, self.rest)
+
+    def rest(self) -> None:
+        """Look for calls at leisure, until the next one is expected."""
+        self._timer = None
+        self._intervals = [getattr(self._queue, name) for name in INTERVALS]
+        self._set_intervals([max(AT_LEISURE, each) for each in self._intervals])
+
+    def _set_intervals(self, seconds: list[float]) -> None:
+        for name, each in zip(INTERVALS, seconds, strict=True):
+            setattr(self._queue, name, each)
 
     @property
     def _queue(self) -> Queue:  # `demo.queue()` makes a new one
@@ -588,6 +617,10 @@ class Fix:
     apply: Callable[[gr.Blocks, QueueState], None] | None = None
 
 
+def _intervals(demo: gr.Blocks, queue: QueueState) -> None:
+    queue.rest()
+
+
 def _sessions(demo: gr.Blocks, queue: QueueState) -> None:
     demo._queue.pending_messages_per_session = Sessions(demo)
 
@@ -606,9 +639,16 @@ def _protocol(demo: gr.Blocks, queue: QueueState) -> None:
     uvicorn.config.HTTP_PROTOCOLS["auto"] = name
     room = process.raise_open_file_limit()
     protocol.LimitedProtocol.max_connections = max(16, int(protocol.SHARE * room))
+    protocol.LimitedProtocol.return_memory = process.trim
 
 
 FIXES = [
+    Fix(
+        "intervals",
+        "a queue that is idle takes no time",
+        lambda demo, app: demo._queue.sleep_when_free > 0,
+        _intervals,
+    ),
     Fix(
         "sessions",
         "memory of sessions whose messages are not read",

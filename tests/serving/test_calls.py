@@ -11,10 +11,11 @@ import PIL.Image
 import pytest
 from PIL import Image
 
-from ml_ui import guard
+from ml_ui import gradio_fixes, guard
 from ml_ui.serving.runner import get_runner
 from ml_ui.serving.settings import Settings
 
+from .conftest import until
 from .pages import API, page, serving, sse, strict
 
 running = threading.Event()  # a call has begun
@@ -406,3 +407,15 @@ def test_server_sent_events_are_parsed_strictly():
     assert sse("event: complete\ndata: [1]\n\n") == [("complete", [1])]
     with pytest.raises(ValueError, match="NaN"):
         sse("event: complete\ndata: [NaN]\n\n")
+
+
+def test_an_idle_queue_looks_for_calls_at_leisure(serve, monkeypatch):
+    """Gradio's looks a thousand times a second, which is 7 % of a core for nobody."""
+    monkeypatch.setattr(gradio_fixes, "AWAKE", 0.5)
+    served = serve(answer)
+    queue = served.demo._queue
+    assert (queue.sleep_when_free, queue.progress_update_sleep_when_free) == (0.02, 0.02)
+    for _ in range(2):
+        assert served.events("answer", "a")[-1] == ("complete", ["a"])
+        assert (queue.sleep_when_free, queue.progress_update_sleep_when_free) == (0.001, 0.01)
+        until(lambda: queue.sleep_when_free == 0.02)

@@ -412,6 +412,9 @@ def middleware(monkeypatch):
 
         has_call = has_session = has_function
 
+        def expect_call(self):
+            pass
+
     class NoApi:
         def is_call(self, path):
             return False

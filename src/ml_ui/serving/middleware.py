@@ -54,6 +54,9 @@ CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Gradio prints some p
 class Queue(Protocol):
     """The state of Gradio's queue that requests are checked against."""
 
+    def expect_call(self) -> None:
+        """Look for calls more often than at leisure."""
+
     def has_function(self, api_name: str) -> bool:
         """Return whether the page offers a function of this API name."""
 
@@ -230,6 +233,7 @@ class GuardMiddleware:
                 self._check_rate(self._calls, scope)
             if is_gradio_call:
                 self._check_function(path)
+                self._queue.expect_call()
         elif path in (API + "upload", API + "upload_progress"):
             if len(Request(scope).query_params.get("upload_id", "")) > MAX_UPLOAD_ID:
                 raise Problem(404, "Upload not found.")
