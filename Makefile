@@ -5,7 +5,7 @@ PYTHON ?= python3
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo web space web-zips test test-every test-fast typecheck wheel lock runtimes demos bench boot faults \
-	ray canary packages recognise verify-footprint zoo architectures networks pictures rehearse parity vendor
+	agents ray canary packages recognise verify-footprint zoo architectures networks pictures rehearse parity vendor
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-17s %s\n", $$1, $$2}' Makefile
@@ -71,6 +71,9 @@ recognise: $(VENV)/installed  ## time and memory of recognising huge, damaged an
 
 zoo: $(VENV)/installed  ## ask projects of many real model files, and compare with their libraries
 	$(BIN)/python -m scripts.zoo $(ONLY)
+
+agents: $(VENV)/installed  ## have programs make projects from the schema and the refusals alone
+	$(BIN)/python -m scripts.agents
 
 rehearse: $(VENV)/installed  ## run the deploy workflows against stand-ins of their hosts, ONLY=... or all
 	$(BIN)/python -m scripts.rehearse $(ONLY)

@@ -7,6 +7,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import httpx
 import pytest
 from conftest import ruff
 from gradio_client import Client, handle_file
@@ -336,8 +337,12 @@ def test_zero_gpu(bake, small, name, tmp_path):
         code += "print({f.__name__ for f in decorator.decorated_cache}, torch.size())"
         assert ask(project, code, env=environment) == "{'predict'} 652"
         with served(project, ["python", "app.py"], environment, port) as app:
-            picture = handle_file(min(project.glob("examples/*")))
+            picture = min(project.glob("examples/*"))
+            visitor = {"X-IP-Token": "x.e30.x"}  # whose quota it is
             with pytest.raises(AppError):
-                Client(app, verbose=False).predict(picture, api_name="/predict")
-    assert calls == ["/startup-report", "/schedule", "/allow", "/release"]
+                client = Client(app, verbose=False, headers=visitor)
+                client.predict(handle_file(picture), api_name="/predict")
+            files = {"image": picture.read_bytes()}
+            assert httpx.post(f"{app}/predict", files=files, headers=visitor).is_error
+    assert calls == ["/startup-report", *2 * ["/schedule&token=x.e30.x", "/allow", "/release"]]
     assert "Torch not compiled with CUDA enabled" in LOG.read_text("utf-8")

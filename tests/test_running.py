@@ -107,7 +107,8 @@ def device_service():
 
     class Service(BaseHTTPRequestHandler):
         def do_POST(self):
-            calls.append(self.path.partition("?")[0])
+            path, _, query = self.path.partition("?")
+            calls.append(path + "".join(re.findall(r"&token=[^&]+", query)))
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.end_headers()

@@ -23,6 +23,7 @@ import httpx
 from .examples import FOLDER
 
 EVENTS = "text/event-stream"
+PROBLEM = "application/problem+json"
 
 
 class LoginRequired(ValueError):
@@ -182,7 +183,7 @@ def _checked(answer: httpx.Response) -> httpx.Response:
     """
     if answer.status_code == 401:
         raise LoginRequired("it requires a login: --user NAME, and its password")
-    if answer.headers.get("content-type") == "application/problem+json":
+    if answer.headers.get("content-type", "").startswith(PROBLEM):
         raise ValueError(answer.json()["detail"])
     return answer.raise_for_status()
 

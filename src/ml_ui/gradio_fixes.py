@@ -22,6 +22,7 @@ from weakref import WeakKeyDictionary
 import anyio.to_thread
 import gradio as gr
 import uvicorn.config
+from gradio.context import LocalContext
 from gradio.helpers import special_args
 from gradio.i18n import I18nData
 from gradio.processing_utils import async_move_files_to_cache
@@ -177,9 +178,10 @@ class Function:
         self, inputs: list[Any], request: Request, username: str | None
     ) -> list[Any]:
         """Return the arguments, with those that Gradio adds."""
+        given = gr.Request(request, username=username)
+        LocalContext.request.set(given)  # ZeroGPU charges the visitor whom it names
         if not self.special:
             return inputs
-        given = gr.Request(request, username=username)
         return special_args(self.call, inputs, given)[0]
 
 

@@ -125,6 +125,16 @@ def test_a_picture(serve, format, way):
     assert base64.b64decode(before.partition(",")[2]) == response.content
 
 
+def test_bytes_without_a_media_type(serve):
+    """As Node's openAsBlob(FILE) sends them; curl's default is a form, which they are not."""
+    image = gr.Image(type="filepath", image_mode=None)
+    client = serve(demo=form(grey, image, gr.Image())).client
+    assert client.post("/predict", content=picture()).status_code == 200
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    refused = client.post("/predict", content=picture(), headers=headers)
+    assert (refused.status_code, "image/png" in refused.headers["accept"]) == (415, True)
+
+
 def test_what_a_call_needs_is_deleted_with_it(serve):
     image = gr.Image(type="filepath", image_mode=None)
     client = serve(demo=form(grey, image, gr.Image())).client

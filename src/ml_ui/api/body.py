@@ -27,6 +27,8 @@ MAX_JSON = MB  # bytes, besides files: as objects they take a hundred times as m
 MAX_MARKS = 50_000  # of [ { , in a larger one, which has files as long strings
 SUFFIX = re.compile(r"\.[a-zA-Z0-9]{1,8}")
 DATA_URL = re.compile(r"data:[\w.+-]*/?([\w.+-]*)(?:;[\w.=+-]+)*;base64,", re.ASCII)
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+BYTES = "application/octet-stream"
 FILE_ROUTE = "/gradio_api/file="
 TOO_LARGE = "Payload too large."
 
@@ -66,9 +68,9 @@ class Body:
             raise Problem(413, TOO_LARGE)
         if media_type == "application/json" or media_type.endswith("+json"):
             return await self._json(request, most)
-        if media_type in ("multipart/form-data", "application/x-www-form-urlencoded"):
+        if media_type in FORMS and media_type in self._operation.media_types:
             return await self._form(request, most)
-        if parameter := self._operation.raw_parameter(media_type):
+        if parameter := self._operation.raw_parameter(media_type or BYTES):
             return await self._raw(request, parameter, media_type, most)
         accepted = ", ".join(self._operation.media_types)
         found = media_type or "no Content-Type"

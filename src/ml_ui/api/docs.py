@@ -134,7 +134,7 @@ def _calls(url: str, operation: dict[str, Any]) -> dict[str, str]:
     texts = [name for name in names if name not in files]
     fields = [f"-F {n}={'@FILE' if n in files else 'VALUE'}" for n in names]
     opened = ", ".join(f'"{n}": open("FILE", "rb")' for n in names if n in files)
-    given = f"files={{{opened}}}"
+    given = "files={" + opened + "}"
     if texts:
         given += ", data={" + ", ".join(f'"{n}": "VALUE"' for n in texts) + "}"
     appended = [f'form.append("{n}", {n});' for n in names]

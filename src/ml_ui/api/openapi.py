@@ -161,15 +161,14 @@ def _request(
         content["schema"] = schema | {"type": ["object", "array"]} | items | limits
     if operation.example is not None:
         content["example"] = operation.example
-    yield "application/json", content
-    yield "multipart/form-data", {"schema": form}
-    if not any(each.is_file for each in operation.parameters):
-        yield "application/x-www-form-urlencoded", {"schema": schema}
+    contents = {
+        "application/json": content,
+        "multipart/form-data": {"schema": form},
+        "application/x-www-form-urlencoded": {"schema": schema},
+        "text/plain": {"schema": {"type": "string"}},
+    }
     for media_type in operation.media_types:
-        if media_type == "text/plain":
-            yield media_type, {"schema": {"type": "string"}}
-        elif media_type not in ("application/json", "multipart/form-data"):
-            yield media_type, {"schema": binary}
+        yield media_type, contents.get(media_type, {"schema": binary})
 
 
 def _response(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -90,7 +90,7 @@ class Operation:
         function: of the page, as Gradio describes it.
     """
 
-    def __init__(self, function: gradio_fixes.Function) -> None:
+    def __init__(self, function: "gradio_fixes.Function") -> None:
         self.name = function.name
         self.description = function.description
         self.returns = function.returns
@@ -118,6 +118,8 @@ class Operation:
     def media_types(self) -> list[str]:
         """Media types of a request's body."""
         types = ["application/json", "multipart/form-data"]
+        if not any(each.is_file for each in self.parameters):
+            types.append("application/x-www-form-urlencoded")
         required = [each for each in self.parameters if not each.optional]
         for each in self.parameters:
             if len(required) <= 1 and (each in required or not required):
@@ -243,7 +245,7 @@ class Operation:
 
 
 def _example(
-    function: gradio_fixes.Function, parameters: list[Parameter]
+    function: "gradio_fixes.Function", parameters: list[Parameter]
 ) -> dict[str, Any] | None:
     """Return values for the parameters, as JSON has them; None, if one is a file."""
     if any(each.is_file for each in parameters):
@@ -262,7 +264,7 @@ def _example(
     return values
 
 
-def _parameters(function: gradio_fixes.Function) -> list[Parameter]:
+def _parameters(function: "gradio_fixes.Function") -> list[Parameter]:
     """Return the parameters of a function, each with a name of its own."""
     signature = inspect.signature(function.call)
     named = [

@@ -28,6 +28,7 @@ from .operation import Operation, dumps
 
 FULL = "Queue is full. Retry in a few seconds."
 RETRY = {"Retry-After": "5"}  # seconds
+LOG_IN_FIRST = "Log in on the page, or give a name and a password (HTTP Basic)."
 LOG_IN = 'Basic realm="app", charset="UTF-8"'
 MAX_ANSWERS = 64 * MB  # bytes of those of a list's rows
 WRITE_TIMEOUT = 20  # seconds for a client to read a part of an answer
@@ -242,7 +243,7 @@ class Api:
                 if user := await gradio_fixes.user_of(self._app, request):
                     return user
         header = {"WWW-Authenticate": LOG_IN} if self._app.auth is not None else None
-        raise Problem(401, "Log in.", header)
+        raise Problem(401, LOG_IN_FIRST, header)
 
 
 def problem_of(error: gr.Error) -> Problem:

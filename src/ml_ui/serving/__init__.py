@@ -18,8 +18,7 @@ from . import environment
 
 environment.prepare()  # before a page is built: Gradio reads the environment then
 
-from .. import gradio_fixes, link_preview, page
-from ..api import Api
+from .. import api, gradio_fixes, link_preview, page
 from . import auth, logs, metrics, process, uploads
 from .health import Health
 from .middleware import (
@@ -125,7 +124,7 @@ class Server:
         )
         self.is_public: bool  # nobody has to sign in
         self.app: gradio_fixes.GuardedApp
-        self.api: Api
+        self.api: api.Api
 
     def prepare(self, **options: Any) -> dict[str, Any]:
         """Make the app, and return the options of `gr.Blocks.launch` that serve it."""
@@ -151,7 +150,7 @@ class Server:
         self.app = gradio_fixes.GuardedApp(
             self._wrap, **self._app_options(given, title)
         )
-        self.api = Api(
+        self.api = api.Api(
             demo,
             title,
             self.health.version,

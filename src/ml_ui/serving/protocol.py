@@ -1,12 +1,10 @@
 """HTTP/1.1 protocol with limits on headers, slow clients and open connections."""
 
 import asyncio
+from collections.abc import Callable
 from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-from . import process
-from .settings import MB
 
 MAX_HEADER_BYTES = 64 * 1024  # of the headers, and of the trailers after a body
 READ_TIMEOUT = 20  # seconds for the headers, and between two parts of a body
@@ -23,7 +21,8 @@ class LimitedProtocol(HttpToolsProtocol):
     """
 
     max_connections: ClassVar[int] = 50_000
-    max_unread: ClassVar[int] = 64 * MB  # bytes of all answers
+    max_unread: ClassVar[int] = 64_000_000  # bytes of all answers
+    return_memory: ClassVar[Callable[[], None]] = lambda: None  # that is free now
     unread: ClassVar[dict["LimitedProtocol", None]] = {}  # clients, the oldest first
     _open: ClassVar[dict["LimitedProtocol", None]] = {}  # all, the oldest first
     _idle: ClassVar[dict["LimitedProtocol", None]] = {}  # without a complete request
@@ -58,7 +57,7 @@ class LimitedProtocol(HttpToolsProtocol):
                 oldest.transport.abort()
                 excess -= size
                 # Parts of answers are below the size that malloc returns by itself.
-                self.loop.call_soon(process.trim)
+                self.loop.call_soon(type(self).return_memory)
 
     def resume_writing(self) -> None:
         self.unread.pop(self, None)
