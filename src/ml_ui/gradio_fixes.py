@@ -160,6 +160,7 @@ class Function:
         parameters: descriptions by name, of its docstring.
         returns: what it returns, of its docstring.
         example: values for the inputs, of the page; may be empty.
+        converts: whether components convert what it returns; those of a chat do not.
     """
 
     name: str
@@ -171,6 +172,7 @@ class Function:
     parameters: dict[str, str]
     returns: list[str]
     example: Sequence[Any]
+    converts: bool = True
 
     def with_special(
         self, inputs: list[Any], request: Request, username: str | None
@@ -205,7 +207,7 @@ def functions(demo: gr.Blocks) -> list[Function]:
             found.append(
                 Function(
                     *(name, call, inputs, outputs, description, special),
-                    *(parameters, returns, example),
+                    *(parameters, returns, example, event.postprocess),
                 )
             )
     return found

@@ -231,6 +231,19 @@ def test_an_answer_that_is_no_json_is_a_failure_with_a_reference(serve, outcomes
     assert outcomes("predict").get("failed", 0) == before.get("failed", 0) + 1
 
 
+@pytest.mark.parametrize("text", ["hello", "{}"])
+def test_a_chat_answers_with_its_text(serve, text):
+    """Its output is JSON, which takes no text, and which Gradio does not convert."""
+
+    @guard
+    def say(message, history):
+        yield "so far"
+        yield message
+
+    served = serve(demo=gr.ChatInterface(say, api_name="predict"))
+    assert served.client.post("/predict", json={"message": text}).json() == text
+
+
 # Memory -------------------------------------------------------------------------------
 
 

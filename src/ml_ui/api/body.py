@@ -285,7 +285,9 @@ async def _whole(request: Request, most: int) -> AsyncIterator[bytes]:
             if not held.add(len(part)):
                 raise Problem(503, NO_ROOM, RETRY_UPLOAD)
             parts.append(part)
-        yield b"".join(parts)
+        body = b"".join(parts)
+        parts.clear()
+        yield body
     finally:
         held.release()
 

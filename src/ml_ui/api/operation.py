@@ -231,11 +231,11 @@ class Operation:
 
     async def _answers(self, value: Any, began: float) -> list[Any]:
         """Return the answers in what the function has returned."""
-        outputs = self._function.outputs
+        outputs, convert = self._function.outputs, self._function.converts
         found = [value] if len(outputs) == 1 else list(value)
         pairs = zip(outputs, found, strict=True)
         answers = [
-            await _postprocess(component, each, began)
+            await _postprocess(component, each, began) if convert else each
             for component, each in pairs
             if not component.skip_api
         ]

@@ -148,7 +148,7 @@ ROWS = [
     Row("R46", "60 uploads without a body", "the next one is accepted", r46_empty_uploads),
     Row("R47", "SIGTERM while 64 users call", "each call answered or refused; ends in 10 s",
         r47_under_load),
-    Row("R48", "20 MB of nested lists, numbers, parts of a form", "4xx; under 256 MB",
+    Row("R48", "20 MB of nested lists, numbers, parts of a form", "4xx; under 300 MB",
         r48_costly_bodies),
     Row("R49", "100 clients send 20 MB slowly", "under 256 MB, next served, nothing left",
         r49_slow_uploads),

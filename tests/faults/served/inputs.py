@@ -195,7 +195,7 @@ def r13_malformed(target: Target) -> Seen:
         failed = [
             f"{path.removeprefix(API)} {body[:60]} {answer.status or answer.text}"
             for path, body, headers in bodies
-            if (answer := _sent(app, path, body, headers)).status in (0, 500)
+            if (answer := _sent(app, path, body.encode("latin-1"), headers)).status in (0, 500)
         ]
         after = app.call("hello")
     seen = f"{len(failed)} of {len(bodies)} with 500 or no answer"
@@ -203,12 +203,12 @@ def r13_malformed(target: Target) -> Seen:
     return Seen(seen, not failed and after.ok)
 
 
-def _sent(app: App, path: str, body: str, headers: dict[str, str]) -> Answer:
+def _sent(app: App, path: str, body: bytes, headers: dict[str, str]) -> Answer:
     """Send a body; read the answer of an accepted call."""
-    answer = app.ask("POST", path, body.encode("latin-1"), headers)
+    answer = app.ask("POST", path, body, headers, 60)
     if answer.ok and "/call/" in path:
         return app.answer(json.loads(answer.text)["event_id"])
-    return answer
+    return app.read(answer) if path == app.target.predict else answer
 
 
 PARTS = b'--limit\r\nContent-Disposition: form-data; name="%d"\r\n\r\n\r\n'
@@ -232,15 +232,12 @@ def r48_costly_bodies(target: Target) -> Seen:
         head, _, tail = json.dumps(app.body("@")).encode().partition(b'"@"')
         bodies = [(target.predict, head + b + tail, JSON) for b in COSTLY_JSON.values()]
         bodies += [(app.uploads, body, FORM) for body in COSTLY_FORMS.values()]
-        answers = []
-        for path, body, headers in bodies:
-            answer = app.ask("POST", path, body, headers, 60)
-            answers.append(app.read(answer) if answer.ok else answer)
+        answers = [_sent(app, *each) for each in bodies]
         peak, after = app.memory("VmHWM"), app.call_with_file("a.png", png())
     codes = [answer.status for answer in answers]
     refused = not any(answer.ok or answer.status in (0, 500) for answer in answers)
     seen = f"{codes}, {peak / MB:.0f} MB at most; next: {after}"
-    return Seen(seen, refused and peak < ROOMY and after.ok)
+    return Seen(seen, refused and peak < 300 * MB and after.ok)
 
 
 def wrong_json(target: Target) -> Seen:

@@ -113,7 +113,7 @@ def r8_client_gone(target: Target) -> Seen:
 
 def r49_slow_uploads(target: Target) -> Seen:
     """100 clients send all but the end of 20 MB: others are served, nothing is left."""
-    with target.start("picture") as app, contextlib.ExitStack() as stack:
+    with target.start("picture", BRIEFLY="15") as app, contextlib.ExitStack() as stack:
         before, (head, _, headers) = app.stored(), app.around()
         kind = headers["Content-Type"]
         for _ in range(100):
@@ -125,7 +125,7 @@ def r49_slow_uploads(target: Target) -> Seen:
         peak, most = app.memory("VmHWM"), app.stored() - before
         healthy, after = app.health(), app.call_with_file("a.png", png())
         stack.close()
-        until(lambda: app.stored() <= before, 20)
+        until(lambda: app.stored() <= before, 40)
         left, last = app.stored() - before, app.call_with_file("a.png", png())
     refused = app.refused(after, 503) and after.status
     seen = f"{peak / MB:.0f} MB of memory, {most / MB:.0f} MB on disk, meanwhile: {after}; "
