@@ -30,7 +30,7 @@ from gradio.queueing import Event, Queue
 from gradio.route_utils import get_root_url
 from gradio.routes import App, ORJSONResponse, file_upload_statuses
 from gradio.server_messages import EstimationMessage
-from gradio.utils import LRUCache, get_function_description
+from gradio.utils import LRUCache, get_function_description, is_static_file
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
@@ -488,12 +488,21 @@ def _check_file(path: Path) -> None:
 
 
 def _files(value: Any) -> Iterator[Path | bytes]:
-    """Yield the uploaded files in a value, and the contents of its data URLs."""
+    """Yield the uploaded files in a value, and the contents of its data URLs.
+
+    Raises:
+        gr.Error: a file was not uploaded, and is not public.
+    """
     if isinstance(value, Mapping):
         url, path = value.get("url"), value.get("path")
+        is_own = (
+            isinstance(path, str) and uploads.FOLDER in Path(path).resolve().parents
+        )
+        if isinstance(path, str) and not is_own and not _is_public(value, path):
+            raise gr.Error(EXPIRED)  # Gradio would open any file of this machine
         if isinstance(url, str) and url.startswith("data:"):
             yield base64.b64decode(url.partition(",")[2])
-        elif isinstance(path, str) and uploads.FOLDER in Path(path).resolve().parents:
+        elif isinstance(path, str) and is_own:
             yield Path(path)
         for key, item in value.items():
             if key != "video":  # of a gr.Gallery
@@ -501,6 +510,13 @@ def _files(value: Any) -> Iterator[Path | bytes]:
     elif isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         for item in value:
             yield from _files(item)
+
+
+def _is_public(value: Mapping[str, Any], path: str) -> bool:
+    """Return whether a file is another site's, or one that the owner has published."""
+    is_url = path.startswith(("http://", "https://"))
+    is_file = value.get("meta") == {"_type": "gradio.FileData"}  # Gradio fetches it
+    return is_url and is_file or is_static_file(path)
 
 
 def finite(value: Any) -> Any:
