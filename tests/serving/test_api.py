@@ -157,6 +157,53 @@ def test_a_url_is_of_an_upload_alone(serve, url):
     assert response.json()["errors"][0]["parameter"] == "image"
 
 
+META = {"meta": {"_type": "gradio.FileData"}}
+
+
+@pytest.mark.parametrize("meta", [META, {}], ids=["meta", "none"])
+@pytest.mark.parametrize(
+    ("component", "shape"),
+    [
+        (lambda: gr.File(file_count="multiple"), lambda file: [file]),
+        (lambda: gr.Model3D(), lambda file: file),
+        (lambda: gr.MultimodalTextbox(), lambda file: {"text": "", "files": [file]}),
+        (lambda: gr.Gallery(type="filepath"), lambda file: [{"image": file, "caption": None}]),
+    ],
+    ids=["files", "model", "message", "gallery"],
+)
+def test_files_within_a_value_were_uploaded(serve, tmp_path, component, shape, meta):
+    @guard
+    def see(value):
+        return json.dumps(value)
+
+    client = serve(demo=form(see, component(), "text")).client
+    (tmp_path / "a.png").write_bytes(picture())
+    other = {"path": str(tmp_path / "a.png"), **meta}
+    response = client.post("/predict", json={"value": shape(other)})
+    assert response.status_code in (422, 500)
+    assert "reference" in response.json() or "expired" in response.json()["detail"]
+    sent = client.post(f"{API}/upload", files={"files": ("a.png", picture())}).json()
+    given = shape({"path": sent[0], **META})
+    assert sent[0] in client.post("/predict", json={"value": given}).json()
+
+
+@pytest.mark.parametrize("path", ["/etc/hostname", ".env"])
+def test_an_answer_is_no_file_of_the_machine(serve, path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in (".env", "a.txt"):
+        (tmp_path / name).write_text("x")
+
+    @guard
+    def same(text):
+        return text
+
+    client = serve(demo=form(same, "text", gr.File())).client
+    assert client.post("/predict", json={"text": "a.txt"}).status_code == 200
+    response = client.post("/predict", json={"text": path})
+    assert response.status_code == 500
+    assert "not what the page shows" in response.json()["detail"]
+
+
 # The components' own conversion is the truth ------------------------------------------
 
 TABLE = {"headers": ["a", "b"], "data": [[1, "x"], [2, None]], "metadata": None}

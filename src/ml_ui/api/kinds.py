@@ -16,6 +16,7 @@ FILES = {
     gr.Video: ("video/*",),
     gr.File: ("application/octet-stream",),
 }
+META = {"meta": {"_type": "gradio.FileData"}}  # by which Gradio finds files
 BASE64 = "Base64, a data URL, or the URL of an upload to this app"
 
 
@@ -86,6 +87,11 @@ PARAMETERS: dict[type, Callable[[Any], Any]] = {
 }
 
 
+def is_plain(component: Any) -> bool:
+    """Return whether a component's values in a request have no files."""
+    return isinstance(component, tuple(PARAMETERS))
+
+
 def to_payload(component: Any, value: Any) -> Any:
     """Return a value of a request as the component's `preprocess` takes it."""
     if isinstance(component, gr.Dataframe):
@@ -93,7 +99,10 @@ def to_payload(component: Any, value: Any) -> Any:
         data = [[row.get(name) for name in headers] for row in value]
         value = {"headers": headers, "data": data}
     model = getattr(component, "data_model", None)
-    return value if model is None or value is None else model.model_validate(value)
+    if model is None or value is None:
+        return value
+    # A file without it was not checked.
+    return model.model_validate(value, context={"validate_meta": True})
 
 
 # Answers ------------------------------------------------------------------------------

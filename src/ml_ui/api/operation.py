@@ -177,6 +177,7 @@ class Operation:
         """Yield the answers of each step of a stream, or the only ones."""
         call = Call()
         current_call.set(call)
+        self._function.check_files()
         began, began_at = time.monotonic(), time.time()
         outcome = "cancelled"
         try:
@@ -294,12 +295,15 @@ async def _preprocess(parameter: Parameter, value: Any) -> Any:
     if parameter.is_file:
         if value is None:
             return component.preprocess(None)
-        payload = {"path": str(value), "orig_name": Path(value).name}
+        payload = kinds.META | {"path": str(value), "orig_name": Path(value).name}
         await gradio_fixes.check_pictures_of([component], [payload])
         if isinstance(component, gr.Image) and kinds.is_path(component):
             return str(value)  # what `preprocess` returns, once it has opened the file
         model = kinds.to_payload(component, payload)
         return await anyio.to_thread.run_sync(component.preprocess, model)
+    if not kinds.is_plain(component):  # a file may be anywhere in it
+        value = await gradio_fixes.uploaded_files(component, value)
+        await gradio_fixes.check_pictures_of([component], [value])
     payload = kinds.to_payload(component, value)
     if type(component) in LIGHT:
         return component.preprocess(payload)
