@@ -6,6 +6,7 @@ import io
 import json
 import threading
 import time
+from pathlib import Path
 
 import gradio as gr
 import jsonschema
@@ -134,6 +135,24 @@ def test_what_a_call_needs_is_deleted_with_it(serve):
         client.post("/predict", files={"image": data})
         client.post("/predict", json={"image": base64.b64encode(data).decode()})
     assert {*uploads.FOLDER.rglob("*")} == before
+
+
+@pytest.mark.parametrize("value", ["pixels", "file"])
+def test_a_visitor_s_equal_answer_stays(serve, value, tmp_path, monkeypatch):
+    """Gradio has one file for both."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.png").write_bytes(picture())
+
+    @guard
+    def same(text):
+        time.sleep(0.02)  # a file's time is that of the last tick
+        return "a.png" if value == "file" else np.zeros((8, 6, 3), np.uint8)
+
+    app = serve(demo=form(same, "text", gr.Image()))
+    [(_, [shown])] = app.events("predict", "")
+    assert Path(shown["path"]).is_relative_to(uploads.FOLDER)
+    assert app.client.post("/predict", json={"text": ""}).status_code == 200
+    assert Path(shown["path"]).exists()
 
 
 @pytest.mark.parametrize(

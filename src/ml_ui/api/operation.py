@@ -4,6 +4,8 @@ import base64
 import copy
 import inspect
 import mimetypes
+import secrets
+import shutil
 import time
 from collections.abc import AsyncGenerator, Mapping
 from functools import cached_property
@@ -312,12 +314,12 @@ async def _preprocess(parameter: Parameter, value: Any) -> Any:
 
 async def _postprocess(component: Any, value: Any, began: float) -> Any:
     """Return a value of the function as JSON has it, or a File."""
+    if kinds.media_types(component):
+        return await _file(component, value, began)
     if type(component) in LIGHT:
         payload = component.postprocess(value)
     else:
         payload = await anyio.to_thread.run_sync(component.postprocess, value)
-    if kinds.media_types(component):
-        return None if payload is None else await _file(component, payload, began)
     return kinds.to_json(component, value, payload)
 
 
@@ -328,24 +330,39 @@ LIGHT = (
 )
 
 
-async def _file(component: Any, payload: Any, began: float) -> File | str:
+async def _file(component: Any, value: Any, began: float) -> File | str | None:
     """Return the file that is a component's value; delete it, if the call has made it.
 
-    A file outside our folder goes through Gradio's checks of what may be published.
+    A file outside our folder goes through Gradio's checks of what may be published. Its
+    copy, and what the component makes, is in a folder of the call: Gradio has one file
+    for equal answers, which may be a visitor's or another call's as well.
     """
-    path = Path(payload.path) if payload.path else None
-    if path is None:
-        return str(payload.url)
-    path = path.resolve()
-    if not path.is_relative_to(uploads.FOLDER):
-        path = await gradio_fixes.cached_file(component, payload)
-    found = path.stat()
-    if found.st_size < MB:
-        content = path.read_bytes()
-    else:
-        content = await anyio.to_thread.run_sync(path.read_bytes)
-    if found.st_ctime >= began:
-        path.unlink(missing_ok=True)
+    folder = uploads.FOLDER / f"answer-{secrets.token_hex(16)}"
+    component = copy.copy(component)
+    component.GRADIO_CACHE = str(folder)
+    try:
+        if type(component) in LIGHT:
+            payload = component.postprocess(value)
+        else:
+            payload = await anyio.to_thread.run_sync(component.postprocess, value)
+        if payload is None:
+            return None
+        path = Path(payload.path) if payload.path else None
+        if path is None:
+            return str(payload.url)
+        path = path.resolve()
+        if not path.is_relative_to(uploads.FOLDER):
+            path = await gradio_fixes.cached_file(component, payload)
+        found = path.stat()
+        if found.st_size < MB:
+            content = path.read_bytes()
+        else:
+            content = await anyio.to_thread.run_sync(path.read_bytes)
+        if path.parent == uploads.FOLDER and found.st_ctime >= began:
+            path.unlink(missing_ok=True)
+    finally:
+        if folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)
     media_type, _ = mimetypes.guess_type(path.name)
     return File(content, media_type or "application/octet-stream")
 
