@@ -427,6 +427,31 @@ def test_a_full_queue_is_503(serve):
     assert [first.result().json(), second.result().json()] == ["a", "a"]
 
 
+def test_pictures_are_decoded_for_calls_that_have_a_worker(serve, monkeypatch):
+    image, decoded = gr.Image(), []
+    preprocess = image.preprocess
+    monkeypatch.setattr(image, "preprocess", lambda data: decoded.append(1) or preprocess(data))
+
+    @guard
+    def see(image):
+        running.set()
+        go_on.wait(10)
+        return str(image.shape)
+
+    app = serve(demo=form(see, image, "text"), WEB_CONCURRENCY="1")
+    headers = {"Content-Type": "image/png"}
+    calls = [
+        app.threads.submit(app.client.post, "/predict", content=picture(), headers=headers)
+        for _ in range(3)
+    ]
+    assert running.wait(5)
+    until(lambda: app.server.api.running == 3)
+    time.sleep(0.1)
+    assert len(decoded) == 1
+    go_on.set()
+    assert [each.result(10).json() for each in calls] == ["(6, 8, 3)"] * 3
+
+
 def test_a_shutdown_waits_for_answers_and_takes_no_more(serve):
     served = serve(hold)
     first = served.threads.submit(served.client.post, "/hold", json={"text": "a"})

@@ -22,7 +22,7 @@ from typing_extensions import TypedDict
 
 from .. import gradio_fixes
 from ..serving import metrics, uploads
-from ..serving.runner import Call, Failure, current_call, failed
+from ..serving.runner import Call, Failure, current_call, failed, get_runner
 from ..serving.settings import MB
 from . import kinds
 from .kinds import File
@@ -183,30 +183,32 @@ class Operation:
         began, began_at = time.monotonic(), time.time()
         outcome = "cancelled"
         try:
-            try:
-                inputs = await self._inputs(values, request, username)
-            except gr.Error:
-                outcome = "refused"
-                raise
-            except Exception as error:
-                outcome = "refused"
-                raise failed(REFUSED, error) from error
-            try:
-                if self.is_stream:
-                    async for value in self._call(*inputs):
-                        yield await self._answers(value, began_at)
-                else:
-                    yield await self._answers(await self._call(*inputs), began_at)
-            except Failure:
-                outcome = "failed"
-                raise
-            except gr.Error:
-                outcome = "refused"
-                raise
-            except Exception as error:
-                outcome = "failed"
-                raise failed(UNSHOWN, error) from error
-            outcome = "ok"
+            # A picture of 150 kB may be decoded to 100 MB: not for all that wait.
+            async with get_runner().begun:
+                try:
+                    inputs = await self._inputs(values, request, username)
+                except gr.Error:
+                    outcome = "refused"
+                    raise
+                except Exception as error:
+                    outcome = "refused"
+                    raise failed(REFUSED, error) from error
+                try:
+                    if self.is_stream:
+                        async for value in self._call(*inputs):
+                            yield await self._answers(value, began_at)
+                    else:
+                        yield await self._answers(await self._call(*inputs), began_at)
+                except Failure:
+                    outcome = "failed"
+                    raise
+                except gr.Error:
+                    outcome = "refused"
+                    raise
+                except Exception as error:
+                    outcome = "failed"
+                    raise failed(UNSHOWN, error) from error
+                outcome = "ok"
         finally:
             if outcome != "ok":
                 call.abandon()
