@@ -171,9 +171,10 @@ def test_a_url_is_of_an_upload_alone(serve, url):
     image = gr.Image(type="filepath", image_mode=None)
     client = serve(demo=form(grey, image, gr.Image())).client
     url = f"{API}/file={url.format(folder=uploads.FOLDER)}"
-    response = client.post("/predict", json={"image": url})
-    assert response.status_code == 422
-    assert response.json()["errors"][0]["parameter"] == "image"
+    for origin in ("", "http://[x"):
+        response = client.post("/predict", json={"image": f"{origin}{url}"})
+        assert response.status_code == 422
+        assert response.json()["errors"][0]["parameter"] == "image"
 
 
 META = {"meta": {"_type": "gradio.FileData"}}

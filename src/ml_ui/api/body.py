@@ -296,9 +296,8 @@ class _MultiPartParser(MultiPartParser):
 
 def _upload(parameter: Parameter, url: str) -> Path:
     """Return the file of an upload to this app, by its URL."""
-    path = Path(unquote(urlsplit(url).path.partition(FILE_ROUTE)[2]))
     try:
-        path = path.resolve()
+        path = Path(unquote(urlsplit(url).path.partition(FILE_ROUTE)[2])).resolve()
         if uploads.FOLDER.resolve() in path.parents and path.is_file():
             return path
     except (OSError, ValueError):
