@@ -234,6 +234,49 @@ def test_an_answer_that_is_no_json_is_a_failure_with_a_reference(serve, outcomes
 # Memory -------------------------------------------------------------------------------
 
 
+LONG = "a" * 2_000_000
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"json": {"file": "", "text": LONG}},
+        {"json": [{"file": "", "text": LONG}]},
+        {"files": {"text": ("a", LONG)}},
+        {"content": LONG, "headers": {"Content-Type": "text/plain"}},
+    ],
+    ids=["json", "list", "file", "bytes"],
+)
+def test_a_text_beside_a_file_is_as_long_as_any(serve, sent):
+    @guard
+    def both(text, file=None):
+        return len(text)
+
+    served = serve(demo=gr.Interface(both, ["text", gr.File()], "number", api_name="predict"))
+    assert is_problem(served.client.post("/predict", **sent), 413)
+    encoded = base64.b64encode(bytes(2_000_000)).decode()
+    fine = {"json": {"file": encoded, "text": LONG[:900_000]}}
+    assert served.client.post("/predict", **fine).json() == 900_000
+    assert left() == []
+
+
+@pytest.mark.parametrize("where", ["id", "_meta", "text"])
+def test_a_message_beside_a_file_is_as_long_as_any(serve, where):
+    @guard
+    def both(text, file=None):
+        return len(text)
+
+    demo = gr.Interface(both, ["text", gr.File()], "number", api_name="predict")
+    served = serve(demo=demo, MCP="1")
+    arguments = {"file": base64.b64encode(bytes(2_000_000)).decode(), "text": "a"}
+    message = {"jsonrpc": "2.0", "id": "a", "method": "tools/call"}
+    message["params"] = {"name": "predict", "arguments": arguments, "_meta": {}}
+    assert served.client.post("/mcp", json=message).json()["result"]["content"]
+    {"id": message, "_meta": message["params"]["_meta"], "text": arguments}[where][where] = LONG
+    assert is_problem(served.client.post("/mcp", json=message), 413)
+    assert left() == []
+
+
 @pytest.mark.parametrize("path", ["/answer", f"{API}/call/answer"])
 def test_bodies_in_memory_are_bounded_together(serve, path, monkeypatch):
     """Clients that send most of a megabyte, and nothing more: others are told to retry."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import orjson
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
@@ -92,13 +93,17 @@ class Body:
         self, request: Request, most: int
     ) -> dict[str, Any] | list[dict[str, Any]]:
         async with json_body(request, most) as body:
+            found: dict[str, Any] | list[dict[str, Any]]
             try:
                 if body.lstrip()[:1] == b"[" and not self._operation.is_stream:
                     rows = self._operation.validate_json_list(body)
-                    return [self._with_files(row) for row in rows]
-                return self._with_files(self._operation.validate_json(body))
+                    found = [self._with_files(row) for row in rows]
+                else:
+                    found = self._with_files(self._operation.validate_json(body))
             except ValidationError as error:
                 raise _invalid(error) from None
+            check_kept(body, found)
+            return found
 
     async def _form(self, request: Request, most: int) -> dict[str, Any]:
         names = {each.name for each in self._operation.parameters if each.is_file}
@@ -131,6 +136,8 @@ class Body:
                             file.write(part)
                     files[name] = path
                 elif isinstance(value, UploadFile):
+                    if (value.size or 0) > MAX_JSON:
+                        raise Problem(413, TOO_LARGE)
                     text = (await value.read()).decode("utf-8", "replace")
                     texts[name] = text
                 else:
@@ -144,7 +151,7 @@ class Body:
     ) -> dict[str, Any]:
         texts: dict[str, Any] = dict(request.query_params)
         if not parameter.is_file:
-            async with _whole(request, most) as body:
+            async with _whole(request, MAX_JSON) as body:
                 try:
                     texts[parameter.name] = body.decode("utf-8")
                 except UnicodeDecodeError:
@@ -254,6 +261,25 @@ async def json_body(request: Request, most: int) -> AsyncIterator[bytes]:
         if len(body) > MAX_JSON and sum(map(body.count, b"[{,")) > MAX_MARKS:
             raise Problem(413, TOO_LARGE)
         yield body
+
+
+def check_kept(body: bytes, kept: Any) -> None:
+    """Refuse a large body that is not so for its files, which are on the disk by now.
+
+    A call keeps the rest in memory until it is answered, as all do that wait.
+
+    Args:
+        body: of the request.
+        kept: what the call keeps of it.
+
+    Raises:
+        Problem: 413, it is too much.
+    """
+    try:
+        if len(body) > MAX_JSON and len(orjson.dumps(kept, str)) > MAX_JSON:
+            raise Problem(413, TOO_LARGE)
+    except TypeError:  # lists in lists, or an integer of a hundred digits
+        raise Problem(413, TOO_LARGE) from None
 
 
 async def _stream(request: Request, most: int) -> AsyncIterator[bytes]:
