@@ -603,6 +603,25 @@ def test_the_description_is_of_what_is_taken(serve):
         assert refused.json()["errors"][0]["parameter"] == next(iter(wrong))
 
 
+@pytest.mark.parametrize(
+    "kind", [gr.Chatbot, gr.Gallery, gr.ImageEditor, gr.Model3D, gr.MultimodalTextbox]
+)
+def test_values_that_contain_files_are_described(serve, kind):
+    @guard
+    def same(value):
+        return value
+
+    client = serve(demo=form(same, [kind()], [kind()]), MCP="1").client
+    listed = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    tool = client.post("/mcp", json=listed).json()["result"]["tools"][0]
+    document = client.get("/openapi.json").json()
+    assert client.get("/docs").status_code == 200
+    for schema in (tool["inputSchema"], tool["outputSchema"], document["paths"]):
+        text = json.dumps(schema).replace('"$ref": "#/components/schemas/', "")
+        assert "$ref" not in text
+        assert "$defs" not in text
+
+
 def test_the_page_of_documentation_loads_nothing(serve):
     document = serve(demo=form(answer, gr.Textbox(label="<b>"), "text", title="<i>")).client
     text = document.get("/docs").text

@@ -46,7 +46,28 @@ def parameter_type(component: Any) -> Any:
     for kind, make in PARAMETERS.items():
         if isinstance(component, kind):
             return make(component)
-    return Annotated[Any, WithJsonSchema(component.api_info())]
+    return Annotated[Any, WithJsonSchema(_inlined(component.api_info()))]
+
+
+def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a JSON Schema with its definitions in place: it is part of others."""
+    definitions = schema.get("$defs", {})
+
+    def resolve(value: Any, within: tuple[str, ...] = ()) -> Any:
+        if isinstance(value, list):
+            return [resolve(each, within) for each in value]
+        if not isinstance(value, dict):
+            return value
+        name = str(value.get("$ref", "")).removeprefix("#/$defs/")
+        found = {k: v for k, v in value.items() if k not in ("$defs", "$ref")}
+        if name in within:  # it contains itself
+            return {}
+        if name in definitions:
+            return resolve(definitions[name] | found, (*within, name))
+        return {key: resolve(each, within) for key, each in found.items()}
+
+    inlined: dict[str, Any] = resolve(schema)
+    return inlined
 
 
 def _number(component: Any) -> Any:
@@ -153,8 +174,7 @@ def answer_schema(component: Any) -> dict[str, Any]:
     for kind, schema in ANSWERS.items():
         if isinstance(component, kind):
             return schema
-    found: dict[str, Any] = component.api_info_as_output()
-    return found
+    return _inlined(component.api_info_as_output())
 
 
 def to_json(component: Any, value: Any, payload: Any) -> Any:
