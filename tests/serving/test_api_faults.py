@@ -277,6 +277,29 @@ def test_a_message_beside_a_file_is_as_long_as_any(serve, where):
     assert left() == []
 
 
+def test_a_table_of_too_many_cells(serve):
+    @guard
+    def shape(table):
+        return str(table.shape)
+
+    served = serve(demo=gr.Interface(shape, gr.Dataframe(), "text", api_name="predict"))
+    for rows, status in (([{f"a{n}": n} for n in range(2000)], 413), ([{"a": 1}] * 2000, 200)):
+        response = served.client.post("/predict", json={"table": rows})
+        assert response.status_code == status
+    assert response.json() == "(2000, 1)"
+
+
+def test_very_many_mistakes_are_counted(serve):
+    @guard
+    def shape(table):
+        return str(table.shape)
+
+    served = serve(demo=gr.Interface(shape, gr.Dataframe(), "text", api_name="predict"))
+    response = served.client.post("/predict", json={"table": [{"a": []}] * 10_000})
+    assert is_problem(response, 422)
+    assert "values are invalid" in response.json()["detail"]
+
+
 @pytest.mark.parametrize("path", ["/answer", f"{API}/call/answer"])
 def test_bodies_in_memory_are_bounded_together(serve, path, monkeypatch):
     """Clients that send most of a megabyte, and nothing more: others are told to retry."""

@@ -22,10 +22,12 @@ from ..serving.middleware import NO_ROOM, RETRY_UPLOAD, Files
 from ..serving.problem import Problem
 from ..serving.runner import log_error
 from ..serving.settings import MB
+from . import kinds
 from .operation import Operation, Parameter
 
 MAX_JSON = MB  # bytes, besides files: as objects they take a hundred times as much
 MAX_MARKS = 50_000  # of [ { , in a larger one, which has files as long strings
+MAX_ERRORS = 10_000  # more take a second to describe, in which nobody is answered
 SUFFIX = re.compile(r"\.[a-zA-Z0-9]{1,8}")
 DATA_URL = re.compile(r"data:[\w.+-]*/?([\w.+-]*)(?:;[\w.=+-]+)*;base64,", re.ASCII)
 FILE_ROUTE = "/gradio_api/file="
@@ -188,6 +190,8 @@ class Body:
     def _with_files(self, values: dict[str, Any]) -> dict[str, Any]:
         for parameter in self._operation.parameters:
             text = values.get(parameter.name)
+            if kinds.is_too_large(parameter.component, text):
+                raise Problem(413, TOO_LARGE)
             if parameter.is_file and isinstance(text, str):
                 values[parameter.name] = self._decode(parameter, text)
         return values
@@ -339,6 +343,8 @@ def _problem(name: str, reason: str) -> Problem:
 
 def _invalid(error: ValidationError) -> Problem:
     """Return a Problem with each invalid parameter and the reason."""
+    if error.error_count() > MAX_ERRORS:
+        return Problem(422, f"{error.error_count()} values are invalid.")
     errors = []
     for found in error.errors(include_url=False, include_context=False)[:100]:
         location = ".".join(map(str, found["loc"]))[:200]

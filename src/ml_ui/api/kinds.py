@@ -17,6 +17,8 @@ FILES = {
     gr.File: ("application/octet-stream",),
 }
 META = {"meta": {"_type": "gradio.FileData"}}  # by which Gradio finds files
+# Of a table: of rows that each have a column of their own, 100 kB took gigabytes.
+MAX_CELLS = 500_000
 BASE64 = "Base64, a data URL, or the URL of an upload to this app"
 
 
@@ -116,7 +118,7 @@ def is_plain(component: Any) -> bool:
 def to_payload(component: Any, value: Any) -> Any:
     """Return a value of a request as the component's `preprocess` takes it."""
     if isinstance(component, gr.Dataframe):
-        headers = list(dict.fromkeys(name for row in value for name in row))
+        headers = _headers(value)
         data = [[row.get(name) for name in headers] for row in value]
         value = {"headers": headers, "data": data}
     model = getattr(component, "data_model", None)
@@ -124,6 +126,16 @@ def to_payload(component: Any, value: Any) -> Any:
         return value
     # A file without it was not checked.
     return model.model_validate(value, context={"validate_meta": True})
+
+
+def is_too_large(component: Any, value: Any) -> bool:
+    """Return whether a value is a table with more than MAX_CELLS."""
+    is_table = isinstance(component, gr.Dataframe) and value
+    return bool(is_table) and len(_headers(value)) * len(value) > MAX_CELLS
+
+
+def _headers(rows: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 # Answers ------------------------------------------------------------------------------
