@@ -28,6 +28,7 @@ Needs Python 3.11 with cookiecutter, or uv: uv run scripts/headless.py
 
 import argparse
 import json
+import math
 import re
 import subprocess
 import sys
@@ -87,11 +88,19 @@ def given(arguments: list[str]) -> dict[str, Any]:
 def read(text: str) -> dict[str, Any]:
     """Return the answers in a JSON object."""
     try:
-        found = json.loads(text)
+        found = json.loads(text, parse_constant=number, parse_float=number)
     except (ValueError, RecursionError) as error:
         raise BadCall(f"stdin is not JSON: {error}") from None
     if not isinstance(found, dict):
         raise BadCall("stdin is not a JSON object")
+    return found
+
+
+def number(text: str) -> float:
+    """Return a number with a fraction, which JSON can have back."""
+    found = float(text)
+    if not math.isfinite(found):
+        raise ValueError(f"{text} is not a number of JSON")
     return found
 
 

@@ -350,6 +350,12 @@ def test_wrong_command_line(here, arguments, said):
     assert status == 2 and said in found["problems"][0]["reason"]
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_a_number_that_json_cannot_have_back(here, number):
+    status, found = run("plan", "-", cwd=here, input=f'{{"project_name": {number}}}')
+    assert status == 2 and number in found["problems"][0]["reason"]
+
+
 def test_without_cookiecutter(here):
     done = subprocess.run(
         [sys.executable, "-I", "-S", SCRIPT, "schema"],

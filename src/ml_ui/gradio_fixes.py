@@ -7,6 +7,7 @@ warning for each fix that is not in force with the installed versions.
 
 import asyncio
 import base64
+import contextlib
 import functools
 import hmac
 import inspect
@@ -21,6 +22,7 @@ from weakref import WeakKeyDictionary
 
 import anyio.to_thread
 import gradio as gr
+import orjson
 import uvicorn.config
 from gradio.context import LocalContext
 from gradio.helpers import special_args
@@ -30,7 +32,7 @@ from gradio.queueing import Event, Queue
 from gradio.route_utils import get_root_url
 from gradio.routes import App, ORJSONResponse, file_upload_statuses
 from gradio.server_messages import EstimationMessage
-from gradio.utils import LRUCache, get_function_description
+from gradio.utils import LRUCache, get_function_description, is_static_file
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
@@ -161,6 +163,7 @@ class Function:
         returns: what it returns, of its docstring.
         example: values for the inputs, of the page; may be empty.
         converts: whether components convert what it returns; those of a chat do not.
+        demo: the page.
     """
 
     name: str
@@ -172,7 +175,15 @@ class Function:
     parameters: dict[str, str]
     returns: list[str]
     example: Sequence[Any]
-    converts: bool = True
+    converts: bool
+    demo: gr.Blocks
+
+    def check_files(self) -> None:
+        """Have Gradio check the files of this call, as it does for calls of the page.
+
+        It lets every path through where it does not know the page.
+        """
+        LocalContext.blocks.set(self.demo)
 
     def with_special(
         self, inputs: list[Any], request: Request, username: str | None
@@ -207,7 +218,7 @@ def functions(demo: gr.Blocks) -> list[Function]:
             found.append(
                 Function(
                     *(name, call, inputs, outputs, description, special),
-                    *(parameters, returns, example, event.postprocess),
+                    *(parameters, returns, example, event.postprocess, demo),
                 )
             )
     return found
@@ -236,6 +247,20 @@ async def cached_file(component: Any, payload: Any) -> Path:
     """
     found = await async_move_files_to_cache(payload, component, postprocess=True)
     return Path(found["path"] if isinstance(found, Mapping) else found.path)
+
+
+async def uploaded_files(component: Any, value: Any) -> Any:
+    """Return a component's value in a request, whose files were all uploaded.
+
+    Raises:
+        gradio.exceptions.InvalidPathError: one is another file of this machine.
+    """
+    with contextlib.suppress(TypeError):  # lists in lists in lists
+        if b'"meta"' not in orjson.dumps(value):
+            return value  # Gradio would take a second to look for files in much JSON
+    return await async_move_files_to_cache(
+        value, component, check_in_upload_folder=True
+    )
 
 
 async def user_of(app: App, request: Request) -> str | None:
@@ -519,12 +544,21 @@ def _check_file(path: Path) -> None:
 
 
 def _files(value: Any) -> Iterator[Path | bytes]:
-    """Yield the uploaded files in a value, and the contents of its data URLs."""
+    """Yield the uploaded files in a value, and the contents of its data URLs.
+
+    Raises:
+        gr.Error: a file was not uploaded, and is not public.
+    """
     if isinstance(value, Mapping):
         url, path = value.get("url"), value.get("path")
+        is_own = (
+            isinstance(path, str) and uploads.FOLDER in Path(path).resolve().parents
+        )
+        if isinstance(path, str) and not is_own and not _is_public(value, path):
+            raise gr.Error(EXPIRED)  # Gradio would open any file of this machine
         if isinstance(url, str) and url.startswith("data:"):
             yield base64.b64decode(url.partition(",")[2])
-        elif isinstance(path, str) and uploads.FOLDER in Path(path).resolve().parents:
+        elif isinstance(path, str) and is_own:
             yield Path(path)
         for key, item in value.items():
             if key != "video":  # of a gr.Gallery
@@ -532,6 +566,13 @@ def _files(value: Any) -> Iterator[Path | bytes]:
     elif isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         for item in value:
             yield from _files(item)
+
+
+def _is_public(value: Mapping[str, Any], path: str) -> bool:
+    """Return whether a file is another site's, or one that the owner has published."""
+    is_url = path.startswith(("http://", "https://"))
+    is_file = value.get("meta") == {"_type": "gradio.FileData"}  # Gradio fetches it
+    return is_url and is_file or is_static_file(path)
 
 
 def finite(value: Any) -> Any:

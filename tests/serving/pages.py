@@ -137,6 +137,7 @@ def serving(
     demo.auth_message = None
     demo.theme = gr.themes.Default()
     demo.theme_css, demo.stylesheets, demo.css, demo.js, demo.head = "", [], "", "", ""
+    demo.allowed_paths, demo.blocked_paths, demo.has_launched = [], [], True
     demo.validate_queue_settings()
     demo.config = demo.get_config_file()
     app = App.create_app(demo, app=prepared["_app"], app_kwargs=prepared["app_kwargs"])

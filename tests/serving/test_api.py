@@ -6,6 +6,7 @@ import io
 import json
 import threading
 import time
+from pathlib import Path
 
 import gradio as gr
 import jsonschema
@@ -146,6 +147,24 @@ def test_what_a_call_needs_is_deleted_with_it(serve):
     assert {*uploads.FOLDER.rglob("*")} == before
 
 
+@pytest.mark.parametrize("value", ["pixels", "file"])
+def test_a_visitor_s_equal_answer_stays(serve, value, tmp_path, monkeypatch):
+    """Gradio has one file for both."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.png").write_bytes(picture())
+
+    @guard
+    def same(text):
+        time.sleep(0.02)  # a file's time is that of the last tick
+        return "a.png" if value == "file" else np.zeros((8, 6, 3), np.uint8)
+
+    app = serve(demo=form(same, "text", gr.Image()))
+    [(_, [shown])] = app.events("predict", "")
+    assert Path(shown["path"]).is_relative_to(uploads.FOLDER)
+    assert app.client.post("/predict", json={"text": ""}).status_code == 200
+    assert Path(shown["path"]).exists()
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -162,9 +181,57 @@ def test_a_url_is_of_an_upload_alone(serve, url):
     image = gr.Image(type="filepath", image_mode=None)
     client = serve(demo=form(grey, image, gr.Image())).client
     url = f"{API}/file={url.format(folder=uploads.FOLDER)}"
-    response = client.post("/predict", json={"image": url})
-    assert response.status_code == 422
-    assert response.json()["errors"][0]["parameter"] == "image"
+    for origin in ("", "http://[x"):
+        response = client.post("/predict", json={"image": f"{origin}{url}"})
+        assert response.status_code == 422
+        assert response.json()["errors"][0]["parameter"] == "image"
+
+
+META = {"meta": {"_type": "gradio.FileData"}}
+
+
+@pytest.mark.parametrize("meta", [META, {}], ids=["meta", "none"])
+@pytest.mark.parametrize(
+    ("component", "shape"),
+    [
+        (lambda: gr.File(file_count="multiple"), lambda file: [file]),
+        (lambda: gr.Model3D(), lambda file: file),
+        (lambda: gr.MultimodalTextbox(), lambda file: {"text": "", "files": [file]}),
+        (lambda: gr.Gallery(type="filepath"), lambda file: [{"image": file, "caption": None}]),
+    ],
+    ids=["files", "model", "message", "gallery"],
+)
+def test_files_within_a_value_were_uploaded(serve, tmp_path, component, shape, meta):
+    @guard
+    def see(value):
+        return json.dumps(value)
+
+    client = serve(demo=form(see, component(), "text")).client
+    (tmp_path / "a.png").write_bytes(picture())
+    other = {"path": str(tmp_path / "a.png"), **meta}
+    response = client.post("/predict", json={"value": shape(other)})
+    assert response.status_code in (422, 500)
+    assert "reference" in response.json() or "expired" in response.json()["detail"]
+    sent = client.post(f"{API}/upload", files={"files": ("a.png", picture())}).json()
+    given = shape({"path": sent[0], **META})
+    assert sent[0] in client.post("/predict", json={"value": given}).json()
+
+
+@pytest.mark.parametrize("path", ["/etc/hostname", ".env"])
+def test_an_answer_is_no_file_of_the_machine(serve, path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in (".env", "a.txt"):
+        (tmp_path / name).write_text("x")
+
+    @guard
+    def same(text):
+        return text
+
+    client = serve(demo=form(same, "text", gr.File())).client
+    assert client.post("/predict", json={"text": "a.txt"}).status_code == 200
+    response = client.post("/predict", json={"text": path})
+    assert response.status_code == 500
+    assert "not what the page shows" in response.json()["detail"]
 
 
 # The components' own conversion is the truth ------------------------------------------
@@ -371,6 +438,31 @@ def test_a_full_queue_is_503(serve):
     assert [first.result().json(), second.result().json()] == ["a", "a"]
 
 
+def test_pictures_are_decoded_for_calls_that_have_a_worker(serve, monkeypatch):
+    image, decoded = gr.Image(), []
+    preprocess = image.preprocess
+    monkeypatch.setattr(image, "preprocess", lambda data: decoded.append(1) or preprocess(data))
+
+    @guard
+    def see(image):
+        running.set()
+        go_on.wait(10)
+        return str(image.shape)
+
+    app = serve(demo=form(see, image, "text"), WEB_CONCURRENCY="1")
+    headers = {"Content-Type": "image/png"}
+    calls = [
+        app.threads.submit(app.client.post, "/predict", content=picture(), headers=headers)
+        for _ in range(3)
+    ]
+    assert running.wait(5)
+    until(lambda: app.server.api.running == 3)
+    time.sleep(0.1)
+    assert len(decoded) == 1
+    go_on.set()
+    assert [each.result(10).json() for each in calls] == ["(6, 8, 3)"] * 3
+
+
 def test_a_shutdown_waits_for_answers_and_takes_no_more(serve):
     served = serve(hold)
     first = served.threads.submit(served.client.post, "/hold", json={"text": "a"})
@@ -519,6 +611,25 @@ def test_the_description_is_of_what_is_taken(serve):
         refused = client.post("/predict", json=right | wrong)
         assert refused.status_code == 422
         assert refused.json()["errors"][0]["parameter"] == next(iter(wrong))
+
+
+@pytest.mark.parametrize(
+    "kind", [gr.Chatbot, gr.Gallery, gr.ImageEditor, gr.Model3D, gr.MultimodalTextbox]
+)
+def test_values_that_contain_files_are_described(serve, kind):
+    @guard
+    def same(value):
+        return value
+
+    client = serve(demo=form(same, [kind()], [kind()]), MCP="1").client
+    listed = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    tool = client.post("/mcp", json=listed).json()["result"]["tools"][0]
+    document = client.get("/openapi.json").json()
+    assert client.get("/docs").status_code == 200
+    for schema in (tool["inputSchema"], tool["outputSchema"], document["paths"]):
+        text = json.dumps(schema).replace('"$ref": "#/components/schemas/', "")
+        assert "$ref" not in text
+        assert "$defs" not in text
 
 
 def test_the_page_of_documentation_loads_nothing(serve):

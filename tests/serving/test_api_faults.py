@@ -247,6 +247,72 @@ def test_a_chat_answers_with_its_text(serve, text):
 # Memory -------------------------------------------------------------------------------
 
 
+LONG = "a" * 2_000_000
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"json": {"file": "", "text": LONG}},
+        {"json": [{"file": "", "text": LONG}]},
+        {"files": {"text": ("a", LONG)}},
+        {"content": LONG, "headers": {"Content-Type": "text/plain"}},
+    ],
+    ids=["json", "list", "file", "bytes"],
+)
+def test_a_text_beside_a_file_is_as_long_as_any(serve, sent):
+    @guard
+    def both(text, file=None):
+        return len(text)
+
+    served = serve(demo=gr.Interface(both, ["text", gr.File()], "number", api_name="predict"))
+    assert is_problem(served.client.post("/predict", **sent), 413)
+    encoded = base64.b64encode(bytes(2_000_000)).decode()
+    fine = {"json": {"file": encoded, "text": LONG[:900_000]}}
+    assert served.client.post("/predict", **fine).json() == 900_000
+    assert left() == []
+
+
+@pytest.mark.parametrize("where", ["id", "_meta", "text"])
+def test_a_message_beside_a_file_is_as_long_as_any(serve, where):
+    @guard
+    def both(text, file=None):
+        return len(text)
+
+    demo = gr.Interface(both, ["text", gr.File()], "number", api_name="predict")
+    served = serve(demo=demo, MCP="1")
+    arguments = {"file": base64.b64encode(bytes(2_000_000)).decode(), "text": "a"}
+    message = {"jsonrpc": "2.0", "id": "a", "method": "tools/call"}
+    message["params"] = {"name": "predict", "arguments": arguments, "_meta": {}}
+    assert served.client.post("/mcp", json=message).json()["result"]["content"]
+    {"id": message, "_meta": message["params"]["_meta"], "text": arguments}[where][where] = LONG
+    assert is_problem(served.client.post("/mcp", json=message), 413)
+    assert left() == []
+
+
+def test_a_table_of_too_many_cells(serve):
+    @guard
+    def shape(table):
+        return str(table.shape)
+
+    served = serve(demo=gr.Interface(shape, gr.Dataframe(), "text", api_name="predict"))
+    for rows, status in (([{f"a{n}": n} for n in range(2000)], 413), ([{"a": 1}] * 2000, 200)):
+        response = served.client.post("/predict", json={"table": rows})
+        assert response.status_code == status
+    assert response.json() == "(2000, 1)"
+
+
+def test_very_many_mistakes_are_counted(serve):
+    @guard
+    def shape(table):
+        return str(table.shape)
+
+    served = serve(demo=gr.Interface(shape, gr.Dataframe(), "text", api_name="predict"))
+    response = served.client.post("/predict", json={"table": [{"a": []}] * 10_000})
+    assert is_problem(response, 422)
+    assert "values are invalid" in response.json()["detail"]
+
+
 @pytest.mark.parametrize("path", ["/answer", f"{API}/call/answer"])
 def test_bodies_in_memory_are_bounded_together(serve, path, monkeypatch):
     """Clients that send most of a megabyte, and nothing more: others are told to retry."""

@@ -9,6 +9,7 @@ import gradio as gr
 import numpy as np
 import PIL.Image
 import pytest
+from gradio.data_classes import _StaticFiles
 from PIL import Image
 
 from ml_ui import gradio_fixes, guard
@@ -305,6 +306,38 @@ def test_costly_pictures_are_not_opened(serve, monkeypatch, component):
             gr.Gallery: [{"image": given, "caption": None}],
         }[component]
         assert "too many parts" in str(app.events("size", value))
+
+
+@pytest.mark.parametrize("component", [gr.Image, gr.ImageEditor, gr.ImageSlider, gr.Gallery])
+@pytest.mark.parametrize("name", ["a.png", "a.svg"])  # the latter is not even opened
+def test_pictures_that_were_not_uploaded_are_not_opened(serve, tmp_path, component, name):
+    read = []
+
+    @guard
+    def see(value):
+        read.append(value)
+
+    app = serve(demo=page(see, inputs=component(type="filepath")))
+    Image.new("RGB", (2, 3)).save(tmp_path / "a.png")
+    given = {"path": str(tmp_path / "a.png"), "orig_name": name}
+    value = {
+        gr.Image: given,
+        gr.ImageEditor: {"background": given, "layers": [], "composite": None},
+        gr.ImageSlider: [given, given],
+        gr.Gallery: [{"image": given, "caption": None}],
+    }[component]
+    assert "has expired" in str(app.events("see", value))
+    assert read == []
+
+
+def test_a_picture_that_the_owner_publishes_is_taken(serve, tmp_path, monkeypatch):
+    monkeypatch.setattr(_StaticFiles, "all_paths", [])
+    app = serve(demo=page(size, inputs="image"))
+    Image.new("RGB", (2, 3)).save(tmp_path / "a.png")
+    file = {"path": str(tmp_path / "a.png"), "meta": {"_type": "gradio.FileData"}}
+    assert "has expired" in str(app.events("size", file))
+    gr.set_static_paths([tmp_path])
+    assert app.events("size", file) == [("complete", ["(3, 2, 3)"])]
 
 
 def test_input_of_another_type_is_refused(serve, outcomes, tmp_path):

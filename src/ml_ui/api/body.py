@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import orjson
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
@@ -21,10 +22,12 @@ from ..serving.middleware import NO_ROOM, RETRY_UPLOAD, Files
 from ..serving.problem import Problem
 from ..serving.runner import log_error
 from ..serving.settings import MB
+from . import kinds
 from .operation import Operation, Parameter
 
 MAX_JSON = MB  # bytes, besides files: as objects they take a hundred times as much
 MAX_MARKS = 50_000  # of [ { , in a larger one, which has files as long strings
+MAX_ERRORS = 10_000  # more take a second to describe, in which nobody is answered
 SUFFIX = re.compile(r"\.[a-zA-Z0-9]{1,8}")
 DATA_URL = re.compile(r"data:[\w.+-]*/?([\w.+-]*)(?:;[\w.=+-]+)*;base64,", re.ASCII)
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
@@ -94,13 +97,17 @@ class Body:
         self, request: Request, most: int
     ) -> dict[str, Any] | list[dict[str, Any]]:
         async with json_body(request, most) as body:
+            found: dict[str, Any] | list[dict[str, Any]]
             try:
                 if body.lstrip()[:1] == b"[" and not self._operation.is_stream:
                     rows = self._operation.validate_json_list(body)
-                    return [self._with_files(row) for row in rows]
-                return self._with_files(self._operation.validate_json(body))
+                    found = [self._with_files(row) for row in rows]
+                else:
+                    found = self._with_files(self._operation.validate_json(body))
             except ValidationError as error:
                 raise _invalid(error) from None
+            check_kept(body, found)
+            return found
 
     async def _form(self, request: Request, most: int) -> dict[str, Any]:
         names = {each.name for each in self._operation.parameters if each.is_file}
@@ -133,6 +140,8 @@ class Body:
                             file.write(part)
                     files[name] = path
                 elif isinstance(value, UploadFile):
+                    if (value.size or 0) > MAX_JSON:
+                        raise Problem(413, TOO_LARGE)
                     text = (await value.read()).decode("utf-8", "replace")
                     texts[name] = text
                 else:
@@ -146,7 +155,7 @@ class Body:
     ) -> dict[str, Any]:
         texts: dict[str, Any] = dict(request.query_params)
         if not parameter.is_file:
-            async with _whole(request, most) as body:
+            async with _whole(request, MAX_JSON) as body:
                 try:
                     texts[parameter.name] = body.decode("utf-8")
                 except UnicodeDecodeError:
@@ -183,6 +192,8 @@ class Body:
     def _with_files(self, values: dict[str, Any]) -> dict[str, Any]:
         for parameter in self._operation.parameters:
             text = values.get(parameter.name)
+            if kinds.is_too_large(parameter.component, text):
+                raise Problem(413, TOO_LARGE)
             if parameter.is_file and isinstance(text, str):
                 values[parameter.name] = self._decode(parameter, text)
         return values
@@ -258,6 +269,25 @@ async def json_body(request: Request, most: int) -> AsyncIterator[bytes]:
         yield body
 
 
+def check_kept(body: bytes, kept: Any) -> None:
+    """Refuse a large body that is not so for its files, which are on the disk by now.
+
+    A call keeps the rest in memory until it is answered, as all do that wait.
+
+    Args:
+        body: of the request.
+        kept: what the call keeps of it.
+
+    Raises:
+        Problem: 413, it is too much.
+    """
+    try:
+        if len(body) > MAX_JSON and len(orjson.dumps(kept, str)) > MAX_JSON:
+            raise Problem(413, TOO_LARGE)
+    except TypeError:  # lists in lists, or an integer of a hundred digits
+        raise Problem(413, TOO_LARGE) from None
+
+
 async def _stream(request: Request, most: int) -> AsyncIterator[bytes]:
     """Yield the parts of a body.
 
@@ -300,9 +330,8 @@ class _MultiPartParser(MultiPartParser):
 
 def _upload(parameter: Parameter, url: str) -> Path:
     """Return the file of an upload to this app, by its URL."""
-    path = Path(unquote(urlsplit(url).path.partition(FILE_ROUTE)[2]))
     try:
-        path = path.resolve()
+        path = Path(unquote(urlsplit(url).path.partition(FILE_ROUTE)[2])).resolve()
         if uploads.FOLDER.resolve() in path.parents and path.is_file():
             return path
     except (OSError, ValueError):
@@ -318,6 +347,8 @@ def _problem(name: str, reason: str) -> Problem:
 
 def _invalid(error: ValidationError) -> Problem:
     """Return a Problem with each invalid parameter and the reason."""
+    if error.error_count() > MAX_ERRORS:
+        return Problem(422, f"{error.error_count()} values are invalid.")
     errors = []
     for found in error.errors(include_url=False, include_context=False)[:100]:
         location = ".".join(map(str, found["loc"]))[:200]

@@ -16,6 +16,9 @@ FILES = {
     gr.Video: ("video/*",),
     gr.File: ("application/octet-stream",),
 }
+META = {"meta": {"_type": "gradio.FileData"}}  # by which Gradio finds files
+# Of a table: of rows that each have a column of their own, 100 kB took gigabytes.
+MAX_CELLS = 500_000
 BASE64 = "Base64, a data URL, or the URL of an upload to this app"
 
 
@@ -45,7 +48,28 @@ def parameter_type(component: Any) -> Any:
     for kind, make in PARAMETERS.items():
         if isinstance(component, kind):
             return make(component)
-    return Annotated[Any, WithJsonSchema(component.api_info())]
+    return Annotated[Any, WithJsonSchema(_inlined(component.api_info()))]
+
+
+def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a JSON Schema with its definitions in place: it is part of others."""
+    definitions = schema.get("$defs", {})
+
+    def resolve(value: Any, within: tuple[str, ...] = ()) -> Any:
+        if isinstance(value, list):
+            return [resolve(each, within) for each in value]
+        if not isinstance(value, dict):
+            return value
+        name = str(value.get("$ref", "")).removeprefix("#/$defs/")
+        found = {k: v for k, v in value.items() if k not in ("$defs", "$ref")}
+        if name in within:  # it contains itself
+            return {}
+        if name in definitions:
+            return resolve(definitions[name] | found, (*within, name))
+        return {key: resolve(each, within) for key, each in found.items()}
+
+    inlined: dict[str, Any] = resolve(schema)
+    return inlined
 
 
 def _number(component: Any) -> Any:
@@ -86,14 +110,32 @@ PARAMETERS: dict[type, Callable[[Any], Any]] = {
 }
 
 
+def is_plain(component: Any) -> bool:
+    """Return whether a component's values in a request have no files."""
+    return isinstance(component, tuple(PARAMETERS))
+
+
 def to_payload(component: Any, value: Any) -> Any:
     """Return a value of a request as the component's `preprocess` takes it."""
     if isinstance(component, gr.Dataframe):
-        headers = list(dict.fromkeys(name for row in value for name in row))
+        headers = _headers(value)
         data = [[row.get(name) for name in headers] for row in value]
         value = {"headers": headers, "data": data}
     model = getattr(component, "data_model", None)
-    return value if model is None or value is None else model.model_validate(value)
+    if model is None or value is None:
+        return value
+    # A file without it was not checked.
+    return model.model_validate(value, context={"validate_meta": True})
+
+
+def is_too_large(component: Any, value: Any) -> bool:
+    """Return whether a value is a table with more than MAX_CELLS."""
+    is_table = isinstance(component, gr.Dataframe) and value
+    return bool(is_table) and len(_headers(value)) * len(value) > MAX_CELLS
+
+
+def _headers(rows: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 # Answers ------------------------------------------------------------------------------
@@ -144,8 +186,7 @@ def answer_schema(component: Any) -> dict[str, Any]:
     for kind, schema in ANSWERS.items():
         if isinstance(component, kind):
             return schema
-    found: dict[str, Any] = component.api_info_as_output()
-    return found
+    return _inlined(component.api_info_as_output())
 
 
 def to_json(component: Any, value: Any, payload: Any) -> Any:

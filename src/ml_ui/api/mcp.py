@@ -25,7 +25,7 @@ from ..serving.problem import Problem, too_many
 from ..serving.rate_limit import RateLimit, client_of
 from ..serving.runner import failed
 from ..serving.settings import MB, Settings
-from .body import Body, json_body, largest_json
+from .body import Body, check_kept, json_body, largest_json
 from .operation import UNSHOWN, dumps
 from .routes import EVENTS, Api, connected, problem_of
 from .tools import Tool, labels_of
@@ -178,10 +178,18 @@ class Mcp:
             try:
                 message.is_modern = _check(message, request.headers)
                 is_call = message.method == "tools/call"
-                return message, self._call(message, request) if is_call else None
+                call = self._call(message, request) if is_call else None
             except ProtocolError as error:
                 error.id = message.id
                 raise
+            try:
+                values = call.values if call else None
+                check_kept(body, [message.id, message.params, values])
+            except BaseException:
+                if call:
+                    call.body.delete()
+                raise
+            return message, call
 
     def _respond(self, message: Message) -> Response:
         """Return the response to whatever is no call."""

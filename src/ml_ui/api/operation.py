@@ -4,6 +4,8 @@ import base64
 import copy
 import inspect
 import mimetypes
+import secrets
+import shutil
 import time
 from collections.abc import AsyncGenerator, Mapping
 from functools import cached_property
@@ -20,7 +22,7 @@ from typing_extensions import TypedDict
 
 from .. import gradio_fixes
 from ..serving import metrics, uploads
-from ..serving.runner import Call, Failure, current_call, failed
+from ..serving.runner import Call, Failure, current_call, failed, get_runner
 from ..serving.settings import MB
 from . import kinds
 from .kinds import File
@@ -179,33 +181,36 @@ class Operation:
         """Yield the answers of each step of a stream, or the only ones."""
         call = Call()
         current_call.set(call)
+        self._function.check_files()
         began, began_at = time.monotonic(), time.time()
         outcome = "cancelled"
         try:
-            try:
-                inputs = await self._inputs(values, request, username)
-            except gr.Error:
-                outcome = "refused"
-                raise
-            except Exception as error:
-                outcome = "refused"
-                raise failed(REFUSED, error) from error
-            try:
-                if self.is_stream:
-                    async for value in self._call(*inputs):
-                        yield await self._answers(value, began_at)
-                else:
-                    yield await self._answers(await self._call(*inputs), began_at)
-            except Failure:
-                outcome = "failed"
-                raise
-            except gr.Error:
-                outcome = "refused"
-                raise
-            except Exception as error:
-                outcome = "failed"
-                raise failed(UNSHOWN, error) from error
-            outcome = "ok"
+            # A picture of 150 kB may be decoded to 100 MB: not for all that wait.
+            async with get_runner().begun:
+                try:
+                    inputs = await self._inputs(values, request, username)
+                except gr.Error:
+                    outcome = "refused"
+                    raise
+                except Exception as error:
+                    outcome = "refused"
+                    raise failed(REFUSED, error) from error
+                try:
+                    if self.is_stream:
+                        async for value in self._call(*inputs):
+                            yield await self._answers(value, began_at)
+                    else:
+                        yield await self._answers(await self._call(*inputs), began_at)
+                except Failure:
+                    outcome = "failed"
+                    raise
+                except gr.Error:
+                    outcome = "refused"
+                    raise
+                except Exception as error:
+                    outcome = "failed"
+                    raise failed(UNSHOWN, error) from error
+                outcome = "ok"
         finally:
             if outcome != "ok":
                 call.abandon()
@@ -296,12 +301,15 @@ async def _preprocess(parameter: Parameter, value: Any) -> Any:
     if parameter.is_file:
         if value is None:
             return component.preprocess(None)
-        payload = {"path": str(value), "orig_name": Path(value).name}
+        payload = kinds.META | {"path": str(value), "orig_name": Path(value).name}
         await gradio_fixes.check_pictures_of([component], [payload])
         if isinstance(component, gr.Image) and kinds.is_path(component):
             return str(value)  # what `preprocess` returns, once it has opened the file
         model = kinds.to_payload(component, payload)
         return await anyio.to_thread.run_sync(component.preprocess, model)
+    if not kinds.is_plain(component):  # a file may be anywhere in it
+        value = await gradio_fixes.uploaded_files(component, value)
+        await gradio_fixes.check_pictures_of([component], [value])
     payload = kinds.to_payload(component, value)
     if type(component) in LIGHT:
         return component.preprocess(payload)
@@ -310,12 +318,12 @@ async def _preprocess(parameter: Parameter, value: Any) -> Any:
 
 async def _postprocess(component: Any, value: Any, began: float) -> Any:
     """Return a value of the function as JSON has it, or a File."""
+    if kinds.media_types(component):
+        return await _file(component, value, began)
     if type(component) in LIGHT:
         payload = component.postprocess(value)
     else:
         payload = await anyio.to_thread.run_sync(component.postprocess, value)
-    if kinds.media_types(component):
-        return None if payload is None else await _file(component, payload, began)
     return kinds.to_json(component, value, payload)
 
 
@@ -326,24 +334,39 @@ LIGHT = (
 )
 
 
-async def _file(component: Any, payload: Any, began: float) -> File | str:
+async def _file(component: Any, value: Any, began: float) -> File | str | None:
     """Return the file that is a component's value; delete it, if the call has made it.
 
-    A file outside our folder goes through Gradio's checks of what may be published.
+    A file outside our folder goes through Gradio's checks of what may be published. Its
+    copy, and what the component makes, is in a folder of the call: Gradio has one file
+    for equal answers, which may be a visitor's or another call's as well.
     """
-    path = Path(payload.path) if payload.path else None
-    if path is None:
-        return str(payload.url)
-    path = path.resolve()
-    if not path.is_relative_to(uploads.FOLDER):
-        path = await gradio_fixes.cached_file(component, payload)
-    found = path.stat()
-    if found.st_size < MB:
-        content = path.read_bytes()
-    else:
-        content = await anyio.to_thread.run_sync(path.read_bytes)
-    if found.st_ctime >= began:
-        path.unlink(missing_ok=True)
+    folder = uploads.FOLDER / f"answer-{secrets.token_hex(16)}"
+    component = copy.copy(component)
+    component.GRADIO_CACHE = str(folder)
+    try:
+        if type(component) in LIGHT:
+            payload = component.postprocess(value)
+        else:
+            payload = await anyio.to_thread.run_sync(component.postprocess, value)
+        if payload is None:
+            return None
+        path = Path(payload.path) if payload.path else None
+        if path is None:
+            return str(payload.url)
+        path = path.resolve()
+        if not path.is_relative_to(uploads.FOLDER):
+            path = await gradio_fixes.cached_file(component, payload)
+        found = path.stat()
+        if found.st_size < MB:
+            content = path.read_bytes()
+        else:
+            content = await anyio.to_thread.run_sync(path.read_bytes)
+        if path.parent == uploads.FOLDER and found.st_ctime >= began:
+            path.unlink(missing_ok=True)
+    finally:
+        if folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)
     media_type, _ = mimetypes.guess_type(path.name)
     return File(content, media_type or "application/octet-stream")
 

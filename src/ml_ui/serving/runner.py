@@ -155,6 +155,9 @@ class PredictionRunner:
     A prediction that outlasts its time cannot be killed, since it is a thread; its
     caller gets an error, its worker is replaced, and it counts as stuck until it
     returns.
+
+    Attributes:
+        begun: held by calls from one request, as many at once as there are workers.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -163,6 +166,7 @@ class PredictionRunner:
         workers = settings.workers
         self._limit = max(2, workers)
         self._slots = asyncio.Semaphore(workers)
+        self.begun = asyncio.Semaphore(workers)
         # Separate from Gradio's threads, which serve files and logins.
         self._threads = anyio.CapacityLimiter(2 * workers + 2)
         self._lock = threading.Lock()
