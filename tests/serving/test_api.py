@@ -170,10 +170,18 @@ COMPONENTS = {
     "numbers": (lambda: gr.Dropdown([1, 2.5]), "number", 2.5, 2.5),
     "named": (lambda: gr.Dropdown([("A", "a"), ("B", "b")]), "text", "b", "b"),
     "several": (lambda: gr.Dropdown(["a", "b"], multiselect=True), "json", ["b"], ["b"]),
+    "custom": (lambda: gr.Dropdown(["a"], allow_custom_value=True), "text", "z", "z"),
+    "custom number": (
+        lambda: gr.Dropdown([1, 2.5], allow_custom_value=True), "json", 1, 1,
+    ),
+    "without choices": (lambda: gr.Dropdown([], allow_custom_value=True), "text", "z", "z"),
+    "custom ones": (
+        lambda: gr.Dropdown(["a"], multiselect=True, allow_custom_value=True), "json", ["z"], ["z"],
+    ),
     "radio": (lambda: gr.Radio(["a", "b"]), "text", "a", "a"),
     "group": (lambda: gr.CheckboxGroup(["a", "b"]), "json", ["a", "b"], ["a", "b"]),
     "json": (lambda: gr.JSON(), "json", {"a": [1, None]}, {"a": [1, None]}),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", COMPONENTS)

@@ -60,10 +60,19 @@ def _text(component: Any) -> Any:
     return Annotated[str, Field(strict=True, max_length=component.max_length)]
 
 
+TEXT = Annotated[str, Field(strict=True)]
+CUSTOM = (
+    TEXT
+    | Annotated[int, Field(strict=True)]
+    | Annotated[float, Field(strict=True, allow_inf_nan=False)]
+)
+
+
 def _one_of(component: Any) -> Any:
     values = tuple(value for _, value in component.choices)
     if getattr(component, "allow_custom_value", False) or not values:
-        kind: Any = Annotated[str | float, Field(strict=True)]
+        texts = values and all(isinstance(value, str) for value in values)
+        kind: Any = TEXT if texts else CUSTOM
     else:
         kind = Literal[values]  # a choice of the page
     many = getattr(component, "multiselect", False)
