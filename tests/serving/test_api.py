@@ -218,6 +218,24 @@ def test_a_table_is_a_list_of_rows(serve):
     assert serve(demo=demo).client.post("/predict", json={"table": rows}).json() == rows
 
 
+@pytest.mark.parametrize("given", ["headers", "value"])
+@pytest.mark.parametrize("kind", ["array", "numpy", "pandas"])
+def test_the_columns_of_a_table_are_in_its_own_order(serve, given, kind):
+    has = (
+        {"headers": ["a", "b"]}
+        if given == "headers"
+        else {"value": {"headers": ["a", "b"], "data": [[1, 2]]}}
+    )
+    table = gr.Dataframe(**has, type=kind)
+    values = guard(lambda table: np.asarray(table).tolist())
+    client = serve(demo=form(values, table, gr.JSON())).client
+    rows = [{"b": 2, "a": 2**53 + 1}, {"b": 4}]
+    found = client.post("/predict", json={"table": rows}).json()
+    assert found[0] == [2**53 + 1, 2] if kind != "pandas" else found[0][1] == 2
+    assert found[1][1] == 4
+    assert client.post("/predict", json={"table": [{"c": 1, "b": 2}]}).json() == [[None, 2, 1]]
+
+
 def test_arrays_become_pictures_as_gradio_makes_them(serve):
     def turn(image):
         return image[::-1]

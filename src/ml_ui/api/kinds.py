@@ -91,18 +91,32 @@ PARAMETERS: dict[type, Callable[[Any], Any]] = {
     gr.Dropdown: _one_of,
     gr.Radio: _one_of,
     gr.CheckboxGroup: _some_of,
-    gr.Dataframe: lambda component: list[dict[str, str | float | bool | None]],
+    gr.Dataframe: lambda component: list[dict[str, str | int | float | bool | None]],
 }
 
 
 def to_payload(component: Any, value: Any) -> Any:
     """Return a value of a request as the component's `preprocess` takes it."""
     if isinstance(component, gr.Dataframe):
-        headers = list(dict.fromkeys(name for row in value for name in row))
+        headers = _columns(component, value)
         data = [[row.get(name) for name in headers] for row in value]
         value = {"headers": headers, "data": data}
     model = getattr(component, "data_model", None)
     return value if model is None or value is None else model.model_validate(value)
+
+
+def _columns(component: gr.Dataframe, rows: list[dict[str, Any]]) -> list[str]:
+    """Return the columns of rows; the table's own are first, in its order.
+
+    A function that takes an array knows them by their place alone.
+    """
+    names = dict.fromkeys(name for row in rows for name in row)
+    own = component.constructor_args.get("headers")
+    if isinstance(component.value, dict) and component.value["data"]:
+        own = component.value["headers"]
+    if not own or names.keys().isdisjoint(own):
+        return list(names)
+    return list(dict.fromkeys((*own, *names)))
 
 
 # Answers ------------------------------------------------------------------------------
