@@ -94,6 +94,18 @@ def test_a_text(serve, sent):
     assert (response.status_code, response.json()) == (200, "ABC")
 
 
+@pytest.mark.parametrize("custom", [False, True])
+@pytest.mark.parametrize("value", [1, 2.5, "1.0", True])
+def test_a_choice_in_a_form_is_the_page_s(serve, value, custom):
+    choices = [True, False] if value is True else [1, 2.5, "1.0"]
+    shown = gr.Dropdown(choices, allow_custom_value=custom)
+    client = serve(demo=form(guard(lambda value: repr(value)), shown, "text")).client
+    for text in {str(value), json.dumps(value).strip('"')}:
+        assert client.post("/predict", data={"value": text}).json() == repr(value)
+    refused = client.post("/predict", json={"value": "2.5"})
+    assert custom or refused.status_code == 422
+
+
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])
 @pytest.mark.parametrize("way", ["raw", "octets", "multipart", "base64", "data URL", "upload"])
 def test_a_picture(serve, format, way):

@@ -1,12 +1,19 @@
 """JSON of components: the types of their values, as parameters and as answers."""
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import gradio as gr
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
 from ..pictures import FORMATS
 
@@ -63,6 +70,7 @@ def _text(component: Any) -> Any:
 TEXT = Annotated[str, Field(strict=True)]
 CUSTOM = (
     TEXT
+    | Annotated[bool, Field(strict=True)]
     | Annotated[int, Field(strict=True)]
     | Annotated[float, Field(strict=True, allow_inf_nan=False)]
 )
@@ -75,8 +83,23 @@ def _one_of(component: Any) -> Any:
         kind: Any = TEXT if texts else CUSTOM
     else:
         kind = Literal[values]  # a choice of the page
+    if any(not isinstance(value, str) for value in values):
+        kind = Annotated[kind, BeforeValidator(_chosen(values))]
     many = getattr(component, "multiselect", False)
     return list[kind] if many else kind
+
+
+def _chosen(values: tuple[Any, ...]) -> Callable[[Any, ValidationInfo], Any]:
+    """Return a function that returns the choice that the text of a form stands for."""
+    others = [value for value in values if not isinstance(value, str)]
+    choices = {text: each for each in others for text in (str(each), json.dumps(each))}
+    choices |= {value: value for value in values if isinstance(value, str)}
+
+    def choose(value: Any, info: ValidationInfo) -> Any:
+        is_form = info.mode not in ("python", "json")
+        return choices.get(value, value) if is_form else value
+
+    return choose
 
 
 def _some_of(component: Any) -> Any:
