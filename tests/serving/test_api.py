@@ -106,6 +106,34 @@ def test_a_choice_in_a_form_is_the_page_s(serve, value, custom):
     assert custom or refused.status_code == 422
 
 
+@pytest.mark.parametrize("kind", ["data", "files"])
+def test_a_form_with_several_choices(serve, kind):
+    several = gr.CheckboxGroup([("One", 1), ("B", "b")], label='the "list"')
+    shown = [several, gr.Dropdown(["x", "y"], multiselect=True, label="drop")]
+    demo = form(guard(lambda *lists: repr(lists)), shown, "text")
+    client = serve(demo=demo).client
+    for chosen in ([1, "b"], [1]):
+        fields = {'the "list"': [str(each) for each in chosen], "drop": ["y"]}
+        if kind == "files":
+            fields = [(name, (None, each)) for name, texts in fields.items() for each in texts]
+        assert client.post("/predict", **{kind: fields}).json() == repr((chosen, ["y"]))
+
+
+def test_a_form_with_a_table(serve):
+    demo = form(guard(lambda table: table), gr.Dataframe(type="array"), gr.JSON())
+    client = serve(demo=demo).client
+    rows = json.dumps([{"a": 1, "b": "x"}])
+    assert client.post("/predict", data={"table": rows}).json() == [[1, "x"]]
+    for wrong in ("[1]", "[", "[" * 100_000, "1,2", ""):
+        assert client.post("/predict", data={"table": wrong}).status_code == 422
+
+
+def test_the_mark_of_utf_8_is_not_in_a_text(serve):
+    headers = {"Content-Type": "text/plain"}
+    content = "\ufeffabc".encode()
+    assert serve(answer).client.post("/answer", content=content, headers=headers).json() == "ABC"
+
+
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])
 @pytest.mark.parametrize("way", ["raw", "octets", "multipart", "base64", "data URL", "upload"])
 def test_a_picture(serve, format, way):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import orjson
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
@@ -25,6 +26,8 @@ from .operation import Operation, Parameter
 
 MAX_JSON = MB  # bytes, besides files: as objects they take a hundred times as much
 MAX_MARKS = 50_000  # of [ { , in a larger one, which has files as long strings
+MAX_CHOICES = 100  # of a field of a form
+QUOTED = re.compile(r'["\r\n]')  # what browsers write as %22, %0D and %0A in a name
 SUFFIX = re.compile(r"\.[a-zA-Z0-9]{1,8}")
 DATA_URL = re.compile(r"data:[\w.+-]*/?([\w.+-]*)(?:;[\w.=+-]+)*;base64,", re.ASCII)
 FILE_ROUTE = "/gradio_api/file="
@@ -44,6 +47,7 @@ class Body:
         self._operation = operation
         self._max_upload = max_upload
         self._files = files
+        self._names = [each.name for each in operation.parameters]
         self._paths: list[Path] = []
         self._size = 0
 
@@ -102,8 +106,11 @@ class Body:
 
     async def _form(self, request: Request, most: int) -> dict[str, Any]:
         names = {each.name for each in self._operation.parameters if each.is_file}
+        several = {each.name for each in self._operation.parameters if each.is_several}
         limits = {"max_fields": len(self._operation.parameters)}
+        limits["max_fields"] += MAX_CHOICES * len(several)
         limits["max_part_size"] = MAX_JSON
+        quoted = {QUOTED.sub(_quote, name): name for name in self._names}
         stream = self._counted(request, most)
         parser: FormParser | MultiPartParser
         if request.headers["content-type"].lower().startswith("multipart/"):
@@ -119,7 +126,12 @@ class Body:
         try:
             files: dict[str, Any] = {}
             texts: dict[str, Any] = {}
-            for name, value in form.multi_items():
+            lists: dict[str, list[str]] = {}
+            for given, value in form.multi_items():
+                name = quoted.get(given, given)
+                if name in several and isinstance(value, str):
+                    lists.setdefault(name, []).append(value)
+                    continue
                 if name in files or name in texts:
                     raise Problem(422, f"{name[:100]} is given twice.")
                 if name in names and isinstance(value, UploadFile):
@@ -137,6 +149,7 @@ class Body:
                     texts[name] = value
         finally:
             await form.close()
+        texts |= {name: orjson.dumps(found).decode() for name, found in lists.items()}
         return self._strings(texts, files)
 
     async def _raw(
@@ -146,7 +159,7 @@ class Body:
         if not parameter.is_file:
             async with _whole(request, most) as body:
                 try:
-                    texts[parameter.name] = body.decode("utf-8")
+                    texts[parameter.name] = body.decode("utf-8-sig")
                 except UnicodeDecodeError:
                     raise Problem(422, "The text is not UTF-8.") from None
             return self._strings(texts, {})
@@ -221,6 +234,10 @@ class Body:
             raise Problem(503, NO_ROOM, RETRY_UPLOAD)
         self._files.add(size)
         self._size += size
+
+
+def _quote(found: re.Match[str]) -> str:
+    return f"%{ord(found[0]):02X}"
 
 
 def largest_json(operation: Operation, max_upload: int) -> int:

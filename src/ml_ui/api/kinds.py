@@ -1,5 +1,6 @@
 """JSON of components: the types of their values, as parameters and as answers."""
 
+import contextlib
 import json
 import math
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import gradio as gr
+import orjson
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -34,6 +36,12 @@ def media_types(component: Any) -> tuple[str, ...]:
         if isinstance(component, kind):
             return types
     return ()
+
+
+def is_several(component: Any) -> bool:
+    """Return whether a component's value is a list of choices."""
+    is_group = isinstance(component, gr.CheckboxGroup)
+    return is_group or bool(getattr(component, "multiselect", False))
 
 
 def is_path(image: gr.Image) -> bool:
@@ -85,8 +93,7 @@ def _one_of(component: Any) -> Any:
         kind = Literal[values]  # a choice of the page
     if any(not isinstance(value, str) for value in values):
         kind = Annotated[kind, BeforeValidator(_chosen(values))]
-    many = getattr(component, "multiselect", False)
-    return list[kind] if many else kind
+    return Annotated[list[kind], PARSED] if is_several(component) else kind
 
 
 def _chosen(values: tuple[Any, ...]) -> Callable[[Any, ValidationInfo], Any]:
@@ -102,10 +109,16 @@ def _chosen(values: tuple[Any, ...]) -> Callable[[Any, ValidationInfo], Any]:
     return choose
 
 
-def _some_of(component: Any) -> Any:
-    return list[_one_of(component)]  # type: ignore[misc]
+def _parsed(value: Any, info: ValidationInfo) -> Any:
+    """Return the list that the text of a form has as JSON."""
+    if isinstance(value, str) and info.mode not in ("python", "json"):
+        with contextlib.suppress(ValueError):
+            return orjson.loads(value)
+    return value
 
 
+PARSED = BeforeValidator(_parsed)
+ROWS = Annotated[list[dict[str, str | int | float | bool | None]], PARSED]
 PARAMETERS: dict[type, Callable[[Any], Any]] = {
     gr.Number: _number,
     gr.Slider: _number,
@@ -113,8 +126,8 @@ PARAMETERS: dict[type, Callable[[Any], Any]] = {
     gr.Checkbox: lambda component: Annotated[bool, Field(strict=True)],
     gr.Dropdown: _one_of,
     gr.Radio: _one_of,
-    gr.CheckboxGroup: _some_of,
-    gr.Dataframe: lambda component: list[dict[str, str | int | float | bool | None]],
+    gr.CheckboxGroup: _one_of,
+    gr.Dataframe: lambda component: ROWS,
 }
 
 

@@ -68,6 +68,7 @@ class Parameter:
         self.description = description
         self.media_types = kinds.media_types(component)
         self.is_file = bool(self.media_types)
+        self.is_several = kinds.is_several(component)
         self.is_text = isinstance(component, gr.Textbox)
 
     def accepts(self, media_type: str) -> bool:
