@@ -6,6 +6,7 @@ import io
 import json
 import threading
 import time
+import wave
 
 import gradio as gr
 import jsonschema
@@ -163,6 +164,29 @@ def test_a_picture(serve, format, way):
     before = json.loads(client.post("/predict", **sent, headers=headers | {"Accept": "*/*"}).text)
     assert before.startswith("data:image/png;base64,")
     assert base64.b64decode(before.partition(",")[2]) == response.content
+
+
+@pytest.mark.parametrize("way", ["audio/wav", "audio/x-wav", "octets", "form", "base64"])
+def test_a_sound_needs_no_name(serve, way, monkeypatch):
+    monkeypatch.setenv("PATH", "")  # no FFmpeg
+    before = {*uploads.FOLDER.rglob("*")}
+    file = io.BytesIO()
+    with wave.open(file, "wb") as written:
+        written.setnchannels(1)
+        written.setsampwidth(2)
+        written.setframerate(8000)
+        written.writeframes(bytes([1, 0, 2, 0]))
+    heard = guard(lambda sound: [sound[0], sound[1].tolist()])
+    client = serve(demo=form(heard, gr.Audio(), gr.JSON())).client
+    if way == "form":
+        sent = {"files": {"sound": ("sound", file.getvalue())}}
+    elif way == "base64":
+        sent = {"json": {"sound": base64.b64encode(file.getvalue()).decode()}}
+    else:
+        media_type = "application/octet-stream" if way == "octets" else way
+        sent = {"content": file.getvalue(), "headers": {"Content-Type": media_type}}
+    assert client.post("/predict", **sent).json() == [8000, [1, 2]]
+    assert {*uploads.FOLDER.rglob("*")} == before
 
 
 def test_what_a_call_needs_is_deleted_with_it(serve):

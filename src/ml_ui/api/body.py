@@ -141,7 +141,7 @@ class Body:
                     with path.open("wb") as file:
                         while part := await value.read(1 << 20):
                             file.write(part)
-                    files[name] = path
+                    files[name] = self._named(path)
                 elif isinstance(value, UploadFile):
                     text = (await value.read()).decode("utf-8", "replace")
                     texts[name] = text
@@ -167,7 +167,7 @@ class Body:
         with path.open("wb") as file:
             async for part in self._counted(request, self._max_upload):
                 file.write(part)
-        return self._strings(texts, {parameter.name: path})
+        return self._strings(texts, {parameter.name: self._named(path)})
 
     def _strings(self, texts: dict[str, Any], files: dict[str, Any]) -> dict[str, Any]:
         """Return the values of a form's fields, its files included."""
@@ -213,7 +213,18 @@ class Body:
         self._count(len(content))
         path = self._new(suffix)
         path.write_bytes(content)
-        return path
+        return self._named(path)
+
+    def _named(self, path: Path) -> Path:
+        """Return a file, which is called .wav if it is one.
+
+        Gradio goes by the name, and needs FFmpeg for another one.
+        """
+        with path.open("rb") as file:
+            start = file.read(12)
+        if start[:4] + start[8:] != b"RIFFWAVE":
+            return path
+        return path.rename(self._new(".wav"))
 
     def _new(self, suffix: str) -> Path:
         ending = suffix if SUFFIX.fullmatch(suffix) else ""
