@@ -136,7 +136,9 @@ def test_the_mark_of_utf_8_is_not_in_a_text(serve):
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])
-@pytest.mark.parametrize("way", ["raw", "octets", "multipart", "base64", "data URL", "upload"])
+@pytest.mark.parametrize(
+    "way", ["raw", "octets", "multipart", "base64", "lines", "data URL", "upload"]
+)
 def test_a_picture(serve, format, way):
     image = gr.Image(type="filepath", image_mode=None)
     client = serve(demo=form(grey, image, gr.Image())).client
@@ -153,6 +155,7 @@ def test_a_picture(serve, format, way):
             "octets": {"content": data, "headers": {"Content-Type": "application/octet-stream"}},
             "multipart": {"files": {"image": (name, data, media_type)}},
             "base64": {"json": {"image": encoded}},
+            "lines": {"json": {"image": base64.encodebytes(data).decode()}},
             "data URL": {"json": {"image": f"data:{media_type};base64,{encoded}"}},
         }[way]
     headers = {"Accept": "image/*"} | sent.pop("headers", {})

@@ -204,8 +204,11 @@ class Body:
             return _upload(parameter, text)
         found = DATA_URL.match(text, 0, 200)
         suffix, start = ("." + found[1], found.end()) if found else ("", 0)
+        encoded = text[start:]
+        if "\n" in encoded:  # as the command `base64` wraps it
+            encoded = "".join(encoded.split())
         try:
-            content = base64.b64decode(text[start:], validate=True)
+            content = base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError):
             raise _problem(parameter.name, "This is not base64.") from None
         if len(content) > self._max_upload:
