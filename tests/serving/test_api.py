@@ -260,6 +260,15 @@ def test_values_are_as_gradio_has_them(serve, name):
     assert (event, found.json()) == ("complete", data[0])
 
 
+@pytest.mark.parametrize("value", [3, 3.0, 2.5])
+@pytest.mark.parametrize("shown", [gr.Number, lambda: gr.Slider(0, 10, step=1)])
+def test_a_whole_number_is_an_int(serve, shown, value):
+    served = serve(demo=form(guard(lambda value: repr(value)), shown(), "text"))
+    for sent in ({"json": {"value": value}}, {"data": {"value": str(value)}}):
+        found = served.client.post("/predict", **sent).json()
+        assert served.events("predict", value)[-1][1] == [found] == [repr(value)]
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

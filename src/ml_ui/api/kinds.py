@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -15,6 +16,7 @@ from pydantic import (
     Field,
     ValidationInfo,
     WithJsonSchema,
+    WrapValidator,
 )
 
 from ..pictures import FORMATS
@@ -25,6 +27,7 @@ FILES = {
     gr.Video: ("video/*",),
     gr.File: ("application/octet-stream",),
 }
+WHOLE = re.compile(r"[+-]?[0-9]{1,400}", re.ASCII)
 BASE64 = "Base64, a data URL, or the URL of an upload to this app"
 
 
@@ -68,7 +71,19 @@ def _number(component: Any) -> Any:
     low, high = component.minimum, component.maximum
     if is_whole:
         return Annotated[int, Field(strict=True, ge=low, le=high)]
-    return Annotated[float, Field(strict=True, ge=low, le=high, allow_inf_nan=False)]
+    limits = Field(strict=True, ge=low, le=high, allow_inf_nan=False)
+    return Annotated[float, limits, WrapValidator(_as_given)]
+
+
+def _as_given(
+    value: Any, validate: Callable[[Any], float], info: ValidationInfo
+) -> float:
+    """Return a number; a whole one as an int, as a function gets it from the page."""
+    if isinstance(value, str) and info.mode not in ("python", "json"):
+        with contextlib.suppress(ValueError):
+            value = int(value) if WHOLE.fullmatch(value) else float(value)
+    number = validate(value)
+    return value if isinstance(value, int) else number
 
 
 def _text(component: Any) -> Any:
