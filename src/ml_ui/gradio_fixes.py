@@ -160,6 +160,7 @@ class Function:
         parameters: descriptions by name, of its docstring.
         returns: what it returns, of its docstring.
         example: values for the inputs, of the page; may be empty.
+        postprocess: whether the components convert what it returns.
     """
 
     name: str
@@ -171,6 +172,7 @@ class Function:
     parameters: dict[str, str]
     returns: list[str]
     example: Sequence[Any]
+    postprocess: bool
 
     def with_special(
         self, inputs: list[Any], request: Request, username: str | None
@@ -186,7 +188,8 @@ class Function:
 def functions(demo: gr.Blocks) -> list[Function]:
     """Return the guarded functions that the page offers as an API.
 
-    Those of a batch, or of components' properties, are left to Gradio's own API.
+    Those of a batch, of components' properties or of values as the page sends them are
+    left to Gradio's own API.
     """
     found = []
     for event in demo.fns.values():
@@ -194,6 +197,8 @@ def functions(demo: gr.Blocks) -> list[Function]:
         if not isinstance(name, str) or call is None or not is_guarded(call):
             continue
         if event.batch or event.inputs_as_dict or event.input_keyword_names:
+            continue
+        if not event.preprocess:
             continue
         if event.api_visibility == "public" and name not in TAKEN:
             description, parameters, returns = get_function_description(call)
@@ -205,7 +210,7 @@ def functions(demo: gr.Blocks) -> list[Function]:
             found.append(
                 Function(
                     *(name, call, inputs, outputs, description, special),
-                    *(parameters, returns, example),
+                    *(parameters, returns, example, bool(event.postprocess)),
                 )
             )
     return found

@@ -336,6 +336,22 @@ def test_several_answers_are_a_list_and_states_are_left_out(serve):
         assert client.post("/predict", json={"text": "a"}).json() == ["a", 1]
 
 
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_chat(serve, streams):
+    def reply(message, history):
+        return f"{message}, {len(history)}"
+
+    def stream(message, history):
+        yield "H"
+        yield f"{message}, {len(history)}"
+
+    demo = gr.ChatInterface(guard(stream if streams else reply), api_name="predict")
+    served = serve(demo=demo)
+    found = served.client.post("/predict", json={"message": "Hi"}).json()
+    assert found == "Hi, 0"
+    assert served.events("predict", "Hi")[-1][1][0] == found
+
+
 def test_the_request_is_given_to_a_function_that_wants_it(serve):
     @guard
     def who(text: str, request: gr.Request, progress=gr.Progress()):  # noqa: B008

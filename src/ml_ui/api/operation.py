@@ -235,6 +235,8 @@ class Operation:
         pairs = zip(outputs, found, strict=True)
         answers = [
             await _postprocess(component, each, began)
+            if self._function.postprocess
+            else each
             for component, each in pairs
             if not component.skip_api
         ]
