@@ -161,6 +161,7 @@ class Function:
         returns: what it returns, of its docstring.
         example: values for the inputs, of the page; may be empty.
         postprocess: whether the components convert what it returns.
+        page: that it is of.
     """
 
     name: str
@@ -173,11 +174,13 @@ class Function:
     returns: list[str]
     example: Sequence[Any]
     postprocess: bool
+    page: gr.Blocks
 
     def with_special(
         self, inputs: list[Any], request: Request, username: str | None
     ) -> list[Any]:
         """Return the arguments, with those that Gradio adds."""
+        LocalContext.blocks.set(self.page)  # without it, any file may be published
         given = gr.Request(request, username=username)
         LocalContext.request.set(given)  # ZeroGPU charges the visitor whom it names
         if not self.special:
@@ -210,7 +213,7 @@ def functions(demo: gr.Blocks) -> list[Function]:
             found.append(
                 Function(
                     *(name, call, inputs, outputs, description, special),
-                    *(parameters, returns, example, bool(event.postprocess)),
+                    *(parameters, returns, example, bool(event.postprocess), demo),
                 )
             )
     return found

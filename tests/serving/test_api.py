@@ -324,6 +324,22 @@ def test_arrays_become_pictures_as_gradio_makes_them(serve):
         np.testing.assert_array_equal(np.asarray(got), np.asarray(given)[::-1])
 
 
+@pytest.mark.parametrize("shown", [gr.File, gr.Image])
+def test_a_file_that_gradio_would_not_publish_is_none(serve, shown, tmp_path, monkeypatch):
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(picture())
+    allowed = tmp_path / "allowed"
+    allowed.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(allowed))
+    demo = form(guard(lambda text: text), "text", shown())
+    served = serve(demo=demo)
+    monkeypatch.setattr(demo, "has_launched", True)
+    assert served.events("predict", str(secret))[-1][0] == "error"
+    answered = served.client.post("/predict", json={"text": str(secret)})
+    assert answered.status_code == 500
+    assert "secret" not in answered.text
+
+
 def test_several_answers_are_a_list_and_states_are_left_out(serve):
     @guard
     def both(text, state):
