@@ -25,7 +25,7 @@ import uvicorn.config
 from gradio.context import LocalContext
 from gradio.helpers import special_args
 from gradio.i18n import I18nData
-from gradio.processing_utils import async_move_files_to_cache
+from gradio.processing_utils import add_root_url, async_move_files_to_cache
 from gradio.queueing import Event, Queue
 from gradio.route_utils import get_root_url
 from gradio.routes import App, ORJSONResponse, file_upload_statuses
@@ -242,6 +242,21 @@ async def cached_file(component: Any, payload: Any) -> Path:
     """
     found = await async_move_files_to_cache(payload, component, postprocess=True)
     return Path(found["path"] if isinstance(found, Mapping) else found.path)
+
+
+async def with_urls(component: Any, payload: Any, root: str) -> Any:
+    """Return a component's value whose files are copies in the cache with addresses.
+
+    Args:
+        component: that shows the value.
+        payload: the value, as the component's `postprocess` has made it.
+        root: address of the page.
+
+    Raises:
+        gradio.exceptions.InvalidPathError: a file may not be published.
+    """
+    found = await async_move_files_to_cache(payload, component, postprocess=True)
+    return add_root_url(found, root, None)
 
 
 async def user_of(app: App, request: Request) -> str | None:

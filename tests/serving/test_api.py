@@ -324,20 +324,36 @@ def test_arrays_become_pictures_as_gradio_makes_them(serve):
         np.testing.assert_array_equal(np.asarray(got), np.asarray(given)[::-1])
 
 
-@pytest.mark.parametrize("shown", [gr.File, gr.Image])
+@pytest.mark.parametrize("shown", [gr.File, gr.Image, gr.Gallery])
 def test_a_file_that_gradio_would_not_publish_is_none(serve, shown, tmp_path, monkeypatch):
+    def answered(text):
+        return [text] if shown is gr.Gallery else text
+
     secret = tmp_path / "secret.png"
     secret.write_bytes(picture())
     allowed = tmp_path / "allowed"
     allowed.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(allowed))
-    demo = form(guard(lambda text: text), "text", shown())
+    demo = form(guard(answered), "text", shown())
     served = serve(demo=demo)
     monkeypatch.setattr(demo, "has_launched", True)
     assert served.events("predict", str(secret))[-1][0] == "error"
-    answered = served.client.post("/predict", json={"text": str(secret)})
-    assert answered.status_code == 500
-    assert "secret" not in answered.text
+    response = served.client.post("/predict", json={"text": str(secret)})
+    assert response.status_code == 500
+    assert "secret" not in response.text
+
+
+def test_the_pictures_of_a_gallery_have_addresses(serve):
+    pixels = np.full((4, 4, 3), 200, np.uint8)
+    shown = gr.Gallery(format="png")
+    demo = form(guard(lambda text: [(pixels, text)]), "text", shown)
+    client = serve(demo=demo).client
+    (found,) = client.post("/predict", json={"text": "one"}).json()
+    assert found["caption"] == "one"
+    assert found["image"]["url"].startswith(f"http://127.0.0.1{API}/file=")
+    answer = client.get(found["image"]["url"])
+    with Image.open(io.BytesIO(answer.content)) as picture:
+        np.testing.assert_array_equal(np.asarray(picture), pixels)
 
 
 def test_several_answers_are_a_list_and_states_are_left_out(serve):

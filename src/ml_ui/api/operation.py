@@ -176,6 +176,7 @@ class Operation:
         self, values: Mapping[str, Any], request: Request, username: str | None = None
     ) -> AsyncGenerator[list[Any], None]:
         """Yield the answers of each step of a stream, or the only ones."""
+        root = gradio_fixes.root_url(request)
         call = Call()
         current_call.set(call)
         began, began_at = time.monotonic(), time.time()
@@ -192,9 +193,9 @@ class Operation:
             try:
                 if self.is_stream:
                     async for value in self._call(*inputs):
-                        yield await self._answers(value, began_at)
+                        yield await self._answers(value, began_at, root)
                 else:
-                    yield await self._answers(await self._call(*inputs), began_at)
+                    yield await self._answers(await self._call(*inputs), began_at, root)
             except Failure:
                 outcome = "failed"
                 raise
@@ -228,13 +229,13 @@ class Operation:
                 inputs.append(parameter.default)
         return self._function.with_special(inputs, request, username)
 
-    async def _answers(self, value: Any, began: float) -> list[Any]:
+    async def _answers(self, value: Any, began: float, root: str) -> list[Any]:
         """Return the answers in what the function has returned."""
         outputs = self._function.outputs
         found = [value] if len(outputs) == 1 else list(value)
         pairs = zip(outputs, found, strict=True)
         answers = [
-            await _postprocess(component, each, began)
+            await _postprocess(component, each, began, root)
             if self._function.postprocess
             else each
             for component, each in pairs
@@ -309,7 +310,7 @@ async def _preprocess(parameter: Parameter, value: Any) -> Any:
     return await anyio.to_thread.run_sync(component.preprocess, payload)
 
 
-async def _postprocess(component: Any, value: Any, began: float) -> Any:
+async def _postprocess(component: Any, value: Any, began: float, root: str) -> Any:
     """Return a value of the function as JSON has it, or a File."""
     if type(component) in LIGHT:
         payload = component.postprocess(value)
@@ -317,7 +318,10 @@ async def _postprocess(component: Any, value: Any, began: float) -> Any:
         payload = await anyio.to_thread.run_sync(component.postprocess, value)
     if kinds.media_types(component):
         return None if payload is None else await _file(component, payload, began)
-    return kinds.to_json(component, value, payload)
+    found = kinds.to_json(component, value, payload)
+    if type(component) in LIGHT or isinstance(component, gr.Dataframe | gr.JSON):
+        return found  # it has no files
+    return await gradio_fixes.with_urls(component, found, root)
 
 
 # Their own conversion is done before another thread could begin with it.
