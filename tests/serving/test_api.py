@@ -129,6 +129,32 @@ def test_a_form_with_a_table(serve):
         assert client.post("/predict", data={"table": wrong}).status_code == 422
 
 
+def test_an_empty_file_field_is_none(serve):
+    described = guard(lambda text, image=None: f"{text} {image is None}")
+    demo = form(described, ["text", gr.Image()], "text")
+    client = serve(demo=demo).client
+    empty = (
+        '--b\r\nContent-Disposition: form-data; name="text"\r\n\r\na\r\n'
+        '--b\r\nContent-Disposition: form-data; name="image"; filename=""\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n\r\n--b--\r\n"
+    )
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    assert client.post("/predict", content=empty, headers=headers).json() == "a True"
+    given = client.post("/predict", files={"image": picture()}, data={"text": "a"})
+    assert given.json() == "a False"
+
+
+@pytest.mark.parametrize("value", [None, [[1, "x"]], {"headers": ["c"], "data": [[2]]}])
+def test_the_example_of_a_table_is_taken(serve, value):
+    table = gr.Dataframe(value, headers=["a", "b"], type="array")
+    client = serve(demo=form(guard(lambda table: table), table, gr.JSON())).client
+    document = client.get("/openapi.json").json()
+    content = document["paths"]["/predict"]["post"]["requestBody"]["content"]
+    example = content["application/json"]["example"]
+    found = client.post("/predict", json=example)
+    assert (found.status_code, list(example["table"][0].values())) == (200, found.json()[0])
+
+
 def test_the_mark_of_utf_8_is_not_in_a_text(serve):
     headers = {"Content-Type": "text/plain"}
     content = "\ufeffabc".encode()

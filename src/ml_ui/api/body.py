@@ -134,6 +134,8 @@ class Body:
                     continue
                 if name in files or name in texts:
                     raise Problem(422, f"{name[:100]} is given twice.")
+                if isinstance(value, UploadFile) and not (value.filename or value.size):
+                    continue  # as HTML sends a field without a file
                 if name in names and isinstance(value, UploadFile):
                     if (value.size or 0) > self._max_upload:
                         raise Problem(413, TOO_LARGE)

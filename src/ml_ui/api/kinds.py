@@ -156,6 +156,19 @@ def to_payload(component: Any, value: Any) -> Any:
     return value if model is None or value is None else model.model_validate(value)
 
 
+def example(component: Any, value: Any) -> Any:
+    """Return a value of the page as a request has it."""
+    if not isinstance(component, gr.Dataframe):
+        return value
+    table = component.postprocess(value) if value is not None else None
+    headers = table.headers if table else component.headers
+    rows = [row for row in table.data if row] if table else []
+    return [
+        dict(zip(headers, row, strict=False))
+        for row in rows[:1] or [[0] * len(headers)]
+    ]
+
+
 def _columns(component: gr.Dataframe, rows: list[dict[str, Any]]) -> list[str]:
     """Return the columns of rows; the table's own are first, in its order.
 

@@ -263,6 +263,8 @@ def _example(
             values[each.name] = each.component.value
         elif not each.optional:
             values[each.name] = each.component.example_payload()
+        if each.name in values:
+            values[each.name] = kinds.example(each.component, values[each.name])
     return values
 
 
