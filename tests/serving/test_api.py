@@ -687,6 +687,38 @@ def test_the_description_is_of_what_is_taken(serve):
         assert refused.json()["errors"][0]["parameter"] == next(iter(wrong))
 
 
+SHOWN = {
+    "json": gr.JSON,
+    "gallery": gr.Gallery,
+    "chatbot": gr.Chatbot,
+    "annotated": gr.AnnotatedImage,
+    "code": gr.Code,
+    "highlighted": gr.HighlightedText,
+    "markdown": gr.Markdown,
+    "plot": gr.Plot,
+    "multimodal": gr.MultimodalTextbox,
+    "date": gr.DateTime,
+    "color": gr.ColorPicker,
+    "files": lambda: gr.File(file_count="multiple"),
+    "editor": gr.ImageEditor,
+    "model": gr.Model3D,
+    "group": lambda: gr.CheckboxGroup(["a"]),
+    "html": gr.HTML,
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_schemas_are_valid(serve, name):
+    make = SHOWN[name]
+    demo = form(guard(lambda value: value), make(), make())
+    document = serve(demo=demo).client.get("/openapi.json").json()
+    call = document["paths"]["/predict"]["post"]
+    for part in (call["requestBody"], call["responses"]["200"]):
+        for content in part["content"].values():
+            jsonschema.Draft202012Validator.check_schema(content["schema"])
+    assert '"$defs"' not in json.dumps(document)
+
+
 def test_the_page_of_documentation_loads_nothing(serve):
     document = serve(demo=form(answer, gr.Textbox(label="<b>"), "text", title="<i>")).client
     text = document.get("/docs").text

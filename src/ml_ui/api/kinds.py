@@ -63,7 +63,7 @@ def parameter_type(component: Any) -> Any:
     for kind, make in PARAMETERS.items():
         if isinstance(component, kind):
             return make(component)
-    return Annotated[Any, WithJsonSchema(component.api_info())]
+    return Annotated[Any, WithJsonSchema(_alone(component.api_info()))]
 
 
 def _number(component: Any) -> Any:
@@ -231,8 +231,30 @@ def answer_schema(component: Any) -> dict[str, Any]:
     for kind, schema in ANSWERS.items():
         if isinstance(component, kind):
             return schema
-    found: dict[str, Any] = component.api_info_as_output()
+    found: dict[str, Any] = _alone(component.api_info_as_output())
     return found
+
+
+def _alone(schema: Any, definitions: Any = None, within: tuple[str, ...] = ()) -> Any:
+    """Return a schema of Gradio's as a part of another one.
+
+    What it refers to is put in its place, and a `type` of {}, of any JSON, left out.
+    """
+    if isinstance(schema, list):
+        return [_alone(each, definitions, within) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    definitions = schema.get("$defs", definitions or {})
+    if reference := schema.get("$ref"):
+        name = reference.rpartition("/")[2]
+        if name in within:
+            return {}
+        return _alone(definitions.get(name, {}), definitions, (*within, name))
+    return {
+        name: _alone(each, definitions, within)
+        for name, each in schema.items()
+        if name != "$defs" and (name, each) != ("type", {})
+    }
 
 
 def to_json(component: Any, value: Any, payload: Any) -> Any:
