@@ -719,6 +719,16 @@ def test_the_schemas_are_valid(serve, name):
     assert '"$defs"' not in json.dumps(document)
 
 
+def test_the_page_of_documentation_has_forms_that_are_taken(serve):
+    inputs = [gr.CheckboxGroup(["größer"]), gr.Dataframe(), gr.Image(), gr.Textbox()]
+    answered = guard(lambda several, table, image, text: text)
+    shown = serve(demo=form(answered, inputs, "text")).client.get("/docs").text
+    assert "list of one of &quot;größer&quot;" in shown
+    assert "for (const one of several) form.append(&quot;several&quot;, one);" in shown
+    assert "form.append(&quot;table&quot;, JSON.stringify(table));" in shown
+    assert "form.append(&quot;text&quot;, text);" in shown
+
+
 def test_the_page_of_documentation_loads_nothing(serve):
     document = serve(demo=form(answer, gr.Textbox(label="<b>"), "text", title="<i>")).client
     text = document.get("/docs").text
