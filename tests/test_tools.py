@@ -248,13 +248,15 @@ def test_file_is_sent_with_its_name(site, monkeypatch, tmp_path):
     picture = tmp_path / "my cät.png"
     picture.write_bytes(b"picture")
     schemas = {"image": {"type": "string", "contentEncoding": "base64"}, "size": {"type": "number"}}
+    schemas["table"] = {"type": "array"}
     body = {"schema": {"properties": schemas, "required": ["image"]}}
     monkeypatch.setitem(ANSWERS, "file", {"openapi.json": described("/predict", body=body)})
     app = call.connect(f"{site}/file")
     app._client.base_url = f"{site}/echo/"
-    sent = app.predict(app.arguments([str(picture), "3"])).text
+    sent = app.predict(app.arguments([str(picture), "3", '[{"a": 1}]'])).text
     assert 'name="image"; filename="my cät.png"' in sent and "picture" in sent
     assert 'name="size"\r\n\r\n3\r\n' in sent
+    assert 'name="table"\r\n\r\n[{"a": 1}]\r\n' in sent
     with pytest.raises(ValueError, match=r"there is no file gone\.png"):
         app.arguments(["gone.png"])
 

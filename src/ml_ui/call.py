@@ -92,7 +92,8 @@ class App:
         sent: dict[str, Any] = {"json": values}
         if files:
             contents = {name: (v.name, v.read_bytes()) for name, v in files.items()}
-            sent = {"files": contents, "data": others}
+            fields = {name: _field(value) for name, value in others.items()}
+            sent = {"files": contents, "data": fields}
         headers = {"Accept": self._accept}
         return _checked(self._client.post("predict", headers=headers, **sent))
 
@@ -109,6 +110,12 @@ def _value(schema: Mapping[str, Any], text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def _field(value: Any) -> Any:
+    """Return a value as a field of a form has it: a table is JSON."""
+    is_table = isinstance(value, list) and any(isinstance(row, dict) for row in value)
+    return json.dumps(value) if is_table or isinstance(value, dict) else value
 
 
 def _is_file(schema: Mapping[str, Any]) -> bool:

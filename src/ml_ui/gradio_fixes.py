@@ -27,7 +27,7 @@ import uvicorn.config
 from gradio.context import LocalContext
 from gradio.helpers import special_args
 from gradio.i18n import I18nData
-from gradio.processing_utils import async_move_files_to_cache
+from gradio.processing_utils import add_root_url, async_move_files_to_cache
 from gradio.queueing import Event, Queue
 from gradio.route_utils import get_root_url
 from gradio.routes import App, ORJSONResponse, file_upload_statuses
@@ -199,7 +199,8 @@ class Function:
 def functions(demo: gr.Blocks) -> list[Function]:
     """Return the guarded functions that the page offers as an API.
 
-    Those of a batch, or of components' properties, are left to Gradio's own API.
+    Those of a batch, of components' properties or of values as the page sends them are
+    left to Gradio's own API.
     """
     found = []
     for event in demo.fns.values():
@@ -207,6 +208,8 @@ def functions(demo: gr.Blocks) -> list[Function]:
         if not isinstance(name, str) or call is None or not is_guarded(call):
             continue
         if event.batch or event.inputs_as_dict or event.input_keyword_names:
+            continue
+        if not event.preprocess:
             continue
         if event.api_visibility == "public" and name not in TAKEN:
             description, parameters, returns = get_function_description(call)
@@ -261,6 +264,21 @@ async def uploaded_files(component: Any, value: Any) -> Any:
     return await async_move_files_to_cache(
         value, component, check_in_upload_folder=True
     )
+
+
+async def with_urls(component: Any, payload: Any, root: str) -> Any:
+    """Return a component's value whose files are copies in the cache with addresses.
+
+    Args:
+        component: that shows the value.
+        payload: the value, as the component's `postprocess` has made it.
+        root: address of the page.
+
+    Raises:
+        gradio.exceptions.InvalidPathError: a file may not be published.
+    """
+    found = await async_move_files_to_cache(payload, component, postprocess=True)
+    return add_root_url(found, root, None)
 
 
 async def user_of(app: App, request: Request) -> str | None:

@@ -6,6 +6,7 @@ import io
 import json
 import threading
 import time
+import wave
 from pathlib import Path
 
 import gradio as gr
@@ -95,8 +96,76 @@ def test_a_text(serve, sent):
     assert (response.status_code, response.json()) == (200, "ABC")
 
 
+@pytest.mark.parametrize("custom", [False, True])
+@pytest.mark.parametrize("value", [1, 2.5, "1.0", True])
+def test_a_choice_in_a_form_is_the_page_s(serve, value, custom):
+    choices = [True, False] if value is True else [1, 2.5, "1.0"]
+    shown = gr.Dropdown(choices, allow_custom_value=custom)
+    client = serve(demo=form(guard(lambda value: repr(value)), shown, "text")).client
+    for text in {str(value), json.dumps(value).strip('"')}:
+        assert client.post("/predict", data={"value": text}).json() == repr(value)
+    refused = client.post("/predict", json={"value": "2.5"})
+    assert custom or refused.status_code == 422
+
+
+@pytest.mark.parametrize("kind", ["data", "files"])
+def test_a_form_with_several_choices(serve, kind):
+    several = gr.CheckboxGroup([("One", 1), ("B", "b")], label='the "list"')
+    shown = [several, gr.Dropdown(["x", "y"], multiselect=True, label="drop")]
+    demo = form(guard(lambda *lists: repr(lists)), shown, "text")
+    client = serve(demo=demo).client
+    for chosen in ([1, "b"], [1]):
+        fields = {'the "list"': [str(each) for each in chosen], "drop": ["y"]}
+        if kind == "files":
+            fields = [(name, (None, each)) for name, texts in fields.items() for each in texts]
+        assert client.post("/predict", **{kind: fields}).json() == repr((chosen, ["y"]))
+
+
+def test_a_form_with_a_table(serve):
+    demo = form(guard(lambda table: table), gr.Dataframe(type="array"), gr.JSON())
+    client = serve(demo=demo).client
+    rows = json.dumps([{"a": 1, "b": "x"}])
+    assert client.post("/predict", data={"table": rows}).json() == [[1, "x"]]
+    for wrong in ("[1]", "[", "[" * 100_000, "1,2", ""):
+        assert client.post("/predict", data={"table": wrong}).status_code == 422
+
+
+def test_an_empty_file_field_is_none(serve):
+    described = guard(lambda text, image=None: f"{text} {image is None}")
+    demo = form(described, ["text", gr.Image()], "text")
+    client = serve(demo=demo).client
+    empty = (
+        '--b\r\nContent-Disposition: form-data; name="text"\r\n\r\na\r\n'
+        '--b\r\nContent-Disposition: form-data; name="image"; filename=""\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n\r\n--b--\r\n"
+    )
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    assert client.post("/predict", content=empty, headers=headers).json() == "a True"
+    given = client.post("/predict", files={"image": picture()}, data={"text": "a"})
+    assert given.json() == "a False"
+
+
+@pytest.mark.parametrize("value", [None, [[1, "x"]], {"headers": ["c"], "data": [[2]]}])
+def test_the_example_of_a_table_is_taken(serve, value):
+    table = gr.Dataframe(value, headers=["a", "b"], type="array")
+    client = serve(demo=form(guard(lambda table: table), table, gr.JSON())).client
+    document = client.get("/openapi.json").json()
+    content = document["paths"]["/predict"]["post"]["requestBody"]["content"]
+    example = content["application/json"]["example"]
+    found = client.post("/predict", json=example)
+    assert (found.status_code, list(example["table"][0].values())) == (200, found.json()[0])
+
+
+def test_the_mark_of_utf_8_is_not_in_a_text(serve):
+    headers = {"Content-Type": "text/plain"}
+    content = "\ufeffabc".encode()
+    assert serve(answer).client.post("/answer", content=content, headers=headers).json() == "ABC"
+
+
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])
-@pytest.mark.parametrize("way", ["raw", "octets", "multipart", "base64", "data URL", "upload"])
+@pytest.mark.parametrize(
+    "way", ["raw", "octets", "multipart", "base64", "lines", "data URL", "upload"]
+)
 def test_a_picture(serve, format, way):
     image = gr.Image(type="filepath", image_mode=None)
     client = serve(demo=form(grey, image, gr.Image())).client
@@ -113,6 +182,7 @@ def test_a_picture(serve, format, way):
             "octets": {"content": data, "headers": {"Content-Type": "application/octet-stream"}},
             "multipart": {"files": {"image": (name, data, media_type)}},
             "base64": {"json": {"image": encoded}},
+            "lines": {"json": {"image": base64.encodebytes(data).decode()}},
             "data URL": {"json": {"image": f"data:{media_type};base64,{encoded}"}},
         }[way]
     headers = {"Accept": "image/*"} | sent.pop("headers", {})
@@ -134,6 +204,29 @@ def test_bytes_without_a_media_type(serve):
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     refused = client.post("/predict", content=picture(), headers=headers)
     assert (refused.status_code, "image/png" in refused.headers["accept"]) == (415, True)
+
+
+@pytest.mark.parametrize("way", ["audio/wav", "audio/x-wav", "octets", "form", "base64"])
+def test_a_sound_needs_no_name(serve, way, monkeypatch):
+    monkeypatch.setenv("PATH", "")  # no FFmpeg
+    before = {*uploads.FOLDER.rglob("*")}
+    file = io.BytesIO()
+    with wave.open(file, "wb") as written:
+        written.setnchannels(1)
+        written.setsampwidth(2)
+        written.setframerate(8000)
+        written.writeframes(bytes([1, 0, 2, 0]))
+    heard = guard(lambda sound: [sound[0], sound[1].tolist()])
+    client = serve(demo=form(heard, gr.Audio(), gr.JSON())).client
+    if way == "form":
+        sent = {"files": {"sound": ("sound", file.getvalue())}}
+    elif way == "base64":
+        sent = {"json": {"sound": base64.b64encode(file.getvalue()).decode()}}
+    else:
+        media_type = "application/octet-stream" if way == "octets" else way
+        sent = {"content": file.getvalue(), "headers": {"Content-Type": media_type}}
+    assert client.post("/predict", **sent).json() == [8000, [1, 2]]
+    assert {*uploads.FOLDER.rglob("*")} == before
 
 
 def test_what_a_call_needs_is_deleted_with_it(serve):
@@ -247,10 +340,18 @@ COMPONENTS = {
     "numbers": (lambda: gr.Dropdown([1, 2.5]), "number", 2.5, 2.5),
     "named": (lambda: gr.Dropdown([("A", "a"), ("B", "b")]), "text", "b", "b"),
     "several": (lambda: gr.Dropdown(["a", "b"], multiselect=True), "json", ["b"], ["b"]),
+    "custom": (lambda: gr.Dropdown(["a"], allow_custom_value=True), "text", "z", "z"),
+    "custom number": (
+        lambda: gr.Dropdown([1, 2.5], allow_custom_value=True), "json", 1, 1,
+    ),
+    "without choices": (lambda: gr.Dropdown([], allow_custom_value=True), "text", "z", "z"),
+    "custom ones": (
+        lambda: gr.Dropdown(["a"], multiselect=True, allow_custom_value=True), "json", ["z"], ["z"],
+    ),
     "radio": (lambda: gr.Radio(["a", "b"]), "text", "a", "a"),
     "group": (lambda: gr.CheckboxGroup(["a", "b"]), "json", ["a", "b"], ["a", "b"]),
     "json": (lambda: gr.JSON(), "json", {"a": [1, None]}, {"a": [1, None]}),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
@@ -260,6 +361,15 @@ def test_values_are_as_gradio_has_them(serve, name):
     found = served.client.post("/predict", json={"value": sent})
     event, data = served.events("predict", value)[-1]
     assert (event, found.json()) == ("complete", data[0])
+
+
+@pytest.mark.parametrize("value", [3, 3.0, 2.5])
+@pytest.mark.parametrize("shown", [gr.Number, lambda: gr.Slider(0, 10, step=1)])
+def test_a_whole_number_is_an_int(serve, shown, value):
+    served = serve(demo=form(guard(lambda value: repr(value)), shown(), "text"))
+    for sent in ({"json": {"value": value}}, {"data": {"value": str(value)}}):
+        found = served.client.post("/predict", **sent).json()
+        assert served.events("predict", value)[-1][1] == [found] == [repr(value)]
 
 
 @pytest.mark.parametrize(
@@ -287,6 +397,24 @@ def test_a_table_is_a_list_of_rows(serve):
     assert serve(demo=demo).client.post("/predict", json={"table": rows}).json() == rows
 
 
+@pytest.mark.parametrize("given", ["headers", "value"])
+@pytest.mark.parametrize("kind", ["array", "numpy", "pandas"])
+def test_the_columns_of_a_table_are_in_its_own_order(serve, given, kind):
+    has = (
+        {"headers": ["a", "b"]}
+        if given == "headers"
+        else {"value": {"headers": ["a", "b"], "data": [[1, 2]]}}
+    )
+    table = gr.Dataframe(**has, type=kind)
+    values = guard(lambda table: np.asarray(table).tolist())
+    client = serve(demo=form(values, table, gr.JSON())).client
+    rows = [{"b": 2, "a": 2**53 + 1}, {"b": 4}]
+    found = client.post("/predict", json={"table": rows}).json()
+    assert found[0] == [2**53 + 1, 2] if kind != "pandas" else found[0][1] == 2
+    assert found[1][1] == 4
+    assert client.post("/predict", json={"table": [{"c": 1, "b": 2}]}).json() == [[None, 2, 1]]
+
+
 def test_arrays_become_pictures_as_gradio_makes_them(serve):
     def turn(image):
         return image[::-1]
@@ -299,6 +427,38 @@ def test_arrays_become_pictures_as_gradio_makes_them(serve):
         np.testing.assert_array_equal(np.asarray(got), np.asarray(given)[::-1])
 
 
+@pytest.mark.parametrize("shown", [gr.File, gr.Image, gr.Gallery])
+def test_a_file_that_gradio_would_not_publish_is_none(serve, shown, tmp_path, monkeypatch):
+    def answered(text):
+        return [text] if shown is gr.Gallery else text
+
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(picture())
+    allowed = tmp_path / "allowed"
+    allowed.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(allowed))
+    demo = form(guard(answered), "text", shown())
+    served = serve(demo=demo)
+    monkeypatch.setattr(demo, "has_launched", True)
+    assert served.events("predict", str(secret))[-1][0] == "error"
+    response = served.client.post("/predict", json={"text": str(secret)})
+    assert response.status_code == 500
+    assert "secret" not in response.text
+
+
+def test_the_pictures_of_a_gallery_have_addresses(serve):
+    pixels = np.full((4, 4, 3), 200, np.uint8)
+    shown = gr.Gallery(format="png")
+    demo = form(guard(lambda text: [(pixels, text)]), "text", shown)
+    client = serve(demo=demo).client
+    (found,) = client.post("/predict", json={"text": "one"}).json()
+    assert found["caption"] == "one"
+    assert found["image"]["url"].startswith(f"http://127.0.0.1{API}/file=")
+    answer = client.get(found["image"]["url"])
+    with Image.open(io.BytesIO(answer.content)) as picture:
+        np.testing.assert_array_equal(np.asarray(picture), pixels)
+
+
 def test_several_answers_are_a_list_and_states_are_left_out(serve):
     @guard
     def both(text, state):
@@ -309,6 +469,22 @@ def test_several_answers_are_a_list_and_states_are_left_out(serve):
     client = serve(demo=demo).client
     for _ in range(2):  # each call begins with the state of the page
         assert client.post("/predict", json={"text": "a"}).json() == ["a", 1]
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_chat(serve, streams):
+    def reply(message, history):
+        return f"{message}, {len(history)}"
+
+    def stream(message, history):
+        yield "H"
+        yield f"{message}, {len(history)}"
+
+    demo = gr.ChatInterface(guard(stream if streams else reply), api_name="predict")
+    served = serve(demo=demo)
+    found = served.client.post("/predict", json={"message": "Hi"}).json()
+    assert found == "Hi, 0"
+    assert served.events("predict", "Hi")[-1][1][0] == found
 
 
 def test_the_request_is_given_to_a_function_that_wants_it(serve):
@@ -630,6 +806,48 @@ def test_values_that_contain_files_are_described(serve, kind):
         text = json.dumps(schema).replace('"$ref": "#/components/schemas/', "")
         assert "$ref" not in text
         assert "$defs" not in text
+
+
+SHOWN = {
+    "json": gr.JSON,
+    "gallery": gr.Gallery,
+    "chatbot": gr.Chatbot,
+    "annotated": gr.AnnotatedImage,
+    "code": gr.Code,
+    "highlighted": gr.HighlightedText,
+    "markdown": gr.Markdown,
+    "plot": gr.Plot,
+    "multimodal": gr.MultimodalTextbox,
+    "date": gr.DateTime,
+    "color": gr.ColorPicker,
+    "files": lambda: gr.File(file_count="multiple"),
+    "editor": gr.ImageEditor,
+    "model": gr.Model3D,
+    "group": lambda: gr.CheckboxGroup(["a"]),
+    "html": gr.HTML,
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_schemas_are_valid(serve, name):
+    make = SHOWN[name]
+    demo = form(guard(lambda value: value), make(), make())
+    document = serve(demo=demo).client.get("/openapi.json").json()
+    call = document["paths"]["/predict"]["post"]
+    for part in (call["requestBody"], call["responses"]["200"]):
+        for content in part["content"].values():
+            jsonschema.Draft202012Validator.check_schema(content["schema"])
+    assert '"$defs"' not in json.dumps(document)
+
+
+def test_the_page_of_documentation_has_forms_that_are_taken(serve):
+    inputs = [gr.CheckboxGroup(["größer"]), gr.Dataframe(), gr.Image(), gr.Textbox()]
+    answered = guard(lambda several, table, image, text: text)
+    shown = serve(demo=form(answered, inputs, "text")).client.get("/docs").text
+    assert "list of one of &quot;größer&quot;" in shown
+    assert "for (const one of several) form.append(&quot;several&quot;, one);" in shown
+    assert "form.append(&quot;table&quot;, JSON.stringify(table));" in shown
+    assert "form.append(&quot;text&quot;, text);" in shown
 
 
 def test_the_page_of_documentation_loads_nothing(serve):

@@ -28,6 +28,8 @@ from .operation import Operation, Parameter
 MAX_JSON = MB  # bytes, besides files: as objects they take a hundred times as much
 MAX_MARKS = 50_000  # of [ { , in a larger one, which has files as long strings
 MAX_ERRORS = 10_000  # more take a second to describe, in which nobody is answered
+MAX_CHOICES = 100  # of a field of a form
+QUOTED = re.compile(r'["\r\n]')  # what browsers write as %22, %0D and %0A in a name
 SUFFIX = re.compile(r"\.[a-zA-Z0-9]{1,8}")
 DATA_URL = re.compile(r"data:[\w.+-]*/?([\w.+-]*)(?:;[\w.=+-]+)*;base64,", re.ASCII)
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
@@ -49,6 +51,7 @@ class Body:
         self._operation = operation
         self._max_upload = max_upload
         self._files = files
+        self._names = [each.name for each in operation.parameters]
         self._paths: list[Path] = []
         self._size = 0
 
@@ -111,8 +114,11 @@ class Body:
 
     async def _form(self, request: Request, most: int) -> dict[str, Any]:
         names = {each.name for each in self._operation.parameters if each.is_file}
+        several = {each.name for each in self._operation.parameters if each.is_several}
         limits = {"max_fields": len(self._operation.parameters)}
+        limits["max_fields"] += MAX_CHOICES * len(several)
         limits["max_part_size"] = MAX_JSON
+        quoted = {QUOTED.sub(_quote, name): name for name in self._names}
         stream = self._counted(request, most)
         parser: FormParser | MultiPartParser
         if request.headers["content-type"].lower().startswith("multipart/"):
@@ -128,9 +134,16 @@ class Body:
         try:
             files: dict[str, Any] = {}
             texts: dict[str, Any] = {}
-            for name, value in form.multi_items():
+            lists: dict[str, list[str]] = {}
+            for given, value in form.multi_items():
+                name = quoted.get(given, given)
+                if name in several and isinstance(value, str):
+                    lists.setdefault(name, []).append(value)
+                    continue
                 if name in files or name in texts:
                     raise Problem(422, f"{name[:100]} is given twice.")
+                if isinstance(value, UploadFile) and not (value.filename or value.size):
+                    continue  # as HTML sends a field without a file
                 if name in names and isinstance(value, UploadFile):
                     if (value.size or 0) > self._max_upload:
                         raise Problem(413, TOO_LARGE)
@@ -138,7 +151,7 @@ class Body:
                     with path.open("wb") as file:
                         while part := await value.read(1 << 20):
                             file.write(part)
-                    files[name] = path
+                    files[name] = self._named(path)
                 elif isinstance(value, UploadFile):
                     if (value.size or 0) > MAX_JSON:
                         raise Problem(413, TOO_LARGE)
@@ -148,6 +161,7 @@ class Body:
                     texts[name] = value
         finally:
             await form.close()
+        texts |= {name: orjson.dumps(found).decode() for name, found in lists.items()}
         return self._strings(texts, files)
 
     async def _raw(
@@ -157,7 +171,7 @@ class Body:
         if not parameter.is_file:
             async with _whole(request, MAX_JSON) as body:
                 try:
-                    texts[parameter.name] = body.decode("utf-8")
+                    texts[parameter.name] = body.decode("utf-8-sig")
                 except UnicodeDecodeError:
                     raise Problem(422, "The text is not UTF-8.") from None
             return self._strings(texts, {})
@@ -165,7 +179,7 @@ class Body:
         with path.open("wb") as file:
             async for part in self._counted(request, self._max_upload):
                 file.write(part)
-        return self._strings(texts, {parameter.name: path})
+        return self._strings(texts, {parameter.name: self._named(path)})
 
     def _strings(self, texts: dict[str, Any], files: dict[str, Any]) -> dict[str, Any]:
         """Return the values of a form's fields, its files included."""
@@ -204,8 +218,11 @@ class Body:
             return _upload(parameter, text)
         found = DATA_URL.match(text, 0, 200)
         suffix, start = ("." + found[1], found.end()) if found else ("", 0)
+        encoded = text[start:]
+        if "\n" in encoded:  # as the command `base64` wraps it
+            encoded = "".join(encoded.split())
         try:
-            content = base64.b64decode(text[start:], validate=True)
+            content = base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError):
             raise _problem(parameter.name, "This is not base64.") from None
         if len(content) > self._max_upload:
@@ -213,7 +230,18 @@ class Body:
         self._count(len(content))
         path = self._new(suffix)
         path.write_bytes(content)
-        return path
+        return self._named(path)
+
+    def _named(self, path: Path) -> Path:
+        """Return a file, which is called .wav if it is one.
+
+        Gradio goes by the name, and needs FFmpeg for another one.
+        """
+        with path.open("rb") as file:
+            start = file.read(12)
+        if start[:4] + start[8:] != b"RIFFWAVE":
+            return path
+        return path.rename(self._new(".wav"))
 
     def _new(self, suffix: str) -> Path:
         ending = suffix if SUFFIX.fullmatch(suffix) else ""
@@ -234,6 +262,10 @@ class Body:
             raise Problem(503, NO_ROOM, RETRY_UPLOAD)
         self._files.add(size)
         self._size += size
+
+
+def _quote(found: re.Match[str]) -> str:
+    return f"%{ord(found[0]):02X}"
 
 
 def largest_json(operation: Operation, max_upload: int) -> int:

@@ -137,7 +137,7 @@ def _calls(url: str, operation: dict[str, Any]) -> dict[str, str]:
     given = "files={" + opened + "}"
     if texts:
         given += ", data={" + ", ".join(f'"{n}": "VALUE"' for n in texts) + "}"
-    appended = [f'form.append("{n}", {n});' for n in names]
+    appended = [_appended(n, schema["properties"][n]) for n in names]
     return {
         "curl": " ".join(["curl", url, *fields]),
         "python": PYTHON.format(url=url, given=given),
@@ -145,12 +145,23 @@ def _calls(url: str, operation: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def _appended(name: str, schema: dict[str, Any]) -> str:
+    """Return the line of JavaScript that puts a parameter into a form."""
+    items = schema.get("items", {})
+    if items.get("type") == "object":
+        return f'form.append("{name}", JSON.stringify({name}));'
+    if items:
+        return f'for (const one of {name}) form.append("{name}", one);'
+    return f'form.append("{name}", {name});'
+
+
 def _type(schema: dict[str, Any]) -> str:
     """Return the type of a parameter in words."""
     if "contentEncoding" in schema:
         return "file"
     if choices := schema.get("enum") or ("const" in schema and [schema["const"]]):
-        return "one of " + ", ".join(json.dumps(each) for each in choices)
+        texts = (json.dumps(each, ensure_ascii=False) for each in choices)
+        return "one of " + ", ".join(texts)
     if "anyOf" in schema:
         return " or ".join(map(_type, schema["anyOf"]))
     kind = str(schema.get("type", "JSON"))

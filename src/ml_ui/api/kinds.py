@@ -1,12 +1,23 @@
 """JSON of components: the types of their values, as parameters and as answers."""
 
+import contextlib
+import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import gradio as gr
-from pydantic import BaseModel, Field, WithJsonSchema
+import orjson
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    WrapValidator,
+)
 
 from ..pictures import FORMATS
 
@@ -19,6 +30,7 @@ FILES = {
 META = {"meta": {"_type": "gradio.FileData"}}  # by which Gradio finds files
 # Of a table: of rows that each have a column of their own, 100 kB took gigabytes.
 MAX_CELLS = 500_000
+WHOLE = re.compile(r"[+-]?[0-9]{1,400}", re.ASCII)
 BASE64 = "Base64, a data URL, or the URL of an upload to this app"
 
 
@@ -30,6 +42,12 @@ def media_types(component: Any) -> tuple[str, ...]:
         if isinstance(component, kind):
             return types
     return ()
+
+
+def is_several(component: Any) -> bool:
+    """Return whether a component's value is a list of choices."""
+    is_group = isinstance(component, gr.CheckboxGroup)
+    return is_group or bool(getattr(component, "multiselect", False))
 
 
 def is_path(image: gr.Image) -> bool:
@@ -48,28 +66,7 @@ def parameter_type(component: Any) -> Any:
     for kind, make in PARAMETERS.items():
         if isinstance(component, kind):
             return make(component)
-    return Annotated[Any, WithJsonSchema(_inlined(component.api_info()))]
-
-
-def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a JSON Schema with its definitions in place: it is part of others."""
-    definitions = schema.get("$defs", {})
-
-    def resolve(value: Any, within: tuple[str, ...] = ()) -> Any:
-        if isinstance(value, list):
-            return [resolve(each, within) for each in value]
-        if not isinstance(value, dict):
-            return value
-        name = str(value.get("$ref", "")).removeprefix("#/$defs/")
-        found = {k: v for k, v in value.items() if k not in ("$defs", "$ref")}
-        if name in within:  # it contains itself
-            return {}
-        if name in definitions:
-            return resolve(definitions[name] | found, (*within, name))
-        return {key: resolve(each, within) for key, each in found.items()}
-
-    inlined: dict[str, Any] = resolve(schema)
-    return inlined
+    return Annotated[Any, WithJsonSchema(_alone(component.api_info()))]
 
 
 def _number(component: Any) -> Any:
@@ -77,27 +74,69 @@ def _number(component: Any) -> Any:
     low, high = component.minimum, component.maximum
     if is_whole:
         return Annotated[int, Field(strict=True, ge=low, le=high)]
-    return Annotated[float, Field(strict=True, ge=low, le=high, allow_inf_nan=False)]
+    limits = Field(strict=True, ge=low, le=high, allow_inf_nan=False)
+    return Annotated[float, limits, WrapValidator(_as_given)]
+
+
+def _as_given(
+    value: Any, validate: Callable[[Any], float], info: ValidationInfo
+) -> float:
+    """Return a number; a whole one as an int, as a function gets it from the page."""
+    if isinstance(value, str) and info.mode not in ("python", "json"):
+        with contextlib.suppress(ValueError):
+            value = int(value) if WHOLE.fullmatch(value) else float(value)
+    number = validate(value)
+    return value if isinstance(value, int) else number
 
 
 def _text(component: Any) -> Any:
     return Annotated[str, Field(strict=True, max_length=component.max_length)]
 
 
+TEXT = Annotated[str, Field(strict=True)]
+CUSTOM = (
+    TEXT
+    | Annotated[bool, Field(strict=True)]
+    | Annotated[int, Field(strict=True)]
+    | Annotated[float, Field(strict=True, allow_inf_nan=False)]
+)
+
+
 def _one_of(component: Any) -> Any:
     values = tuple(value for _, value in component.choices)
     if getattr(component, "allow_custom_value", False) or not values:
-        kind: Any = Annotated[str | float, Field(strict=True)]
+        texts = values and all(isinstance(value, str) for value in values)
+        kind: Any = TEXT if texts else CUSTOM
     else:
         kind = Literal[values]  # a choice of the page
-    many = getattr(component, "multiselect", False)
-    return list[kind] if many else kind
+    if any(not isinstance(value, str) for value in values):
+        kind = Annotated[kind, BeforeValidator(_chosen(values))]
+    return Annotated[list[kind], PARSED] if is_several(component) else kind
 
 
-def _some_of(component: Any) -> Any:
-    return list[_one_of(component)]  # type: ignore[misc]
+def _chosen(values: tuple[Any, ...]) -> Callable[[Any, ValidationInfo], Any]:
+    """Return a function that returns the choice that the text of a form stands for."""
+    others = [value for value in values if not isinstance(value, str)]
+    choices = {text: each for each in others for text in (str(each), json.dumps(each))}
+    choices |= {value: value for value in values if isinstance(value, str)}
+
+    def choose(value: Any, info: ValidationInfo) -> Any:
+        is_form = info.mode not in ("python", "json")
+        return choices.get(value, value) if is_form else value
+
+    return choose
 
 
+def _parsed(value: Any, info: ValidationInfo) -> Any:
+    """Return the list that the text of a form has as JSON."""
+    if isinstance(value, str) and info.mode not in ("python", "json"):
+        with contextlib.suppress(ValueError):
+            return orjson.loads(value)
+    return value
+
+
+PARSED = BeforeValidator(_parsed)
+ROWS = Annotated[list[dict[str, str | int | float | bool | None]], PARSED]
 PARAMETERS: dict[type, Callable[[Any], Any]] = {
     gr.Number: _number,
     gr.Slider: _number,
@@ -105,8 +144,8 @@ PARAMETERS: dict[type, Callable[[Any], Any]] = {
     gr.Checkbox: lambda component: Annotated[bool, Field(strict=True)],
     gr.Dropdown: _one_of,
     gr.Radio: _one_of,
-    gr.CheckboxGroup: _some_of,
-    gr.Dataframe: lambda component: list[dict[str, str | float | bool | None]],
+    gr.CheckboxGroup: _one_of,
+    gr.Dataframe: lambda component: ROWS,
 }
 
 
@@ -118,7 +157,7 @@ def is_plain(component: Any) -> bool:
 def to_payload(component: Any, value: Any) -> Any:
     """Return a value of a request as the component's `preprocess` takes it."""
     if isinstance(component, gr.Dataframe):
-        headers = _headers(value)
+        headers = _columns(component, value)
         data = [[row.get(name) for name in headers] for row in value]
         value = {"headers": headers, "data": data}
     model = getattr(component, "data_model", None)
@@ -136,6 +175,33 @@ def is_too_large(component: Any, value: Any) -> bool:
 
 def _headers(rows: list[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def example(component: Any, value: Any) -> Any:
+    """Return a value of the page as a request has it."""
+    if not isinstance(component, gr.Dataframe):
+        return value
+    table = component.postprocess(value) if value is not None else None
+    headers = table.headers if table else component.headers
+    rows = [row for row in table.data if row] if table else []
+    return [
+        dict(zip(headers, row, strict=False))
+        for row in rows[:1] or [[0] * len(headers)]
+    ]
+
+
+def _columns(component: gr.Dataframe, rows: list[dict[str, Any]]) -> list[str]:
+    """Return the columns of rows; the table's own are first, in its order.
+
+    A function that takes an array knows them by their place alone.
+    """
+    names = dict.fromkeys(name for row in rows for name in row)
+    own = component.constructor_args.get("headers")
+    if isinstance(component.value, dict) and component.value["data"]:
+        own = component.value["headers"]
+    if not own or names.keys().isdisjoint(own):
+        return list(names)
+    return list(dict.fromkeys((*own, *names)))
 
 
 # Answers ------------------------------------------------------------------------------
@@ -186,7 +252,30 @@ def answer_schema(component: Any) -> dict[str, Any]:
     for kind, schema in ANSWERS.items():
         if isinstance(component, kind):
             return schema
-    return _inlined(component.api_info_as_output())
+    found: dict[str, Any] = _alone(component.api_info_as_output())
+    return found
+
+
+def _alone(schema: Any, definitions: Any = None, within: tuple[str, ...] = ()) -> Any:
+    """Return a schema of Gradio's as a part of another one.
+
+    What it refers to is put in its place, and a `type` of {}, of any JSON, left out.
+    """
+    if isinstance(schema, list):
+        return [_alone(each, definitions, within) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    definitions = schema.get("$defs", definitions or {})
+    if reference := schema.get("$ref"):
+        name = reference.rpartition("/")[2]
+        if name in within:
+            return {}
+        return _alone(definitions.get(name, {}), definitions, (*within, name))
+    return {
+        name: _alone(each, definitions, within)
+        for name, each in schema.items()
+        if name != "$defs" and (name, each) != ("type", {})
+    }
 
 
 def to_json(component: Any, value: Any, payload: Any) -> Any:

@@ -70,6 +70,7 @@ class Parameter:
         self.description = description
         self.media_types = kinds.media_types(component)
         self.is_file = bool(self.media_types)
+        self.is_several = kinds.is_several(component)
         self.is_text = isinstance(component, gr.Textbox)
 
     def accepts(self, media_type: str) -> bool:
@@ -179,6 +180,7 @@ class Operation:
         self, values: Mapping[str, Any], request: Request, username: str | None = None
     ) -> AsyncGenerator[list[Any], None]:
         """Yield the answers of each step of a stream, or the only ones."""
+        root = gradio_fixes.root_url(request)
         call = Call()
         current_call.set(call)
         self._function.check_files()
@@ -198,9 +200,10 @@ class Operation:
                 try:
                     if self.is_stream:
                         async for value in self._call(*inputs):
-                            yield await self._answers(value, began_at)
+                            yield await self._answers(value, began_at, root)
                     else:
-                        yield await self._answers(await self._call(*inputs), began_at)
+                        value = await self._call(*inputs)
+                        yield await self._answers(value, began_at, root)
                 except Failure:
                     outcome = "failed"
                     raise
@@ -234,13 +237,13 @@ class Operation:
                 inputs.append(parameter.default)
         return self._function.with_special(inputs, request, username)
 
-    async def _answers(self, value: Any, began: float) -> list[Any]:
+    async def _answers(self, value: Any, began: float, root: str) -> list[Any]:
         """Return the answers in what the function has returned."""
         outputs, convert = self._function.outputs, self._function.converts
         found = [value] if len(outputs) == 1 else list(value)
         pairs = zip(outputs, found, strict=True)
         answers = [
-            await _postprocess(component, each, began) if convert else each
+            await _postprocess(component, each, began, root) if convert else each
             for component, each in pairs
             if not component.skip_api
         ]
@@ -266,6 +269,8 @@ def _example(
             values[each.name] = each.component.value
         elif not each.optional:
             values[each.name] = each.component.example_payload()
+        if each.name in values:
+            values[each.name] = kinds.example(each.component, values[each.name])
     return values
 
 
@@ -316,7 +321,7 @@ async def _preprocess(parameter: Parameter, value: Any) -> Any:
     return await anyio.to_thread.run_sync(component.preprocess, payload)
 
 
-async def _postprocess(component: Any, value: Any, began: float) -> Any:
+async def _postprocess(component: Any, value: Any, began: float, root: str) -> Any:
     """Return a value of the function as JSON has it, or a File."""
     if kinds.media_types(component):
         return await _file(component, value, began)
@@ -324,7 +329,10 @@ async def _postprocess(component: Any, value: Any, began: float) -> Any:
         payload = component.postprocess(value)
     else:
         payload = await anyio.to_thread.run_sync(component.postprocess, value)
-    return kinds.to_json(component, value, payload)
+    found = kinds.to_json(component, value, payload)
+    if type(component) in LIGHT or isinstance(component, gr.Dataframe | gr.JSON):
+        return found  # it has no files
+    return await gradio_fixes.with_urls(component, found, root)
 
 
 # Their own conversion is done before another thread could begin with it.
