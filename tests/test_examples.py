@@ -32,6 +32,11 @@ def test_pictures_beside_the_model_come_along(bake, network):
     assert 'open("examples/grass.png", "rb")' in readme
 
 
+def test_readme_says_how_a_picture_of_a_label_is_named(bake, network):
+    readme = (bake(model_path=str(network), platform="local") / "README.md").read_text("utf-8")
+    assert "which expect the label that one\n  is named after" in readme
+
+
 def test_label_in_the_name_of_a_picture():
     names = {"lion.jpg": "lion", "lion-2.jpg": "lion", "class 2.png": "class 2"}
     names |= {"class 2-10.png": "class 2", "first class 2.png": "first class"}

@@ -12,8 +12,8 @@ suspect, or the size is wrong, 2 bad input.
 --json prints one object: ok (the status is 0), error (of bad input, else null),
 compared and right (how many answers), examples (input, answer, expected, right,
 seconds, and the arrays in and out of the model), suspect, tried (ways to scale
-pixels), edits of model.py (for, lines by number, written) and model (input, seconds,
-bytes).
+pixels), edits of model.py (for, lines by number, written, others that give the same
+labels) and model (input, seconds, bytes).
 """
 
 import argparse
@@ -286,7 +286,9 @@ def report(
         best = find_scaling(app, model, [each for each, _ in known], found)
         if best is not None:
             edit = best.title, best.constants(), write, best.blue_first
-            found.edits.append(apply(model, *edit))
+            equal = [each for each in found.tried if each["right"] == len(known)]
+            others = [each["title"] for each in equal if each["title"] != best.title]
+            found.edits.append(apply(model, *edit) | {"others": others})
             return 0 if write else 1
     else:
         print(

@@ -686,6 +686,7 @@ def test_a_stream(serve):
     assert client.post("/count", json={"text": "a"}).json() == "a 2"
     events = client.post("/count", json={"text": "a"}, headers={"Accept": "text/event-stream"})
     assert events.headers["content-type"] == "text/event-stream"
+    assert events.headers["x-accel-buffering"] == "no"  # nginx would keep the steps back
     assert sse(events.text) == [*(("message", f"a {n}") for n in range(3)), ("complete", None)]
     failed = client.post("/count", json={"text": "raise"}, headers={"Accept": "text/event-stream"})
     event, problem = sse(failed.text)[-1]

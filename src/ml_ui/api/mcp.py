@@ -27,7 +27,7 @@ from ..serving.runner import failed
 from ..serving.settings import MB, Settings
 from .body import Body, check_kept, json_body, largest_json
 from .operation import UNSHOWN, dumps
-from .routes import EVENTS, Api, connected, problem_of
+from .routes import EVENT_HEADERS, EVENTS, Api, connected, problem_of
 from .tools import Tool, labels_of
 
 # The versions of the protocol: those where each request carries its version in `_meta`,
@@ -277,12 +277,8 @@ class Mcp:
         send: Send,
     ) -> None:
         """Send the steps of a stream as notifications of progress, then the result."""
-        headers = [
-            (b"content-type", EVENTS.encode()),
-            (b"cache-control", b"no-store"),
-            (b"x-accel-buffering", b"no"),  # else nginx would keep them together
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        start = {"type": "http.response.start", "status": 200}
+        await send(start | {"headers": [*EVENT_HEADERS]})
 
         async def write(data: bytes, more_body: bool = True) -> None:
             body = b"event: message\ndata: " + data + b"\n\n"

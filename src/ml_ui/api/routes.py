@@ -34,6 +34,11 @@ MAX_ANSWERS = 64 * MB  # bytes of those of a list's rows
 WRITE_TIMEOUT = 20  # seconds for a client to read a part of an answer
 WATCH_AFTER = 0.05  # seconds, before a call is watched
 EVENTS = "text/event-stream"
+EVENT_HEADERS = [
+    (b"content-type", EVENTS.encode()),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),  # else nginx keeps the steps back, to the last
+]
 OPENAPI = "/openapi.json"
 DOCUMENTS = (OPENAPI, "/docs")
 
@@ -300,8 +305,8 @@ async def _send_events(
 
     Each is JSON; `event: complete` follows the last, or `event: error` a problem.
     """
-    headers = [(b"content-type", EVENTS.encode()), (b"cache-control", b"no-store")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    start = {"type": "http.response.start", "status": 200}
+    await send(start | {"headers": [*EVENT_HEADERS]})
 
     async def write(data: bytes, event: bytes = b"message") -> None:
         body = b"event: " + event + b"\ndata: " + data + b"\n\n"
