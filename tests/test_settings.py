@@ -14,7 +14,6 @@ NO_VALUE = {  # what a project's README says of settings without a value
     "RATE_LIMIT": "none",
     "ALLOWED_ORIGINS": "none",
     "METRICS": "off",
-    "MCP": "off",
 }
 GRADIO = {"GRADIO_SERVER_NAME": "127.0.0.1"}  # in the table, and read by Gradio
 

@@ -7,8 +7,8 @@ import mimetypes
 import secrets
 import shutil
 import time
-from collections.abc import AsyncGenerator, Mapping
-from functools import cached_property
+from collections.abc import AsyncGenerator, Callable, Mapping
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
 
@@ -180,7 +180,7 @@ class Operation:
         self, values: Mapping[str, Any], request: Request, username: str | None = None
     ) -> AsyncGenerator[list[Any], None]:
         """Yield the answers of each step of a stream, or the only ones."""
-        root = gradio_fixes.root_url(request)
+        root = partial(gradio_fixes.root_url, request)  # a fifth of a short call
         call = Call()
         current_call.set(call)
         self._function.check_files()
@@ -237,7 +237,9 @@ class Operation:
                 inputs.append(parameter.default)
         return self._function.with_special(inputs, request, username)
 
-    async def _answers(self, value: Any, began: float, root: str) -> list[Any]:
+    async def _answers(
+        self, value: Any, began: float, root: Callable[[], str]
+    ) -> list[Any]:
         """Return the answers in what the function has returned."""
         outputs, convert = self._function.outputs, self._function.converts
         found = [value] if len(outputs) == 1 else list(value)
@@ -321,7 +323,9 @@ async def _preprocess(parameter: Parameter, value: Any) -> Any:
     return await anyio.to_thread.run_sync(component.preprocess, payload)
 
 
-async def _postprocess(component: Any, value: Any, began: float, root: str) -> Any:
+async def _postprocess(
+    component: Any, value: Any, began: float, root: Callable[[], str]
+) -> Any:
     """Return a value of the function as JSON has it, or a File."""
     if kinds.media_types(component):
         return await _file(component, value, began)
@@ -332,7 +336,7 @@ async def _postprocess(component: Any, value: Any, began: float, root: str) -> A
     found = kinds.to_json(component, value, payload)
     if type(component) in LIGHT or isinstance(component, gr.Dataframe | gr.JSON):
         return found  # it has no files
-    return await gradio_fixes.with_urls(component, found, root)
+    return await gradio_fixes.with_urls(component, found, root())
 
 
 # Their own conversion is done before another thread could begin with it.
