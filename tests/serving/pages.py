@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,8 +12,10 @@ from typing import Any
 
 import gradio as gr
 import gradio.blocks
+import numpy as np
 import pytest
 from gradio.routes import App
+from PIL import Image
 from starlette.testclient import TestClient
 
 from ml_ui.serving import Server
@@ -151,3 +154,16 @@ def serving(
         demo._queue.set_server_app(app)
         client.get(f"{API}/startup-events")
         yield Served(demo, server, app, client, threads)
+
+
+def picture(format="PNG", size=(8, 6)) -> bytes:
+    """Return a picture of many colours."""
+    pixels = np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format)
+    return file.getvalue()
+
+
+def form(function, inputs, outputs, **options):
+    """Return a page with a function of components."""
+    return gr.Interface(function, inputs, outputs, api_name="predict", **options)

@@ -32,7 +32,7 @@ LOG_IN_FIRST = "Log in on the page, or give a name and a password (HTTP Basic)."
 LOG_IN = 'Basic realm="app", charset="UTF-8"'
 MAX_ANSWERS = 64 * MB  # bytes of those of a list's rows
 WRITE_TIMEOUT = 20  # seconds for a client to read a part of an answer
-WATCH_AFTER = 0.05  # seconds, before a call is watched
+WATCH_AFTER = 0.5  # seconds
 EVENTS = "text/event-stream"
 EVENT_HEADERS = [
     (b"content-type", EVENTS.encode()),
