@@ -108,7 +108,7 @@ def test_visit(visit, tmp_path, record_property):
     page.get_by_label("What is the app called?").fill("Flowers")
     expect(page.get_by_role("button", name="Download flowers.zip")).to_be_visible(timeout=30_000)
     took("name")
-    page.get_by_text("Procfile").click()
+    page.locator("summary", has_text="Procfile").click()
     expect(page.get_by_label("Procfile")).to_contain_text("web: ")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download flowers.zip").click()
