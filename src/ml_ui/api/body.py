@@ -51,7 +51,6 @@ class Body:
         self._operation = operation
         self._max_upload = max_upload
         self._files = files
-        self._names = [each.name for each in operation.parameters]
         self._paths: list[Path] = []
         self._size = 0
 
@@ -118,7 +117,10 @@ class Body:
         limits = {"max_fields": len(self._operation.parameters)}
         limits["max_fields"] += MAX_CHOICES * len(several)
         limits["max_part_size"] = MAX_JSON
-        quoted = {QUOTED.sub(_quote, name): name for name in self._names}
+        quoted = {
+            QUOTED.sub(_quote, each.name): each.name
+            for each in self._operation.parameters
+        }
         stream = self._counted(request, most)
         parser: FormParser | MultiPartParser
         if request.headers["content-type"].lower().startswith("multipart/"):
@@ -364,7 +366,7 @@ def _upload(parameter: Parameter, url: str) -> Path:
     """Return the file of an upload to this app, by its URL."""
     try:
         path = Path(unquote(urlsplit(url).path.partition(FILE_ROUTE)[2])).resolve()
-        if uploads.FOLDER.resolve() in path.parents and path.is_file():
+        if uploads.FOLDER in path.parents and path.is_file():
             return path
     except (OSError, ValueError):
         pass

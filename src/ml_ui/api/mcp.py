@@ -23,10 +23,9 @@ from .. import __version__, gradio_fixes
 from ..serving.middleware import Files
 from ..serving.problem import Problem, too_many
 from ..serving.rate_limit import RateLimit, client_of
-from ..serving.runner import failed
 from ..serving.settings import MB, Settings
 from .body import Body, check_kept, json_body, largest_json
-from .operation import UNSHOWN, dumps
+from .operation import dumps
 from .routes import EVENT_HEADERS, EVENTS, Api, connected, problem_of
 from .tools import Tool, labels_of
 
@@ -261,7 +260,7 @@ class Mcp:
                         await self._send_events(call, message, steps, request, send)
                         return
                     answers = await operation(call.values, request, user)
-                response = self._result(message, _shown(call.tool, answers))
+                response = self._result(message, call.tool.result(answers))
                 await response(request.scope, request.receive, send)
         except Problem as problem:
             language = request.headers.get("accept-language", "")
@@ -295,7 +294,7 @@ class Mcp:
                     if answers and isinstance(answers[0], str):
                         progress["message"] = answers[0]
                     await write(orjson.dumps(notification | {"params": progress}))
-            result = _shown(call.tool, answers)
+            result = call.tool.result(answers)
         except gr.Error as error:
             language = request.headers.get("accept-language", "")
             result = call.tool.error(problem_of(error), language)
@@ -306,18 +305,6 @@ class Mcp:
             meta = {f"{META}serverInfo": self._server}
             result = {"resultType": "complete", "_meta": meta, **result}
         return _json({"jsonrpc": "2.0", "id": message.id, "result": result})
-
-
-def _shown(tool: Tool, answers: list[Any]) -> dict[str, Any]:
-    """Return the result with the answers of a call.
-
-    Raises:
-        Failure: they are no JSON.
-    """
-    try:
-        return tool.result(answers)
-    except (TypeError, ValueError) as error:
-        raise failed(UNSHOWN, error) from error
 
 
 def _parse(body: bytes) -> Message:

@@ -135,7 +135,11 @@ class Operation:
         return kinds.media_types(self.outputs[0]) if len(self.outputs) == 1 else ()
 
     def schema(self, max_upload: int) -> dict[str, Any]:
-        """Return the JSON Schema of the parameters, for files of so many bytes."""
+        """Return the JSON Schema of the parameters.
+
+        Args:
+            max_upload: bytes of a file.
+        """
         schema = self._row.json_schema(schema_generator=Untitled)
         schema.pop("title", None)
         for each in self.parameters:
@@ -249,7 +253,7 @@ class Operation:
             for component, each in pairs
             if not component.skip_api
         ]
-        # What is no JSON is the model's failure, whoever asks for it.
+        # An answer that JSON cannot hold is a failure of the model, through every API.
         dumps([each for each in answers if not isinstance(each, File)])
         return answers
 
@@ -318,9 +322,7 @@ async def _preprocess(parameter: Parameter, value: Any) -> Any:
         value = await gradio_fixes.uploaded_files(component, value)
         await gradio_fixes.check_pictures_of([component], [value])
     payload = kinds.to_payload(component, value)
-    if type(component) in LIGHT:
-        return component.preprocess(payload)
-    return await anyio.to_thread.run_sync(component.preprocess, payload)
+    return await _convert(component, component.preprocess, payload)
 
 
 async def _postprocess(
@@ -329,10 +331,7 @@ async def _postprocess(
     """Return a value of the function as JSON has it, or a File."""
     if kinds.media_types(component):
         return await _file(component, value, began)
-    if type(component) in LIGHT:
-        payload = component.postprocess(value)
-    else:
-        payload = await anyio.to_thread.run_sync(component.postprocess, value)
+    payload = await _convert(component, component.postprocess, value)
     found = kinds.to_json(component, value, payload)
     if type(component) in LIGHT or isinstance(component, gr.Dataframe | gr.JSON):
         return found  # it has no files
@@ -346,6 +345,13 @@ LIGHT = (
 )
 
 
+async def _convert(component: Any, conversion: Callable[[Any], Any], value: Any) -> Any:
+    """Return what a component's conversion makes of a value, if slow in a thread."""
+    if type(component) in LIGHT:
+        return conversion(value)
+    return await anyio.to_thread.run_sync(conversion, value)
+
+
 async def _file(component: Any, value: Any, began: float) -> File | str | None:
     """Return the file that is a component's value; delete it, if the call has made it.
 
@@ -357,10 +363,7 @@ async def _file(component: Any, value: Any, began: float) -> File | str | None:
     component = copy.copy(component)
     component.GRADIO_CACHE = str(folder)
     try:
-        if type(component) in LIGHT:
-            payload = component.postprocess(value)
-        else:
-            payload = await anyio.to_thread.run_sync(component.postprocess, value)
+        payload = await _convert(component, component.postprocess, value)
         if payload is None:
             return None
         path = Path(payload.path) if payload.path else None
