@@ -10,11 +10,11 @@ import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-import anyio
 import gradio as gr
 
 from ..languages import Text
@@ -168,7 +168,7 @@ class PredictionRunner:
         self._slots = asyncio.Semaphore(workers)
         self.begun = asyncio.Semaphore(workers)
         # Separate from Gradio's threads, which serve files and logins.
-        self._threads = anyio.CapacityLimiter(2 * workers + 2)
+        self._threads = ThreadPoolExecutor(2 * workers + 2, "prediction")
         self._lock = threading.Lock()
         self._running: set[object] = set()
         self._stuck: set[object] = set()
@@ -221,8 +221,9 @@ class PredictionRunner:
             Failure: the step failed, or took longer than `limit` seconds: `message`.
         """
         job = object()
-        with anyio.move_on_after(limit):
-            return await start(job)
+        with contextlib.suppress(TimeoutError):  # of the limit: others are Failures
+            async with asyncio.timeout(limit):
+                return await start(job)
         with self._lock:
             self._stuck |= {job} & self._running
         logger.error("A prediction did not end within %.1f s", limit)
@@ -246,9 +247,8 @@ class PredictionRunner:
                     raise TypeError("a plain function returned an awaitable")
                 return result
 
-        return await anyio.to_thread.run_sync(
-            context.run, run, abandon_on_cancel=True, limiter=self._threads
-        )
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, context.run, run)
 
     async def in_loop(
         self,
