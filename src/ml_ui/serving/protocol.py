@@ -29,7 +29,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._timeout: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline: float | None = None  # for the client, by the loop's time
         self._messages = 0
         self._reset_counts()
         if len(self._open) >= self.max_connections:
@@ -40,7 +41,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self._wait_for_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_timeout()
+        self._deadline = None
+        if self._timer:
+            self._timer.cancel()
         self._open.pop(self, None)
         self._idle.pop(self, None)
         self.unread.pop(self, None)
@@ -66,7 +69,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         messages = self._messages
         super().data_received(data)
-        if self._timeout is None and self in self._idle and not self._kept_alive():
+        if self._deadline is None and self in self._idle and not self._kept_alive():
             self._wait_for_request()  # bytes that begin no request, such as blank lines
         if messages != self._messages:
             return  # a request began with these bytes, and others may have ended
@@ -109,7 +112,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.cycle and self.cycle.response_complete:
             self._wait_for_request()  # the response did not wait for the body
         else:
-            self._stop_timeout()  # from here on the time is the app's
+            self._deadline = None  # from here on the time is the app's
             self._idle.pop(self, None)
 
     def on_response_complete(self) -> None:
@@ -132,10 +135,14 @@ class LimitedProtocol(HttpToolsProtocol):
         self._bytes = self._header_bytes = self._body_bytes = 0
 
     def _restart_timeout(self) -> None:
-        self._stop_timeout()
-        self._timeout = self.loop.call_later(READ_TIMEOUT, self.transport.close)
+        self._deadline = self.loop.time() + READ_TIMEOUT
+        if not self._timer:
+            self._timer = self.loop.call_at(self._deadline, self._check_deadline)
 
-    def _stop_timeout(self) -> None:
-        if self._timeout:
-            self._timeout.cancel()
-        self._timeout = None
+    def _check_deadline(self) -> None:
+        """Close the connection at its deadline; a timer for each would cost more."""
+        self._timer = None
+        if self._deadline and self._deadline > self.loop.time():
+            self._timer = self.loop.call_at(self._deadline, self._check_deadline)
+        elif self._deadline:
+            self.transport.close()
