@@ -87,6 +87,7 @@ class Framework(NamedTuple):
     function: bool = False  # runs a function in model.py, without a model file
     libraries: Sequence[str] = ()  # Debian packages that it needs and slim images lack
     demos: bool = True  # False: for models of the user's own alone
+    batch: Mapping[str, int] = {}  # calls that its runtime runs together, by kind of input
     channels_last: bool = False
     pixels: Sequence[Mapping[str, Any]] = ()  # by the network's name: how pixels are scaled
 

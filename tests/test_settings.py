@@ -68,6 +68,14 @@ def test_workers_can_be_set(settings, monkeypatch):
     assert settings.Settings.from_environment().workers == 3
 
 
+def test_calls_of_a_worker_wait_for_a_batch_here_and_not_in_a_cluster(settings, monkeypatch):
+    monkeypatch.setenv("WEB_CONCURRENCY", "3")
+    monkeypatch.setenv("CALLS_PER_WORKER", "8")
+    assert settings.Settings.from_environment().calls == 24
+    monkeypatch.setenv("MODEL_URL", "http://127.0.0.1:8000")
+    assert settings.Settings.from_environment().calls == 3
+
+
 def test_every_kind_of_value_is_read(settings, monkeypatch):
     monkeypatch.setenv("PORT", "8000")
     monkeypatch.setenv("METRICS", "1")

@@ -217,9 +217,11 @@ def test_time_limit_is_for_each_step_and_the_whole(pool, short_limit, kind):
 
 
 @every_kind
-def test_number_of_workers(pool, kind, monkeypatch):
+@pytest.mark.parametrize("number", [{"WEB_CONCURRENCY": "2"}, {"CALLS_PER_WORKER": "2"}], ids=str)
+def test_number_of_predictions_at_once(pool, kind, number, monkeypatch):
     get_runner.cache_clear()
-    monkeypatch.setenv("WEB_CONCURRENCY", "2")
+    for name, value in number.items():
+        monkeypatch.setenv(name, value)
     at_once, most, lock = 0, 0, threading.Lock()
 
     def count():

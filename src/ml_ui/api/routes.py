@@ -211,7 +211,7 @@ class Api:
         Raises:
             Problem: 503, too many do; or what the function has raised.
         """
-        most = self._settings.queue_size + self._settings.workers
+        most = self._settings.queue_size + self._settings.calls
         if self.running + self._queued() >= most:
             raise Problem(503, FULL, RETRY)
         self.running += 1

@@ -57,13 +57,21 @@ RESERVED = {
 }
 
 
-def launch(demo: gr.Blocks, load: Callable[[], object], **options: Any) -> None:
+def launch(
+    demo: gr.Blocks,
+    load: Callable[[], object],
+    calls_per_worker: int = 1,
+    **options: Any,
+) -> None:
     """Serve a page until SIGTERM or Ctrl-C.
 
     Args:
         demo: the page. Each of its functions is decorated with `guard`.
         load: loads the model, in the background; it may be async. `/readyz` answers 503
             until it returns.
+        calls_per_worker: of a model that runs calls together that wait, such as a batch
+            of rows, which take no memory: a worker has so many at once. The variable
+            CALLS_PER_WORKER takes precedence.
         options: those of `gr.Blocks.launch`, such as `theme`, `css` or `favicon_path`;
             `page.options` has the defaults.
 
@@ -92,6 +100,7 @@ def launch(demo: gr.Blocks, load: Callable[[], object], **options: Any) -> None:
         help="also create a temporary public link, valid for up to a week",
     )
     share = parser.parse_args().share
+    os.environ.setdefault("CALLS_PER_WORKER", str(calls_per_worker))
     try:
         settings = Settings.from_environment()
     except ValueError as error:
@@ -137,7 +146,7 @@ class Server:
             options["auth"] = (settings.app_username, settings.app_password)
         demo.queue(
             max_size=settings.queue_size,
-            default_concurrency_limit=settings.workers,
+            default_concurrency_limit=settings.calls,
             api_open=False,  # /run would bypass the queue
         )
         page.prepare(demo)

@@ -157,18 +157,17 @@ class PredictionRunner:
     returns.
 
     Attributes:
-        begun: held by calls from one request, as many at once as there are workers.
+        begun: held by calls from one request, as many at once as predictions.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.timeout = settings.predict_timeout
         self.stream_timeout = settings.stream_timeout
-        workers = settings.workers
-        self._limit = max(2, workers)
-        self._slots = asyncio.Semaphore(workers)
-        self.begun = asyncio.Semaphore(workers)
+        self._limit = max(2, settings.workers)
+        self._slots = asyncio.Semaphore(settings.calls)
+        self.begun = asyncio.Semaphore(settings.calls)
         # Separate from Gradio's threads, which serve files and logins.
-        self._threads = ThreadPoolExecutor(2 * workers + 2, "prediction")
+        self._threads = ThreadPoolExecutor(2 * settings.calls + 2, "prediction")
         self._lock = threading.Lock()
         self._running: set[object] = set()
         self._stuck: set[object] = set()

@@ -21,6 +21,7 @@ FORMS = {
     "predict_timeout": ("0*[1-9].*", "60, and at least 1"),
     "stream_timeout": ("0*[1-9].*", "600, and at least 1"),
     "queue_size": ("0*[1-9].*", "100, and at least 1"),
+    "calls_per_worker": ("0*[1-9].*", "16, and at least 1"),
 }
 
 
@@ -29,7 +30,8 @@ class Settings:
     """Settings; each field is an environment variable of its name, in capitals."""
 
     port: int = 7860
-    web_concurrency: int = 0  # predictions at once; 0: by the cores and the memory
+    web_concurrency: int = 0  # workers; 0: by the cores and the memory
+    calls_per_worker: int = 1  # that it has at once, of a model that runs them together
     queue_size: int = 100  # queued predictions; above that, 503
     predict_timeout: int = 60  # seconds of a prediction, or of each step of a stream
     stream_timeout: int = 600  # seconds of a stream in all
@@ -84,13 +86,18 @@ class Settings:
 
     @cached_property
     def workers(self) -> int:
-        """Number of predictions at once: two per core, if the memory suffices.
+        """Number of workers: two per core, if the memory suffices.
 
         A cluster has its own cores; what goes into the model is still prepared here.
         """
         most = REMOTE if self.model_url else 2 * cores()
         fitting = min(most, (memory() - APP_MEMORY) // PREDICTION_MEMORY)
         return self.web_concurrency or max(1, fitting)
+
+    @property
+    def calls(self) -> int:
+        """Number of calls at once, those that wait for a batch included."""
+        return self.workers * (1 if self.model_url else self.calls_per_worker)
 
 
 def _read(field: Field[Any], text: str) -> object:
