@@ -4,7 +4,7 @@ PYTHON ?= python3
 # A process for each core; the tests of a file share what they generate and install.
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo web space web-zips test test-every test-fast typecheck wheel lock runtimes demos bench boot faults \
+.PHONY: help demo web space web-zips test test-every test-fast typecheck wheel lock runtimes demos bench one-request boot faults \
 	agents ray canary packages recognise verify-footprint zoo architectures networks pictures rehearse parity vendor
 
 help:  ## list the targets
@@ -50,6 +50,9 @@ demos: $(VENV)/installed  ## retrain the demo models, of ONLY=... (tasks, framew
 
 bench: $(VENV)/installed  ## time the generation of a project, and count the combinations
 	$(BIN)/python -m scripts.bench
+
+one-request: $(VENV)/installed  ## time POST /predict beside plain Gradio and a bare FastAPI app
+	$(BIN)/python -m scripts.one_request
 
 boot: $(VENV)/installed  ## compare a container's boot time with the usual Dockerfile's
 	$(BIN)/python -m scripts.boot
