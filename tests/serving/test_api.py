@@ -181,7 +181,7 @@ def test_a_shutdown_waits_for_answers_and_takes_no_more(serve):
 
 
 @pytest.mark.parametrize("body", [b'{"text": "a"}'])
-def test_who_hangs_up_frees_the_place(serve, body, outcomes):
+def test_who_hangs_up_frees_the_place(serve, body, outcomes, log):
     served = serve(hold, WEB_CONCURRENCY="1")
     first = served.threads.submit(served.client.post, "/hold", json={"text": "a"})
     assert running.wait(10)
@@ -205,6 +205,7 @@ def test_who_hangs_up_frees_the_place(serve, body, outcomes):
 
     assert served.client.portal.call(hang_up) == []
     assert outcomes("hold").get("cancelled") == 1
+    assert 499 in [record["status"] for record in log() if record["message"] == "request"]
     go_on.set()
     assert first.result().json() == "a"
     assert served.server.api.running == 0

@@ -42,6 +42,7 @@ LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1", "*.gradio.live")
 HOST = re.compile(r"(?:([\w.-]+)|\[([0-9a-f:.]+)\])(?::\d{1,5})?", re.ASCII)
 HEALTH_PATHS = ("/healthz", "/readyz", "/ready", "/metrics")  # by any host name
 UNLOGGED_PATHS = (*HEALTH_PATHS, "/assets/", "/static/", "/favicon.ico")
+LEFT = 499  # as in nginx's log: the client has gone, and got no answer
 LOGINS_PER_MINUTE = 6  # of a client
 MAX_BODY = MB  # bytes, but for uploads: as objects they take a hundred times as much
 MAX_UPLOAD_ID = 64  # characters; Gradio keeps each for a while
@@ -156,7 +157,7 @@ class GuardMiddleware:
         if scope["type"] != "http":  # a WebSocket, of which Gradio has none
             await send({"type": "websocket.close", "code": 1008})
             return
-        start, status, ended, is_stream = time.monotonic(), 500, False, False
+        start, status, ended, is_stream = time.monotonic(), LEFT, False, False
         # By it, Gradio's Node server, which is off, tells the address of the page.
         scope["headers"] = [h for h in scope["headers"] if h[0] != b"x-gradio-server"]
         path, headers = app_path(scope), Headers(scope=scope)
@@ -193,6 +194,7 @@ class GuardMiddleware:
             if is_stream and not ended:  # its events have their own end
                 await send({"type": "http.response.body", "body": b""})
             elif not ended:  # the client must not take a part for the whole
+                status = 500
                 raise
         finally:
             held.release()
