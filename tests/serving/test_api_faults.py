@@ -341,6 +341,14 @@ def test_answers_of_a_list_are_bounded_together(serve, monkeypatch):
     rows = [{"text": "x" * 1000}] * 4
     assert served.client.post("/answer", json=rows).json() == ["x" * 1000] * 4
     assert is_problem(served.client.post("/answer", json=rows * 2), 413)
+    monkeypatch.setattr(held, "MAX_HELD", 1)  # bytes of all calls; or two of the largest
+    monkeypatch.setattr(held, "SMALL", 0)
+    others = held.Held(1)
+    others.add(8000)
+    assert is_problem(served.client.post("/answer", json=rows), 503)
+    others.release()
+    assert served.client.post("/answer", json=rows).status_code == 200
+    assert held.Held.size == 0
 
 
 def test_a_stream_that_is_not_read_ends(serve, monkeypatch):

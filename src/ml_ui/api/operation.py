@@ -15,7 +15,7 @@ from typing import Annotated, Any, NotRequired
 import anyio.to_thread
 import gradio as gr
 import orjson
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from pydantic.json_schema import GenerateJsonSchema
 from starlette.requests import Request
 from typing_extensions import TypedDict
@@ -27,9 +27,28 @@ from ..serving.settings import MB
 from . import kinds
 from .kinds import File
 
-REFUSED = "The input is not what the app takes"
+REFUSED = "The input cannot be read"
+# What a component raises at a value that is not of its kind, such as a date "today".
+UNFIT = (ValueError, TypeError, LookupError, AttributeError)
 MAX_ROWS = 1000  # of a list, each a call of its own
 UNSHOWN = "The answer of the model is not what the page shows"
+
+
+class Unfit(gr.Error):
+    """A value that is valid JSON of its type, and that its component cannot take.
+
+    Attributes:
+        errors: the parameter and the reason, as for what is invalid.
+    """
+
+    def __init__(self, parameter: str, error: Exception) -> None:
+        reason = "The field cannot take this value"
+        if isinstance(error, ValidationError):
+            reason += f" ({error.errors()[0]['msg']})"
+        elif isinstance(error, ValueError) and str(error):
+            reason += f" ({str(error).splitlines()[0][:200]})"
+        super().__init__(f"{parameter}: {reason}.", print_exception=False)
+        self.errors = [{"parameter": parameter, "reason": reason}]
 
 
 class Untitled(GenerateJsonSchema):
@@ -107,6 +126,8 @@ class Operation:
         fields: dict[str, Any] = {}
         for each in self.parameters:
             kind = kinds.parameter_type(each.component)
+            if each.optional and each.default is None:
+                kind = kind | None
             fields[each.name] = NotRequired[kind] if each.optional else kind
         row = with_config(ConfigDict(extra="forbid"))(TypedDict("Row", fields))  # type: ignore[operator]
         self._row = TypeAdapter[dict[str, Any]](row)
@@ -235,8 +256,11 @@ class Operation:
             parameter = self._by_component.get(id(component))
             if parameter is None:  # a gr.State
                 inputs.append(copy.deepcopy(component.value))
-            elif parameter.name in values:
-                inputs.append(await _preprocess(parameter, values[parameter.name]))
+            elif (value := values.get(parameter.name)) is not None:
+                try:
+                    inputs.append(await _preprocess(parameter, value))
+                except UNFIT as error:
+                    raise Unfit(parameter.name, error) from error
             else:
                 inputs.append(parameter.default)
         return self._function.with_special(inputs, request, username)

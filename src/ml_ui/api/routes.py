@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from .. import gradio_fixes
 from ..languages import Text
+from ..serving.held import Held
 from ..serving.middleware import MCP, Files, app_path
 from ..serving.problem import Problem, too_many
 from ..serving.rate_limit import RateLimit, client_of
@@ -24,7 +26,7 @@ from ..serving.settings import MB, Settings
 from . import docs, openapi
 from .body import Body
 from .kinds import File
-from .operation import Operation, dumps
+from .operation import Operation, Unfit, dumps
 
 FULL = "Queue is full. Retry in a few seconds."
 RETRY = {"Retry-After": "5"}  # seconds
@@ -41,6 +43,7 @@ EVENT_HEADERS = [
 ]
 OPENAPI = "/openapi.json"
 DOCUMENTS = (OPENAPI, "/docs")
+NONE = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")  # in Accept, what is not wanted
 
 
 class Api:
@@ -156,12 +159,15 @@ class Api:
         user = await self.user(request)
         accept = request.headers.get("accept", "")
         body = Body(operation, self._settings.max_upload_mb * MB, self._files)
+        held = Held(MAX_ANSWERS)
         try:
             values = await body.read(request)
             with self.admitted():
                 async with connected(request.receive):
                     if isinstance(values, list):
-                        answer: Any = await self._rows(operation, values, request, user)
+                        answer: Any = await self._rows(
+                            operation, values, request, user, held
+                        )
                     elif operation.is_stream and EVENTS in accept:
                         steps = operation.steps(values, request, user)
                         await _send_events(steps, request, send)
@@ -171,6 +177,7 @@ class Api:
                 response = _response(answer, accept)
                 await response(request.scope, request.receive, send)
         finally:
+            held.release()
             body.delete()
 
     async def _rows(
@@ -179,12 +186,16 @@ class Api:
         rows: list[dict[str, Any]],
         request: Request,
         user: str | None,
+        held: Held,
     ) -> list[Any]:
         """Return the answer of each row, one after the other.
 
+        Args:
+            held: counts the answers, of which all are in memory at the end.
+
         Raises:
             Problem: that of the first row that has one, by its number `row`; 413, the
-                answers together are too large.
+                answers together are too large; 503, those of all such calls are.
         """
         client = client_of(request.scope, self._settings.client_ip_header)
         for _ in rows[1:]:  # each is a call, and the middleware has counted one
@@ -201,6 +212,8 @@ class Api:
             size += len(answer)
             if size > MAX_ANSWERS:
                 raise Problem(413, "The answers are too large: send fewer rows.")
+            if not held.add(len(answer)):
+                raise Problem(503, FULL, RETRY)
             answers.append(orjson.Fragment(answer))
         return answers
 
@@ -256,7 +269,9 @@ def problem_of(error: gr.Error) -> Problem:
     status = error.status if isinstance(error, Failure) else 422
     detail = error.message if isinstance(error.message, str) else str(error.message)
     reference = detail.values.get("reference") if isinstance(detail, Text) else None
-    members = {"reference": reference} if reference else {}
+    members: dict[str, Any] = {"reference": reference} if reference else {}
+    if isinstance(error, Unfit):
+        members["errors"] = error.errors
     headers = RETRY if status == 503 else None
     return Problem(status, detail, headers, **members)
 
@@ -277,8 +292,11 @@ def _is_wanted(media_type: str, accept: str) -> bool:
     """Return whether the Accept header asks for the bytes of a file."""
     kind = media_type.partition("/")[0]
     wanted = (media_type, f"{kind}/*", "application/octet-stream")
-    parts = (part.partition(";")[0].strip().lower() for part in accept.split(","))
-    return any(part in wanted for part in parts)
+    ranges = (part.partition(";") for part in accept.lower().split(","))
+    return any(
+        name.strip() in wanted and not NONE.fullmatch(quality)
+        for name, _, quality in ranges
+    )
 
 
 def _in_time(send: Send) -> Send:

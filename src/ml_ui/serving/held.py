@@ -1,4 +1,4 @@
-"""Memory of request bodies: a limit on what all of them hold together."""
+"""Memory of bodies and answers: a limit on what all of them hold together."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ SMALL = 64 * 1024  # bytes of a body that are not counted: any app takes as much
 
 
 class Held:
-    """Bytes of one body in memory, counted among those of all.
+    """Bytes of one body, or of a list's answers, counted among those of all.
 
     A client may send most of a body and then wait: with many connections it would
     take all memory, whatever the limit of a body.
