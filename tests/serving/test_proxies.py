@@ -95,3 +95,17 @@ def test_client_cannot_forge_the_header_that_a_proxy_appends_to(forged, is_one):
     headers = [(b"x-forwarded-for", value.encode()) for value in values]
     scope = {"type": "http", "client": ("10.0.0.1", 1), "headers": headers}
     assert client_of(scope, "X-Forwarded-For") == "203.0.113.9"
+
+
+@pytest.mark.parametrize(
+    ("written", "client"),
+    [
+        ("203.0.113.9:5678", "203.0.113.9"),
+        ("[2001:db8::1]:5678", "2001:db8::/64"),
+        ("[2001:db8::1]", "2001:db8::/64"),
+        ("2001:db8::1", "2001:db8::/64"),
+    ],
+)
+def test_an_address_with_a_port_is_the_same_client(written, client):
+    scope = {"type": "http", "client": ("10.0.0.1", 1), "headers": [(b"x-ip", written.encode())]}
+    assert client_of(scope, "X-IP") == client

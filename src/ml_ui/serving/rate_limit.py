@@ -2,6 +2,7 @@
 
 import functools
 import ipaddress
+import re
 import time
 
 from starlette.datastructures import Headers
@@ -59,8 +60,14 @@ def client_of(scope: Scope, header: str = "") -> str:
     return _client(host)
 
 
+# What some proxies add to an address; an IPv6 address has brackets then.
+WITH_PORT = re.compile(r"\[(.+)\](?::\d+)?|([\d.]+):\d+", re.ASCII)
+
+
 @functools.lru_cache(1024)
 def _client(host: str) -> str:
+    if found := WITH_PORT.fullmatch(host):
+        host = found[1] or found[2]
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:  # a proxy's own name for it
