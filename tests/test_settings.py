@@ -131,6 +131,14 @@ def test_two_logins_are_refused(settings, monkeypatch):
         settings.Settings.from_environment()
 
 
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://ann:secret@host/", "host:8000"])
+def test_address_of_a_cluster_is_http(settings, monkeypatch, url):
+    monkeypatch.setenv("MODEL_URL", url)
+    with pytest.raises(ValueError, match="MODEL_URL=.* is not like http://") as refusal:
+        settings.Settings.from_environment()
+    assert "secret" not in str(refusal.value)
+
+
 def test_empty_value_is_the_default(settings, monkeypatch):
     monkeypatch.setenv("PORT", "")
     assert settings.Settings.from_environment() == settings.Settings()

@@ -12,6 +12,7 @@ import httpx
 from . import wire
 from .languages import Text
 from .serving.runner import Busy, TimeLimit, get_runner
+from .serving.settings import without_password
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,8 @@ class Remote:
                     return
                 why = f"{answer.status_code}: {answer.text.strip()[:200]}"
             if attempt % 60 == 0:
-                logger.warning("Waiting for the model at %s (%s)", self._url, why)
+                shown = without_password(self._url)
+                logger.warning("Waiting for the model at %s (%s)", shown, why)
             time.sleep(RETRY)
 
     def predict(self, *values: Any) -> Any:

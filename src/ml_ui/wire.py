@@ -43,6 +43,13 @@ def decode(body: bytes) -> Any:
     Raises:
         ValueError: they are not a value, or would need pickle.
     """
+    try:
+        return _decode(body)
+    except (MemoryError, OverflowError, RecursionError) as error:  # lists in lists
+        raise ValueError(f"too large or too deep ({type(error).__name__})") from None
+
+
+def _decode(body: bytes) -> Any:
     stream = io.BytesIO(body)
     text = stream.readline()
     arrays = []

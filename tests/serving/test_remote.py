@@ -63,7 +63,26 @@ def test_pickle_is_refused_both_ways():
         wire.decode(b'{"__npy__": 0}\n' + pickled.getvalue())
 
 
-@pytest.mark.parametrize("body", [b"", b"no JSON", b"1\nrest", wire.encode(VALUES[4])[:-1]])
+def header_of(shape: tuple[int, ...]) -> bytes:
+    """Return the NPY header of an array of this shape, without the array."""
+    body = io.BytesIO()
+    facts = {"descr": "<f8", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(body, facts)
+    return body.getvalue()
+
+
+DAMAGED = {
+    "empty": b"",
+    "text": b"no JSON",
+    "rest": b"1\nrest",
+    "cut off": wire.encode(VALUES[4])[:-1],
+    "deep": b"[" * 100_000 + b"\n",
+    "a petabyte": b'{"__npy__": 0}\n' + header_of((1 << 47,)),
+    "more than a size": b'{"__npy__": 0}\n' + header_of((1 << 62, 1 << 62)),
+}
+
+
+@pytest.mark.parametrize("body", DAMAGED.values(), ids=DAMAGED)
 def test_damaged_body_is_refused(body):
     with pytest.raises(ValueError):
         wire.decode(body)

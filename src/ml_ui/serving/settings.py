@@ -21,6 +21,7 @@ FORMS = {
     "predict_timeout": ("0*[1-9].*", "60, and at least 1"),
     "stream_timeout": ("0*[1-9].*", "600, and at least 1"),
     "queue_size": ("0*[1-9].*", "100, and at least 1"),
+    "model_url": (r"https?://[^/\s]+(/\S*)?", "http://cluster:8000/"),
     "calls_per_worker": ("0*[1-9].*", "16, and at least 1"),
 }
 
@@ -68,7 +69,8 @@ class Settings:
                 try:
                     found[field.name] = _read(field, text)
                 except ValueError as error:
-                    problems.append(f"{name}={text!r} {error}")
+                    shown = without_password(text)
+                    problems.append(f"{name}={shown!r} {error}")
         if not 0 < found.get("port", cls.port) < 65536:
             problems.append(f"port {found['port']} is out of range: use 1 to 65535")
         if ("app_username" in found) != ("app_password" in found):
@@ -106,12 +108,14 @@ def _read(field: Field[Any], text: str) -> object:
     Raises:
         ValueError: says what is wrong with it.
     """
-    if isinstance(field.default, str):  # a password may begin with a space
-        return text
+    if isinstance(field.default, str) and field.name not in FORMS:
+        return text  # a password may begin with a space
     parts = [part.strip() for part in text.lower().split(",") if part.strip()]
     form, example = FORMS.get(field.name, (".*", ""))
     if not all(re.fullmatch(form, part) for part in parts):
         raise ValueError(f"is not like {example}")
+    if isinstance(field.default, str):
+        return text.strip()
     if isinstance(field.default, tuple):
         return tuple(parts)
     if isinstance(field.default, bool):
@@ -119,6 +123,11 @@ def _read(field: Field[Any], text: str) -> object:
     if not text.strip().isdecimal():
         raise ValueError("is not a whole number")
     return int(text)
+
+
+def without_password(url: str) -> str:
+    """Return a URL to be logged: without a user and a password."""
+    return re.sub(r"//[^/]*@", "//***@", url)
 
 
 def cores() -> int:
