@@ -53,6 +53,7 @@ KNOWN_ROUTES = (
     *(API + name for name in ("upload", "stream/", "cancel", "reset", "run-history/")),
 )
 EXPIRED = "The file has expired: choose it again."
+SITES = ("http://", "https://")
 PICTURES = (gr.Image, gr.ImageEditor, gr.ImageSlider, gr.Gallery)
 
 
@@ -297,7 +298,7 @@ async def has_password(app: App, name: str, password: str) -> bool:
     if app.auth is None:
         return False
     if callable(app.auth):
-        found = app.auth(name, password)
+        found = await anyio.to_thread.run_sync(app.auth, name, password)
         return bool(await found if inspect.isawaitable(found) else found)
     right = app.auth.get(name, "")
     return hmac.compare_digest(right.encode(), password.encode()) and name in app.auth
@@ -549,7 +550,10 @@ async def check_pictures_of(components: Sequence[Any], values: Sequence[Any]) ->
     for component, value in zip(components, values, strict=False):
         if isinstance(component, PICTURES):
             for file in _files(value):
-                if isinstance(file, bytes):
+                if isinstance(file, str):  # Gradio has it in its cache from now on
+                    moved = await component.async_move_resource_to_block_cache(file)
+                    await anyio.to_thread.run_sync(_check_file, Path(str(moved)))
+                elif isinstance(file, bytes):
                     pictures.check(file)
                 elif file.stat().st_size < MB:  # in less time than another thread takes
                     _check_file(file)
@@ -561,8 +565,8 @@ def _check_file(path: Path) -> None:
     pictures.check(path.read_bytes())
 
 
-def _files(value: Any) -> Iterator[Path | bytes]:
-    """Yield the uploaded files in a value, and the contents of its data URLs.
+def _files(value: Any) -> Iterator[Path | bytes | str]:
+    """Yield a value's uploaded files, contents of data URLs, and URLs of other sites.
 
     Raises:
         gr.Error: a file was not uploaded, and is not public.
@@ -578,6 +582,8 @@ def _files(value: Any) -> Iterator[Path | bytes]:
             yield base64.b64decode(url.partition(",")[2])
         elif isinstance(path, str) and is_own:
             yield Path(path)
+        elif isinstance(path, str) and path.startswith(SITES):
+            yield path
         for key, item in value.items():
             if key != "video":  # of a gr.Gallery
                 yield from _files(item)
@@ -588,7 +594,7 @@ def _files(value: Any) -> Iterator[Path | bytes]:
 
 def _is_public(value: Mapping[str, Any], path: str) -> bool:
     """Return whether a file is another site's, or one that the owner has published."""
-    is_url = path.startswith(("http://", "https://"))
+    is_url = path.startswith(SITES)
     is_file = value.get("meta") == {"_type": "gradio.FileData"}  # Gradio fetches it
     return is_url and is_file or is_static_file(path)
 

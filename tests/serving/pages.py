@@ -136,7 +136,8 @@ def serving(
         prepared = server.prepare(**options)
     # What else `gr.Blocks.launch` sets before it makes the app.
     demo.run_history, demo.max_file_size = False, prepared["max_file_size"]
-    demo.auth = [prepared["auth"]] if "auth" in prepared else None
+    auth = prepared.get("auth")
+    demo.auth = auth if auth is None or callable(auth) else [auth]
     demo.auth_message = None
     demo.theme = gr.themes.Default()
     demo.theme_css, demo.stylesheets, demo.css, demo.js, demo.head = "", [], "", "", ""

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from ml_ui import guard, pictures
+from ml_ui.serving.middleware import LOGINS_PER_MINUTE
 from ml_ui.serving.runner import get_runner
+from ml_ui.serving.settings import Settings
 
 from .conftest import until
-from .pages import form, page, picture, sse
+from .pages import form, page, picture, serving, sse
 
 PROBLEM = "application/problem+json"
 running, go_on = threading.Event(), threading.Event()
@@ -248,6 +250,36 @@ def test_a_login(serve):
     statuses = [client.post("/answer", **call, auth=("ann", "x")).status_code for _ in range(8)]
     assert {*statuses} == {401, 429}
     assert client.post("/answer", **call, auth=("ann", "pässword")).status_code == 429
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_wrong_passwords_at_once_are_limited(is_async):
+    tried = []
+
+    def slow(name, password):
+        tried.append(name)
+        time.sleep(0.05)
+        return password == "right"
+
+    async def slow_async(name, password):
+        tried.append(name)
+        await asyncio.sleep(0.05)
+        return password == "right"
+
+    auth = slow_async if is_async else slow
+    with serving(page(answer), Settings(), auth=auth) as served:
+        calls = [
+            served.threads.submit(
+                served.client.post, "/answer", json={"text": "a"}, auth=(f"ann{n}", "wrong")
+            )
+            for n in range(20)
+        ]
+        assert {each.result(30).status_code for each in calls} == {401, 429}
+        assert len(tried) == LOGINS_PER_MINUTE
+    with serving(page(answer), Settings(), auth=auth) as served:
+        right = {"json": {"text": "a"}, "auth": ("ann", "right")}
+        calls = [served.threads.submit(served.client.post, "/answer", **right) for _ in range(8)]
+        assert {each.result(30).json() for each in calls} == {"A"}
 
 
 def test_the_login_of_the_page(serve):

@@ -1,14 +1,18 @@
 """Calls through Gradio's queue: their answers, outcomes in the metrics, and worker slots."""
 
 import base64
+import contextlib
+import functools
 import threading
 import time
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
 import PIL.Image
 import pytest
+from gradio import processing_utils
 from gradio.data_classes import _StaticFiles
 from PIL import Image
 
@@ -289,23 +293,39 @@ def test_wrong_input_is_refused(serve, outcomes, content, message, tmp_path):
     assert since(before, outcomes("size")) == {"refused": 1}
 
 
+@contextlib.contextmanager
+def other_site(folder):
+    """Serve a folder's files until the block ends; yield the URL."""
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
 @pytest.mark.parametrize("component", [gr.Image, gr.ImageEditor, gr.ImageSlider, gr.Gallery])
-def test_costly_pictures_are_not_opened(serve, monkeypatch, component):
+def test_costly_pictures_are_not_opened(serve, monkeypatch, component, tmp_path):
     """Not even by Gradio, which does so before it calls the function."""
+    monkeypatch.setattr(processing_utils, "PUBLIC_HOSTNAME_WHITELIST", ["127.0.0.1"])
     app = serve(demo=page(size, inputs=component()))
     monkeypatch.setattr(PIL.Image, "open", lambda *args, **kwargs: pytest.fail("opened"))
     content = b"\xff\xd8" + b"\xff\xe3\0\2" * 100_000
     sent = app.client.post(f"{API}/upload", files={"files": ("a.jpg", content)}).json()
     file = {"path": sent[0], "meta": {"_type": "gradio.FileData"}}
     encoded = base64.b64encode(content[:100_000]).decode()
-    for given in (file, {"url": f"data:image/jpeg;base64,{encoded}", "path": None}):
-        value = {
-            gr.Image: given,
-            gr.ImageEditor: {"background": given, "layers": [], "composite": None},
-            gr.ImageSlider: [given, given],
-            gr.Gallery: [{"image": given, "caption": None}],
-        }[component]
-        assert "too many parts" in str(app.events("size", value))
+    data = {"url": f"data:image/jpeg;base64,{encoded}", "path": None}
+    (tmp_path / "a.jpg").write_bytes(content)
+    with other_site(tmp_path) as url:
+        for given in (file, data, file | {"path": f"{url}/a.jpg"}):
+            value = {
+                gr.Image: given,
+                gr.ImageEditor: {"background": given, "layers": [], "composite": None},
+                gr.ImageSlider: [given, given],
+                gr.Gallery: [{"image": given, "caption": None}],
+            }[component]
+            assert "too many parts" in str(app.events("size", value))
 
 
 @pytest.mark.parametrize("component", [gr.Image, gr.ImageEditor, gr.ImageSlider, gr.Gallery])

@@ -7,6 +7,7 @@ import contextlib
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
+from weakref import WeakValueDictionary
 
 import gradio as gr
 import orjson
@@ -88,6 +89,7 @@ class Api:
         self._queued = queued
         self._calls = calls
         self._logins = logins
+        self._tries: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.mcp: Callable[[Request, Send], Awaitable[None]] | None = None
         self.running = self.open = 0
         self.operations = {
@@ -248,14 +250,16 @@ class Api:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if self._app.auth is not None and scheme.lower() == "basic":
             client = client_of(request.scope, self._settings.client_ip_header)
-            if wait := self._logins.wait(client):
-                raise too_many(wait)
-            with contextlib.suppress(binascii.Error, ValueError):
-                decoded = base64.b64decode(given, validate=True).decode()
-                name, _, password = decoded.partition(":")
-                if await gradio_fixes.has_password(self._app, name, password):
-                    return name
-            self._logins.acquire(client)
+            # One try after the other: sent at once, all would be before the limit.
+            async with self._tries.setdefault(client, asyncio.Lock()):
+                if wait := self._logins.wait(client):
+                    raise too_many(wait)
+                with contextlib.suppress(binascii.Error, ValueError):
+                    decoded = base64.b64decode(given, validate=True).decode()
+                    name, _, password = decoded.partition(":")
+                    if await gradio_fixes.has_password(self._app, name, password):
+                        return name
+                self._logins.acquire(client)
         else:
             with contextlib.suppress(HTTPException):  # the Hub's sign-in has expired
                 if user := await gradio_fixes.user_of(self._app, request):
