@@ -5,6 +5,7 @@ import base64
 import json
 import threading
 import time
+from types import SimpleNamespace
 
 import gradio as gr
 import jsonschema
@@ -412,6 +413,19 @@ def test_the_page_of_documentation_has_forms_that_are_taken(serve):
     assert "for (const one of several) form.append(&quot;several&quot;, one);" in shown
     assert "form.append(&quot;table&quot;, JSON.stringify(table));" in shown
     assert "form.append(&quot;text&quot;, text);" in shown
+
+
+@pytest.mark.parametrize("labels", [["setosa", "virginica", "versicolor"], []], ids=str)
+def test_the_example_of_an_answer_is_of_the_model_s_labels(serve, labels):
+    model = SimpleNamespace(labels=labels)
+    served = serve(demo=form(answer, "text", "label"), load=lambda: model)
+    served.server.health.start()
+    until(lambda: served.server.health.model is model)
+    text = served.client.get("/docs").text
+    assert ("&quot;setosa&quot;" in text) == bool(labels)
+    assert "versicolor" not in text
+    examples = json.dumps(served.client.get("/openapi.json").json()["paths"])
+    assert ('"confidence": 0.9' in examples) == bool(labels)
 
 
 def test_the_page_of_documentation_loads_nothing(serve):

@@ -4,9 +4,10 @@ import contextlib
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
 
 import gradio as gr
 import orjson
@@ -21,12 +22,6 @@ from pydantic import (
 
 from ..pictures import FORMATS
 
-FILES = {
-    gr.Image: tuple(f"image/{name.lower()}" for name in FORMATS),
-    gr.Audio: ("audio/*",),
-    gr.Video: ("video/*",),
-    gr.File: ("application/octet-stream",),
-}
 META = {"meta": {"_type": "gradio.FileData"}}  # by which Gradio finds files
 # Of a table: of rows that each have a column of their own, 100 kB took gigabytes.
 MAX_CELLS = 500_000
@@ -38,10 +33,7 @@ def media_types(component: Any) -> tuple[str, ...]:
     """Return the media types of a component whose value is one file, else none."""
     if getattr(component, "file_count", "single") != "single":
         return ()
-    for kind, types in FILES.items():
-        if isinstance(component, kind):
-            return types
-    return ()
+    return kind_of(component).media_types
 
 
 def is_several(component: Any) -> bool:
@@ -63,9 +55,8 @@ def parameter_type(component: Any) -> Any:
     if media_types(component):
         schema = {"type": "string", "contentEncoding": "base64", "description": BASE64}
         return Annotated[str, WithJsonSchema(schema)]
-    for kind, make in PARAMETERS.items():
-        if isinstance(component, kind):
-            return make(component)
+    if make := kind_of(component).parameter:
+        return make(component)
     return Annotated[Any, WithJsonSchema(_alone(component.api_info()))]
 
 
@@ -137,21 +128,19 @@ def _parsed(value: Any, info: ValidationInfo) -> Any:
 
 PARSED = BeforeValidator(_parsed)
 ROWS = Annotated[list[dict[str, str | int | float | bool | None]], PARSED]
-PARAMETERS: dict[type, Callable[[Any], Any]] = {
-    gr.Number: _number,
-    gr.Slider: _number,
-    gr.Textbox: _text,
-    gr.Checkbox: lambda component: Annotated[bool, Field(strict=True)],
-    gr.Dropdown: _one_of,
-    gr.Radio: _one_of,
-    gr.CheckboxGroup: _one_of,
-    gr.Dataframe: lambda component: ROWS,
-}
+
+
+def _flag(component: Any) -> Any:
+    return Annotated[bool, Field(strict=True)]
+
+
+def _table(component: Any) -> Any:
+    return ROWS
 
 
 def is_plain(component: Any) -> bool:
     """Return whether a component's values in a request have no files."""
-    return isinstance(component, tuple(PARAMETERS))
+    return kind_of(component).parameter is not None
 
 
 def to_payload(component: Any, value: Any) -> Any:
@@ -223,21 +212,14 @@ LABELS = {
         "confidences": {"anyOf": [{"type": "array", "items": CONFIDENCE}, NULL]},
     },
 }
-CAT = {"label": "cat", "confidence": 0.9}
-DOG = {"label": "dog", "confidence": 0.1}
-ANSWERS: dict[type, dict[str, Any]] = {
-    gr.Label: {
-        "description": "The likeliest label, and the probabilities of the likeliest "
-        "ones if the model has them; of a regression the number.",
-        "anyOf": [LABELS, NUMBER, NULL],
-        "examples": [{"label": "cat", "confidences": [CAT, DOG]}],
-    },
-    gr.Number: {"anyOf": [NUMBER, NULL]},
-    gr.Textbox: {"anyOf": [{"type": "string"}, NULL]},
-    gr.Dataframe: {
-        "description": "Rows, each with its values by the names of the columns.",
-        "anyOf": [{"type": "array", "items": {"type": "object"}}, NULL],
-    },
+LABEL: dict[str, Any] = {
+    "description": "The likeliest label, and the probabilities of the likeliest "
+    "ones if the model has them; of a regression the number.",
+    "anyOf": [LABELS, NUMBER, NULL],
+}
+TABLE: dict[str, Any] = {
+    "description": "Rows, each with its values by the names of the columns.",
+    "anyOf": [{"type": "array", "items": {"type": "object"}}, NULL],
 }
 DATA_URL = {
     "description": "A data URL; the bytes of the file, if Accept asks for them.",
@@ -245,13 +227,19 @@ DATA_URL = {
 }
 
 
-def answer_schema(component: Any) -> dict[str, Any]:
-    """Return the JSON Schema of a component's value in a response."""
+def answer_schema(component: Any, labels: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the JSON Schema of a component's value in a response.
+
+    Args:
+        component: which shows it.
+        labels: the model's classes, for an example.
+    """
     if media_types(component):
         return DATA_URL
-    for kind, schema in ANSWERS.items():
-        if isinstance(component, kind):
-            return schema
+    if schema := kind_of(component).answer:
+        if isinstance(component, gr.Label) and labels:
+            return schema | {"examples": [_example_of(labels)]}
+        return schema
     found: dict[str, Any] = _alone(component.api_info_as_output())
     return found
 
@@ -298,6 +286,22 @@ def to_json(component: Any, value: Any, payload: Any) -> Any:
     return payload
 
 
+def _example_of(labels: Sequence[str]) -> dict[str, Any]:
+    """Return an answer of a gr.Label with the first two of a model's classes."""
+    found = zip(labels, (0.9, 0.1), strict=False)
+    pairs = [{"label": label, "confidence": confidence} for label, confidence in found]
+    return {"label": labels[0], "confidences": pairs}
+
+
+def labels_of(model: object) -> list[str]:
+    """Return the names of a model's classes, as a project's model.py reads them."""
+    try:
+        text = Path("model", "labels.txt").read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return [str(label) for label in getattr(model, "labels", None) or ()]
+    return text.rstrip().splitlines()
+
+
 @dataclass(frozen=True)
 class File:
     """A file as an answer.
@@ -309,3 +313,59 @@ class File:
 
     content: bytes
     media_type: str
+
+
+# Kinds --------------------------------------------------------------------------------
+
+
+class Kind(NamedTuple):
+    """A kind of component: how its values are sent, and how they come back.
+
+    What is not said of a kind is Gradio's own.
+    """
+
+    media_types: tuple[str, ...] = ()  # of a value that is one file
+    parameter: Callable[[Any], Any] | None = None  # returns its type, for pydantic
+    answer: dict[str, Any] | None = None  # JSON Schema
+    has_files: bool = True  # an answer may have some
+    is_light: bool = False  # converted before another thread could begin with it
+
+
+CHOICE = Kind(parameter=_one_of, has_files=False, is_light=True)
+KINDS: dict[type, Kind] = {
+    gr.Image: Kind(tuple(f"image/{name.lower()}" for name in FORMATS), is_light=True),
+    gr.Audio: Kind(("audio/*",)),
+    gr.Video: Kind(("video/*",)),
+    gr.File: Kind(("application/octet-stream",)),
+    gr.Number: Kind(
+        parameter=_number,
+        answer={"anyOf": [NUMBER, NULL]},
+        has_files=False,
+        is_light=True,
+    ),
+    gr.Slider: Kind(parameter=_number, has_files=False, is_light=True),
+    gr.Textbox: Kind(
+        parameter=_text,
+        answer={"anyOf": [{"type": "string"}, NULL]},
+        has_files=False,
+        is_light=True,
+    ),
+    gr.Checkbox: Kind(parameter=_flag, has_files=False, is_light=True),
+    gr.Dropdown: CHOICE,
+    gr.Radio: CHOICE,
+    gr.CheckboxGroup: CHOICE,
+    gr.Dataframe: Kind(parameter=_table, answer=TABLE, has_files=False),
+    gr.JSON: Kind(has_files=False),
+    gr.Label: Kind(answer=LABEL, has_files=False, is_light=True),
+}
+
+
+def kind_of(component: Any) -> Kind:
+    """Return the kind of a component, or of the class that it extends."""
+    found = (KINDS[each] for each in type(component).mro() if each in KINDS)
+    return next(found, Kind())
+
+
+def own_kind_of(component: Any) -> Kind:
+    """Return the kind of a component, whose conversion no subclass has changed."""
+    return KINDS.get(type(component), Kind())

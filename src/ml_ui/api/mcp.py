@@ -7,7 +7,7 @@ in each request; an older one begins with `initialize`, which is answered, not n
 
 import base64
 import binascii
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,7 +27,7 @@ from ..serving.settings import MB, Settings
 from .body import Body, check_kept, json_body, largest_json
 from .operation import dumps
 from .routes import EVENT_HEADERS, EVENTS, Api, connected, problem_of
-from .tools import Tool, labels_of
+from .tools import Tool
 
 # The versions of the protocol: those where each request carries its version in `_meta`,
 # and those with a handshake.
@@ -112,7 +112,6 @@ class Mcp:
         settings: limits.
         files: the space for uploads.
         calls: rate limit of calls.
-        model: returns the model, once it is loaded.
     """
 
     def __init__(
@@ -123,13 +122,11 @@ class Mcp:
         settings: Settings,
         files: Files,
         calls: RateLimit,
-        model: Callable[[], object],
     ) -> None:
         self._api = api
         self._settings = settings
         self._files = files
         self._calls = calls
-        self._model = model
         self._max_upload = settings.max_upload_mb * MB
         operations = api.operations.values()
         sizes = [largest_json(each, self._max_upload) for each in operations]
@@ -206,7 +203,7 @@ class Mcp:
             case "ping":
                 return self._result(message, {})
             case "tools/list":
-                labels = labels_of(self._model())
+                labels = self._api.labels()
                 found = [each.definition(labels) for each in self._tools.values()]
                 return self._result(message, {"tools": found} | CACHED)
         text = f"Method not found: {message.method[:100]}"
@@ -291,8 +288,10 @@ class Mcp:
             async with aclosing(steps):
                 async for answers in steps:
                     progress["progress"] += 1
-                    if answers and isinstance(answers[0], str):
-                        progress["message"] = answers[0]
+                    if answers and isinstance(answers[0], orjson.Fragment):
+                        step = orjson.loads(dumps(answers[0]))
+                        if isinstance(step, str):
+                            progress["message"] = step
                     await write(orjson.dumps(notification | {"params": progress}))
             result = call.tool.result(answers)
         except gr.Error as error:

@@ -1,6 +1,6 @@
 """OpenAPI description of the REST API: /openapi.json."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from ..serving.problem import TYPE
@@ -72,6 +72,7 @@ def describe(
     version: str,
     url: str,
     needs_login: bool,
+    labels: Sequence[str],
 ) -> dict[str, Any]:
     """Return the OpenAPI document of functions.
 
@@ -83,6 +84,7 @@ def describe(
         version: of the project.
         url: of the page.
         needs_login: whether calls need one.
+        labels: the model's classes.
     """
     limits = f"{description}\n\nFiles of up to {settings.max_upload_mb} MB"
     if settings.rate_limit:
@@ -93,7 +95,7 @@ def describe(
         "info": {"title": title, "version": version, "description": limits.strip()},
         "servers": [{"url": url}],
         "paths": {
-            f"/{each.name}": {"post": _operation(each, settings, needs_login)}
+            f"/{each.name}": {"post": _operation(each, settings, needs_login, labels)}
             for each in operations
         },
         "components": {
@@ -111,7 +113,10 @@ def describe(
 
 
 def _operation(
-    operation: Operation, settings: Settings, needs_login: bool
+    operation: Operation,
+    settings: Settings,
+    needs_login: bool,
+    labels: Sequence[str],
 ) -> dict[str, Any]:
     statuses = STATUSES | (LIMITED if settings.rate_limit else {})
     statuses |= LOGIN if needs_login else {}
@@ -133,7 +138,7 @@ def _operation(
         "responses": {
             "200": {
                 "description": "The answer.",
-                "content": dict(_response(operation)),
+                "content": dict(_response(operation, labels)),
             }
         }
         | failures,
@@ -171,9 +176,11 @@ def _request(
         yield media_type, contents.get(media_type, {"schema": binary})
 
 
-def _response(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
+def _response(
+    operation: Operation, labels: Sequence[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the media types of a response's body, each with what it contains."""
-    schema = operation.answer_schema()
+    schema = operation.answer_schema(labels)
     if not operation.is_stream:
         schema = {"anyOf": [schema, {"type": "array", "items": schema}]} | {
             name: schema[name] for name in ("description", "examples") if name in schema

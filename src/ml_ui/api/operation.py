@@ -7,7 +7,7 @@ import mimetypes
 import secrets
 import shutil
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
@@ -173,9 +173,13 @@ class Operation:
                 )
         return schema
 
-    def answer_schema(self) -> dict[str, Any]:
-        """Return the JSON Schema of the answer; of several, that of their list."""
-        schemas = [kinds.answer_schema(each) for each in self.outputs]
+    def answer_schema(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Return the JSON Schema of the answer; of several, that of their list.
+
+        Args:
+            labels: the model's classes.
+        """
+        schemas = [kinds.answer_schema(each, labels) for each in self.outputs]
         if len(schemas) == 1:
             return schemas[0]
         size = len(schemas)
@@ -191,7 +195,7 @@ class Operation:
     async def __call__(
         self, values: Mapping[str, Any], request: Request, username: str | None = None
     ) -> list[Any]:
-        """Return the answers of the function's outputs, as JSON has them, or a File.
+        """Return the answers of the function's outputs, each as JSON or a File.
 
         Raises:
             gr.Error: for the caller; a Failure, if the app is at fault.
@@ -268,7 +272,7 @@ class Operation:
     async def _answers(
         self, value: Any, began: float, root: Callable[[], str]
     ) -> list[Any]:
-        """Return the answers in what the function has returned."""
+        """Return the answers, each as JSON or a File, in what the function returned."""
         outputs, convert = self._function.outputs, self._function.converts
         found = [value] if len(outputs) == 1 else list(value)
         pairs = zip(outputs, found, strict=True)
@@ -278,8 +282,10 @@ class Operation:
             if not component.skip_api
         ]
         # An answer that JSON cannot hold is a failure of the model, through every API.
-        dumps([each for each in answers if not isinstance(each, File)])
-        return answers
+        return [
+            each if isinstance(each, File) else orjson.Fragment(dumps(each))
+            for each in answers
+        ]
 
 
 def _example(
@@ -357,21 +363,14 @@ async def _postprocess(
         return await _file(component, value, began)
     payload = await _convert(component, component.postprocess, value)
     found = kinds.to_json(component, value, payload)
-    if type(component) in LIGHT or isinstance(component, gr.Dataframe | gr.JSON):
-        return found  # it has no files
+    if not kinds.own_kind_of(component).has_files:
+        return found
     return await gradio_fixes.with_urls(component, found, root())
-
-
-# Their own conversion is done before another thread could begin with it.
-LIGHT = (
-    *(gr.Number, gr.Slider, gr.Textbox, gr.Checkbox, gr.Dropdown, gr.Radio),
-    *(gr.CheckboxGroup, gr.Label, gr.Image),
-)
 
 
 async def _convert(component: Any, conversion: Callable[[Any], Any], value: Any) -> Any:
     """Return what a component's conversion makes of a value, if slow in a thread."""
-    if type(component) in LIGHT:
+    if kinds.own_kind_of(component).is_light:
         return conversion(value)
     return await anyio.to_thread.run_sync(conversion, value)
 

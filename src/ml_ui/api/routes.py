@@ -26,7 +26,7 @@ from ..serving.runner import Failure, get_runner
 from ..serving.settings import MB, Settings
 from . import docs, openapi
 from .body import Body
-from .kinds import File
+from .kinds import File, labels_of
 from .operation import Operation, Unfit, dumps
 
 FULL = "Queue is full. Retry in a few seconds."
@@ -60,6 +60,7 @@ class Api:
         queued: returns the number of calls in Gradio's queue.
         calls: rate limit of calls.
         logins: rate limit of wrong passwords.
+        model: returns the model, once it is loaded.
 
     Attributes:
         operations: the functions by path.
@@ -79,6 +80,7 @@ class Api:
         queued: Callable[[], int],
         calls: RateLimit,
         logins: RateLimit,
+        model: Callable[[], object],
     ) -> None:
         self._demo = demo
         self._title = title
@@ -89,6 +91,7 @@ class Api:
         self._queued = queued
         self._calls = calls
         self._logins = logins
+        self._model = model
         self._tries: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.mcp: Callable[[Request, Send], Awaitable[None]] | None = None
         self.running = self.open = 0
@@ -105,6 +108,10 @@ class Api:
     def waiting(self) -> int:
         """Number of calls that wait for a worker, about."""
         return max(0, self.running - get_runner().running)
+
+    def labels(self) -> list[str]:
+        """Return the model's classes, once it is loaded."""
+        return labels_of(self._model())
 
     def is_call(self, path: str) -> bool:
         """Return whether a function is called at a path."""
@@ -148,6 +155,7 @@ class Api:
             version=self._version() or "0",
             url=gradio_fixes.root_url(request),
             needs_login=self._needs_login,
+            labels=self.labels(),
         )
         if path == OPENAPI:
             response = Response(dumps(document), media_type="application/json")

@@ -4,7 +4,6 @@ import base64
 import re
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -125,15 +124,6 @@ class Tool:
             more = len(labels) - MOST_LABELS
             text += f" and {more} more." if more > 0 else "."
         return text
-
-
-def labels_of(model: object) -> list[str]:
-    """Return the names of a model's classes, as a project's model.py reads them."""
-    try:
-        text = Path("model", "labels.txt").read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        return [str(label) for label in getattr(model, "labels", None) or ()]
-    return text.rstrip().splitlines()
 
 
 def _choices(parameter: Parameter) -> str:

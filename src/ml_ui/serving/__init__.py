@@ -169,14 +169,12 @@ class Server:
             self.queue.__len__,
             self.calls,
             self.logins,
+            lambda: self.health.model,
         )
         if settings.mcp:
             from ..api.mcp import Mcp
 
-            self.api.mcp = Mcp(
-                *(self.api, demo, title, settings, self.files, self.calls),
-                lambda: self.health.model,
-            )
+            self.api.mcp = Mcp(self.api, demo, title, settings, self.files, self.calls)
         if os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true":
             logger.warning("GRADIO_MCP_SERVER is ignored: set MCP=1, and use %s", MCP)
         return options | {
