@@ -243,7 +243,7 @@ def plan(
         said["problems"] = [each._asdict() for each in problems]
         del said["answers"]["preview"]
         said["command"] = ["cookiecutter", *command(given, output, overwrite, str(ROOT))]
-        said["check"] = wanted.check
+        said["check"] = wanted.check and f"{wanted.check} --json"
         return said, None if problems else wanted
 
 

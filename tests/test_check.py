@@ -13,6 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from local_extensions.model_files import pixels
+from ml_ui import check
+from ml_ui.examples import BadExample
 from ml_ui.scaling import BLUE_FIRST, IMAGENET, SCALINGS, rewritten
 
 CAFFE = np.array([103.939, 116.779, 123.68]) / 255
@@ -194,6 +196,16 @@ def test_right_answer_needs_no_edit(project, picture):
     assert (folder / "model.py").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("labels", "says"), [(["class 0", "class 1"], True), (["cat", "class 1"], False)]
+)
+def test_labels_without_names_have_a_place_for_them(labels, says):
+    seen = check.Seen(dict.fromkeys(labels, 0.5), None, None, 0.1)
+    with pytest.raises(BadExample, match="'dog' is not a label") as refusal:
+        check.knows(check.Example("a.png", ("a.png",), "dog"), seen)
+    assert ("model/labels.txt" in str(refusal.value)) == says
+
+
 def test_findings_as_json(project, picture):
     """A wrong scaling, the edit that mends it, and nothing but JSON."""
     folder = project(*TRAINED["0..255"])
@@ -202,8 +214,9 @@ def test_findings_as_json(project, picture):
     found = json.loads(run.stdout)
     assert (run.returncode, run.stderr) == (1, "")
     assert [*found] == [
-        "ok", "error", "compared", "right", "examples", "suspect", "tried", "edits", "model"
+        "ok", "error", "compared", "right", "chance", "examples", "suspect", "tried", "edits", "model"
     ]  # fmt: skip
+    assert found["chance"]
     assert (found["ok"], found["compared"], found["right"]) == (False, 1, 0)
     (example,) = found["examples"]
     assert (example["input"], example["expected"], example["right"]) == (picture, "grass", False)

@@ -13,7 +13,8 @@ suspect, or the size is wrong, 2 bad input.
 compared and right (how many answers), examples (input, answer, expected, right,
 seconds, and the arrays in and out of the model), suspect, tried (ways to scale
 pixels), edits of model.py (for, lines by number, written, others that give the same
-labels) and model (input, seconds, bytes).
+labels), chance (the right answers are so few that they can be chance) and model (input,
+seconds, bytes).
 """
 
 import argparse
@@ -45,6 +46,7 @@ FILES = {"Audio", "File", "Image", "Video"}  # components
 TOP = 3  # answers that are shown
 CLEAR = 2.0  # times the odds of a more usual scaling, for a rarer one to be taken
 FEW = 3  # labelled examples, below which they may be right by chance
+UNNAMED = "class "  # label of a class whose name nobody has told
 FLAT = 1.2  # times an equal share, below which the likeliest class is a guess
 
 
@@ -77,6 +79,7 @@ class Findings:
     error: str | None = None
     compared: int = 0
     right: int = 0
+    chance: bool = False
     examples: list[dict[str, Any]] = field(default_factory=list)
     suspect: list[str] = field(default_factory=list)
     tried: list[dict[str, Any]] = field(default_factory=list)
@@ -278,8 +281,9 @@ def report(
         print("Nothing to compare with: give --example INPUT --expect LABEL.")
         return 1 if doubts else 0
     print(f"Right: {right} of {len(known)}.")
+    found.chance = len(known) < FEW
     if right == len(known):
-        if len(known) < FEW:
+        if found.chance:
             print(f"That can be chance: {FEW} examples or more show it.")
         return 1 if doubts else 0
     if hasattr(model, "MEAN") and hasattr(model, "prepare"):
@@ -405,7 +409,10 @@ def knows(example: Example, seen: Seen) -> bool:
     if example.by_name:
         return False
     names = ", ".join([*seen.answer][:20])
-    raise BadExample(f"{example.expected!r} is not a label; there are {names}")
+    problem = f"{example.expected!r} is not a label; there are {names}"
+    if all(str(name).startswith(UNNAMED) for name in seen.answer):
+        problem += ": write their names to model/labels.txt, a line each, in this order"
+    raise BadExample(problem)
 
 
 def suspect(results: Sequence[Seen]) -> Iterator[str]:
@@ -485,10 +492,12 @@ def find_scaling(
             "trained with, its size of pictures and the order of its labels."
         )
         return None
-    if len(found) > 1:
-        print("Several do, and the usual one is taken: more examples tell them apart.")
     # They are in the order of their use; a little surer proves nothing.
-    return next(each for each in found if CLEAR * found[each] >= max(found.values()))
+    taken = next(each for each in found if CLEAR * found[each] >= max(found.values()))
+    if len(found) > 1:
+        why = "the usual one" if taken is next(iter(found)) else "a surer one"
+        print(f"Several do, and {why} is taken: more examples tell them apart.")
+    return taken
 
 
 def _share(answer: Any, expected: str | None) -> float:
