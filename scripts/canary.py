@@ -53,6 +53,7 @@ class Removal:
 
 REMOVALS = [
     Removal("sessions", ("R6",)),
+    Removal("states", ("R50",), "States.__getitem__ = StateHolder.__getitem__"),
     Removal("calls", ("R37", "R38", "R11")),
     Removal("labels", ()),
     Removal("protocol", ("R41", "R42")),

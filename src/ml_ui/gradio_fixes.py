@@ -32,6 +32,7 @@ from gradio.queueing import Event, Queue
 from gradio.route_utils import get_root_url
 from gradio.routes import App, ORJSONResponse, file_upload_statuses
 from gradio.server_messages import EstimationMessage
+from gradio.state_holder import SessionState, StateHolder
 from gradio.utils import LRUCache, get_function_description, is_static_file
 from starlette.requests import Request
 from starlette.types import ASGIApp
@@ -446,6 +447,24 @@ class Sessions(LRUCache):  # type: ignore[type-arg]
         return session, messages
 
 
+class States(StateHolder):
+    """Gradio's states of sessions, without the last values of all components.
+
+    It keeps them and reads them nowhere, for as many sessions as it has room for; each
+    call of its API is one, so 60 answers of 10 MB took 600 MB.
+    """
+
+    def __getitem__(self, session_id: str) -> SessionState:
+        """Return the state of a session, a new one if it is unknown."""
+        state: SessionState = super().__getitem__(session_id)
+        state._update_value_in_config = _forget  # type: ignore[method-assign]
+        return state
+
+
+def _forget(key: int, value: object) -> None:
+    """Keep no value of a component."""
+
+
 # Calls --------------------------------------------------------------------------------
 
 
@@ -643,6 +662,7 @@ class GuardedApp(App):
         self._wrap = wrap
         self.guarded = False
         super().__init__(**{"default_response_class": ORJSONResponse} | options)
+        self.state_holder = States()  # type: ignore[no-untyped-call]
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return Starlette's middleware stack, wrapped in ours."""
@@ -723,6 +743,14 @@ FIXES = [
             demo._queue.pending_messages_per_session, Sessions
         ),
         _sessions,
+    ),
+    Fix(
+        "states",
+        "memory of answers that were given",
+        lambda demo, app: (
+            isinstance(app.state_holder, States)
+            and hasattr(SessionState, "_update_value_in_config")
+        ),
     ),
     Fix(
         "calls",

@@ -177,3 +177,17 @@ def test_unread_messages_of_a_session_stay_bounded_on_a_page(serve):
 def test_values_that_json_lacks_are_null():
     value = {"a": [1.5, float("nan")], "b": (float("-inf"), "nan", b"x", None, True, 3)}
     assert gradio_fixes.finite(value) == {"a": [1.5, None], "b": [None, "nan", b"x", None, True, 3]}
+
+
+def test_no_session_keeps_the_last_values(serve):
+    """Each call of the API is a session, and Gradio keeps five hundred."""
+
+    @guard
+    def shout(text):
+        return 1000 * text.upper()
+
+    app = serve(shout)
+    assert app.events("shout", "a") == [("complete", ["A" * 1000])]
+    states = app.app.state_holder.session_data.values()
+    assert states
+    assert "AAA" not in repr([state.config_values for state in states])
