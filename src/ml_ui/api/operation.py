@@ -218,15 +218,10 @@ class Operation:
         try:
             # A picture of 150 kB may be decoded to 100 MB: not for all that wait.
             async with get_runner().begun:
+                what = REFUSED
                 try:
                     inputs = await self._inputs(values, request, username)
-                except gr.Error:
-                    outcome = "refused"
-                    raise
-                except Exception as error:
-                    outcome = "refused"
-                    raise failed(REFUSED, error) from error
-                try:
+                    what = UNSHOWN
                     if self.is_stream:
                         async for value in self._call(*inputs):
                             yield await self._answers(value, began_at, root)
@@ -241,7 +236,7 @@ class Operation:
                     raise
                 except Exception as error:
                     outcome = "failed"
-                    raise failed(UNSHOWN, error) from error
+                    raise failed(what, error) from error
                 outcome = "ok"
         finally:
             if outcome != "ok":
