@@ -300,7 +300,7 @@ async def has_password(app: App, name: str, password: str) -> bool:
     if app.auth is None:
         return False
     if callable(app.auth):
-        found = await anyio.to_thread.run_sync(app.auth, name, password)
+        found = app.auth(name, password)
         return bool(await found if inspect.isawaitable(found) else found)
     right = app.auth.get(name, "")
     return hmac.compare_digest(right.encode(), password.encode()) and name in app.auth

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import threading
 import time
@@ -257,8 +258,12 @@ def test_a_login(serve):
 def test_wrong_passwords_at_once_are_limited(is_async):
     tried = []
 
+    loops = set()  # in which a plain function ran
+
     def slow(name, password):
         tried.append(name)
+        with contextlib.suppress(RuntimeError):
+            loops.add(asyncio.get_running_loop())
         time.sleep(0.05)
         return password == "right"
 
@@ -281,6 +286,9 @@ def test_wrong_passwords_at_once_are_limited(is_async):
         right = {"json": {"text": "a"}, "auth": ("ann", "right")}
         calls = [served.threads.submit(served.client.post, "/answer", **right) for _ in range(8)]
         assert {each.result(30).json() for each in calls} == {"A"}
+        given = {"username": "ann", "password": "right"}
+        assert served.client.post("/login", data=given).status_code == 200
+        assert loops == set()
 
 
 def test_the_login_of_the_page(serve):

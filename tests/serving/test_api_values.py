@@ -144,6 +144,9 @@ def test_a_picture(serve, format, way):
     with Image.open(io.BytesIO(data)) as given, Image.open(io.BytesIO(response.content)) as got:
         expected = np.asarray(given.convert("RGB")).mean(axis=2).astype(np.uint8)
         np.testing.assert_array_equal(np.asarray(got), expected)
+    for accept in ("image/png;q=0, image/*", "image/png;v=1;q=0.0, */*"):
+        refused = client.post("/predict", **sent, headers=headers | {"Accept": accept})
+        assert refused.headers["content-type"] == "application/json"
     headers["Accept"] = "image/*;q=0, */*"
     before = json.loads(client.post("/predict", **sent, headers=headers).text)
     assert before.startswith("data:image/png;base64,")
@@ -250,7 +253,7 @@ def test_a_value_that_its_field_cannot_take_is_named(serve, component, value, wo
     response = client.post("/predict", json={"value": value})
     assert response.status_code == 422
     assert response.json()["errors"][0]["parameter"] == "value"
-    assert words in response.json()["detail"]
+    assert words in response.json()["errors"][0]["reason"]
     after = outcomes("predict")
     assert after.pop("refused") == before.pop("refused", 0) + 1
     assert after == before

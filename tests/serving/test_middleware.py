@@ -10,7 +10,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from ml_ui import guard
 from ml_ui.serving import rate_limit
-from ml_ui.serving.middleware import MAX_BODY, GuardMiddleware, Traffic
+from ml_ui.serving.middleware import MAX_BODY, GuardMiddleware, Traffic, app_path
 from ml_ui.serving.rate_limit import RateLimit
 from ml_ui.serving.settings import Settings
 
@@ -142,6 +142,14 @@ def test_rate_limit_is_per_client(serve):
     ):
         answers = [app.call("predict", **{"X-Forwarded-For": chain}) for chain in chains]
         assert [answer.status_code for answer in answers] == expected, chains
+
+
+@pytest.mark.parametrize(
+    ("path", "prefix", "inside"),
+    [("/p/predict", "/p", "/predict"), ("/predict", "/p", "/predict"), ("/a", "", "/a")],
+)
+def test_prefix_of_a_path_is_a_folder(path, prefix, inside):
+    assert app_path({"path": path, "root_path": prefix}) == inside
 
 
 def test_rate_limit_is_per_client_of_a_header(serve):

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from typing_extensions import TypedDict
 
 from .. import gradio_fixes
+from ..languages import Text
 from ..serving import metrics, uploads
 from ..serving.runner import Call, Failure, current_call, failed, get_runner
 from ..serving.settings import MB
@@ -47,7 +48,8 @@ class Unfit(gr.Error):
             reason += f" ({error.errors()[0]['msg']})"
         elif isinstance(error, ValueError) and str(error):
             reason += f" ({str(error).splitlines()[0][:200]})"
-        super().__init__(f"{parameter}: {reason}.", print_exception=False)
+        text = Text("The field {field} cannot take this value.", field=parameter)
+        super().__init__(text, print_exception=False)
         self.errors = [{"parameter": parameter, "reason": reason}]
 
 

@@ -5,7 +5,14 @@ import base64
 import binascii
 import contextlib
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+    Sequence,
+)
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -25,7 +32,7 @@ from ..serving.rate_limit import RateLimit, client_of
 from ..serving.runner import Failure, get_runner
 from ..serving.settings import MB, Settings
 from . import docs, openapi
-from .body import Body
+from .body import BYTES, Body
 from .kinds import File, labels_of
 from .operation import Operation, Unfit, dumps
 
@@ -44,7 +51,7 @@ EVENT_HEADERS = [
 ]
 OPENAPI = "/openapi.json"
 DOCUMENTS = (OPENAPI, "/docs")
-NONE = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")  # in Accept, what is not wanted
+NONE = re.compile(r"0(\.0*)?")  # quality in Accept of what is not wanted
 
 
 class Api:
@@ -178,7 +185,7 @@ class Api:
                         answer: Any = await self._rows(
                             operation, values, request, user, held
                         )
-                    elif operation.is_stream and EVENTS in accept:
+                    elif operation.is_stream and _is_wanted((EVENTS,), accept):
                         steps = operation.steps(values, request, user)
                         await _send_events(steps, request, send)
                         return
@@ -295,20 +302,26 @@ def alone(answers: list[Any]) -> Any:
 
 def _response(answer: Any, accept: str) -> Response:
     """Return the response with an answer."""
-    if isinstance(answer, File) and _is_wanted(answer.media_type, accept):
-        return Response(answer.content, media_type=answer.media_type)
+    if isinstance(answer, File):
+        kind = answer.media_type.partition("/")[0]
+        if _is_wanted((answer.media_type, f"{kind}/*", BYTES), accept):
+            return Response(answer.content, media_type=answer.media_type)
     return Response(dumps(answer), media_type="application/json")
 
 
-def _is_wanted(media_type: str, accept: str) -> bool:
-    """Return whether the Accept header asks for the bytes of a file."""
-    kind = media_type.partition("/")[0]
-    wanted = (media_type, f"{kind}/*", "application/octet-stream")
-    ranges = (part.partition(";") for part in accept.lower().split(","))
-    return any(
-        name.strip() in wanted and not NONE.fullmatch(quality)
-        for name, _, quality in ranges
-    )
+def _is_wanted(ranges: Sequence[str], accept: str) -> bool:
+    """Return whether the Accept header asks for one of some ranges of media types.
+
+    Of those that it has, the first counts; 0 is the quality of what is refused.
+    """
+    qualities: dict[str, str] = {}
+    for part in accept.lower().split(","):
+        name, *parameters = (each.strip() for each in part.split(";"))
+        pairs = (each.partition("=") for each in parameters)
+        quality = next((q.strip() for key, _, q in pairs if key.strip() == "q"), "1")
+        qualities[name] = quality
+    found = next((qualities[each] for each in ranges if each in qualities), "0")
+    return not NONE.fullmatch(found)
 
 
 def _in_time(send: Send) -> Send:

@@ -144,6 +144,8 @@ class Server:
             options["auth_dependency"] = gradio_fixes.signed_in_user
         if settings.app_username:
             options["auth"] = (settings.app_username, settings.app_password)
+        if callable(options.get("auth")):
+            options["auth"] = auth.in_thread(options["auth"])
         demo.queue(
             max_size=settings.queue_size,
             default_concurrency_limit=settings.calls,

@@ -1,8 +1,11 @@
 """Sign-in with the Hugging Face Hub: the page that asks for it, and the user's name."""
 
 import html
+import inspect
 from collections.abc import Callable
+from typing import Any
 
+import anyio.to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -20,6 +23,20 @@ SIGN_IN = """<!doctype html>
 <h1>{title}</h1>
 <p><a href="login/huggingface" target="_blank">{sign_in}</a></p>
 """
+
+
+def in_thread(auth: Callable[[str, str], Any]) -> Callable[[str, str], Any]:
+    """Return an async function of a password check, which may be slow.
+
+    Gradio calls a plain one in the event loop, where nobody else is answered meanwhile.
+    """
+    if inspect.iscoroutinefunction(auth):
+        return auth
+
+    async def check(name: str, password: str) -> Any:
+        return await anyio.to_thread.run_sync(auth, name, password)
+
+    return check
 
 
 def unauthorized(title: str) -> Callable[[Request, HTTPException], Response]:

@@ -349,7 +349,8 @@ class GuardMiddleware:
 def app_path(scope: Scope) -> str:
     """Return the path of a request without the prefix of the app at a proxy."""
     path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", "").rstrip("/"))
+    prefix = scope.get("root_path", "").rstrip("/")
+    return path.removeprefix(prefix) if path.startswith(f"{prefix}/") else path
 
 
 def limit_body(receive: Receive, held: Held) -> Receive:

@@ -127,7 +127,7 @@ def _read(field: Field[Any], text: str) -> object:
 
 def without_password(url: str) -> str:
     """Return a URL to be logged: without a user and a password."""
-    return re.sub(r"//[^/]*@", "//***@", url)
+    return re.sub(r"//.*@", "//***@", url)  # a password may have a slash
 
 
 def cores() -> int:
