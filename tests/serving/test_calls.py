@@ -293,6 +293,16 @@ def test_wrong_input_is_refused(serve, outcomes, content, message, tmp_path):
     assert since(before, outcomes("size")) == {"refused": 1}
 
 
+def value_of(component, file):
+    """Return the value of a component that shows a picture's file."""
+    return {
+        gr.Image: file,
+        gr.ImageEditor: {"background": file, "layers": [], "composite": None},
+        gr.ImageSlider: [file, file],
+        gr.Gallery: [{"image": file, "caption": None}],
+    }[component]
+
+
 @contextlib.contextmanager
 def other_site(folder):
     """Serve a folder's files until the block ends; yield the URL."""
@@ -319,13 +329,7 @@ def test_costly_pictures_are_not_opened(serve, monkeypatch, component, tmp_path)
     (tmp_path / "a.jpg").write_bytes(content)
     with other_site(tmp_path) as url:
         for given in (file, data, file | {"path": f"{url}/a.jpg"}):
-            value = {
-                gr.Image: given,
-                gr.ImageEditor: {"background": given, "layers": [], "composite": None},
-                gr.ImageSlider: [given, given],
-                gr.Gallery: [{"image": given, "caption": None}],
-            }[component]
-            assert "too many parts" in str(app.events("size", value))
+            assert "too many parts" in str(app.events("size", value_of(component, given)))
 
 
 @pytest.mark.parametrize("component", [gr.Image, gr.ImageEditor, gr.ImageSlider, gr.Gallery])
@@ -340,13 +344,7 @@ def test_pictures_that_were_not_uploaded_are_not_opened(serve, tmp_path, compone
     app = serve(demo=page(see, inputs=component(type="filepath")))
     Image.new("RGB", (2, 3)).save(tmp_path / "a.png")
     given = {"path": str(tmp_path / "a.png"), "orig_name": name}
-    value = {
-        gr.Image: given,
-        gr.ImageEditor: {"background": given, "layers": [], "composite": None},
-        gr.ImageSlider: [given, given],
-        gr.Gallery: [{"image": given, "caption": None}],
-    }[component]
-    assert "has expired" in str(app.events("see", value))
+    assert "has expired" in str(app.events("see", value_of(component, given)))
     assert read == []
 
 
