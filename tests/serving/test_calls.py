@@ -226,8 +226,9 @@ def test_worker_is_held_while_the_output_is_written(serve):
     app = serve(demo=demo)
     demo.fns[0].concurrency_limit = 2  # so that the worker is all that the second waits for
     app.demo._queue.create_event_queue_for_fn(demo.fns[0])
-    costly_answer, plain_answer = (app.start("costly", text)[1] for text in ("costly", "plain"))
-    running.wait(5)
+    costly_answer = app.start("costly", "costly")[1]
+    assert running.wait(5)
+    plain_answer = app.start("costly", "plain")[1]
     time.sleep(0.1)
     assert began == ["costly"]
     assert not plain_answer.done()
