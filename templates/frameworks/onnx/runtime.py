@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 
 {% if project.host.tier.class == "gpu" %}
 onnxruntime.preload_dlls()  # CUDA and cuDNN are packages here, not the system's
@@ -53,7 +54,13 @@ class Model:
     def __init__(self, path: Path) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
-        self._session = onnxruntime.InferenceSession(path, options, PROVIDERS)
+        # Sums of products of bytes overflow on x64 without VNNI, if the weights are signed.
+        options.add_session_config_entry("session.x64quantprecision", "1")
+        try:
+            self._session = onnxruntime.InferenceSession(path, options, PROVIDERS)
+        except NoKernel:  # of signed inputs, whose sums don't overflow
+            options.add_session_config_entry("session.x64quantprecision", "0")
+            self._session = onnxruntime.InferenceSession(path, options, PROVIDERS)
         self._inputs = self._session.get_inputs()
         size, *axes = self._inputs[0].shape
         self._fixed = size if isinstance(size, int) else 1
