@@ -86,7 +86,7 @@ def _events():
             422,
             "The form is malformed",
         ),
-        ({"json": {"text": "a" * 1_000_001}}, 413, "too large"),
+        ({"json": {"text": "a" * 1_000_001}}, 413, "at most 1 MB"),
         ({"json": {"text": "raise"}}, 500, "The prediction failed (reference "),
         ({"json": {"text": "exit"}}, 500, "The prediction failed (reference "),
     ],

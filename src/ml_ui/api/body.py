@@ -35,7 +35,6 @@ DATA_URL = re.compile(r"data:[\w.+-]*/?([\w.+-]*)(?:;[\w.=+-]+)*;base64,", re.AS
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 BYTES = "application/octet-stream"
 FILE_ROUTE = "/gradio_api/file="
-TOO_LARGE = "Payload too large."
 
 
 class Body:
@@ -70,7 +69,7 @@ class Body:
         most = self._most(media_type)
         length = request.headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > most:
-            raise Problem(413, TOO_LARGE)
+            raise _too_large(most)
         if media_type == "application/json" or media_type.endswith("+json"):
             return await self._json(request, most)
         if media_type in FORMS and media_type in self._operation.media_types:
@@ -148,7 +147,7 @@ class Body:
                     continue  # as HTML sends a field without a file
                 if name in names and isinstance(value, UploadFile):
                     if (value.size or 0) > self._max_upload:
-                        raise Problem(413, TOO_LARGE)
+                        raise _too_large(self._max_upload)
                     path = self._new(Path(value.filename or "").suffix)
                     with path.open("wb") as file:
                         while part := await value.read(1 << 20):
@@ -156,7 +155,7 @@ class Body:
                     files[name] = self._named(path)
                 elif isinstance(value, UploadFile):
                     if (value.size or 0) > MAX_JSON:
-                        raise Problem(413, TOO_LARGE)
+                        raise _too_large(MAX_JSON)
                     text = (await value.read()).decode("utf-8", "replace")
                     texts[name] = text
                 else:
@@ -209,7 +208,7 @@ class Body:
         for parameter in self._operation.parameters:
             text = values.get(parameter.name)
             if kinds.is_too_large(parameter.component, text):
-                raise Problem(413, TOO_LARGE)
+                raise _too_many(kinds.MAX_CELLS)
             if parameter.is_file and isinstance(text, str):
                 values[parameter.name] = self._decode(parameter, text)
         return values
@@ -228,7 +227,7 @@ class Body:
         except (binascii.Error, ValueError):
             raise _problem(parameter.name, "This is not base64.") from None
         if len(content) > self._max_upload:
-            raise Problem(413, TOO_LARGE)
+            raise _too_large(self._max_upload)
         self._count(len(content))
         path = self._new(suffix)
         path.write_bytes(content)
@@ -299,7 +298,7 @@ async def json_body(request: Request, most: int) -> AsyncIterator[bytes]:
     """
     async with _whole(request, most) as body:
         if len(body) > MAX_JSON and sum(map(body.count, b"[{,")) > MAX_MARKS:
-            raise Problem(413, TOO_LARGE)
+            raise _too_many(MAX_MARKS)
         yield body
 
 
@@ -317,9 +316,9 @@ def check_kept(body: bytes, kept: Any) -> None:
     """
     try:
         if len(body) > MAX_JSON and len(orjson.dumps(kept, str)) > MAX_JSON:
-            raise Problem(413, TOO_LARGE)
+            raise _too_large(MAX_JSON)
     except TypeError:  # lists in lists, or an integer of a hundred digits
-        raise Problem(413, TOO_LARGE) from None
+        raise _too_large(MAX_JSON) from None
 
 
 async def _stream(request: Request, most: int) -> AsyncIterator[bytes]:
@@ -332,7 +331,7 @@ async def _stream(request: Request, most: int) -> AsyncIterator[bytes]:
     async for part in request.stream():
         size += len(part)
         if size > most:
-            raise Problem(413, TOO_LARGE)
+            raise _too_large(most)
         yield part
 
 
@@ -371,6 +370,15 @@ def _upload(parameter: Parameter, url: str) -> Path:
     except (OSError, ValueError):
         pass
     raise _problem(parameter.name, "The file has expired: upload it again.")
+
+
+def _too_large(most: int) -> Problem:
+    """Return the problem of a body, file or other value of more than `most` bytes."""
+    return Problem(413, f"Payload too large: at most {most / MB:.3g} MB.")
+
+
+def _too_many(most: int) -> Problem:
+    return Problem(413, f"Payload too large: at most {most:,} values.")
 
 
 def _problem(name: str, reason: str) -> Problem:
