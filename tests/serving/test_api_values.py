@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import threading
 import time
 import wave
 from pathlib import Path
@@ -510,6 +511,20 @@ def test_a_list_of_rows(serve):
     assert refused.status_code == 429  # each row is a call
     for wrong in ([], rows * 400):
         assert serve(answer).client.post("/answer", json=wrong).status_code == 422
+
+
+def test_rows_of_a_list_run_at_once(serve):
+    """As many as calls may, which a model may run as a batch."""
+    all_here = threading.Barrier(3)
+
+    @guard
+    def meet(text):
+        all_here.wait(10)
+        return text
+
+    served = serve(meet, CALLS_PER_WORKER="3", WEB_CONCURRENCY="1")
+    rows = [{"text": text} for text in "abcdef"]
+    assert served.client.post("/meet", json=rows).json() == [*"abcdef"]
 
 
 def test_the_row_that_is_refused_is_named(serve):

@@ -205,7 +205,7 @@ class Api:
         user: str | None,
         held: Held,
     ) -> list[Any]:
-        """Return the answer of each row, one after the other.
+        """Return the answer of each row, of as many at once as calls may run.
 
         Args:
             held: counts the answers, of which all are in memory at the end.
@@ -218,20 +218,25 @@ class Api:
         for _ in rows[1:]:  # each is a call, and the middleware has counted one
             if wait := self._calls.acquire(client):
                 raise too_many(wait)
-        answers, size = [], 0
-        for number, values in enumerate(rows):
-            try:
-                answer = dumps(alone(await operation(values, request, user)))
-            except gr.Error as error:
-                problem = problem_of(error)
-                problem.members["row"] = number
-                raise problem from None
-            size += len(answer)
-            if size > MAX_ANSWERS:
-                raise Problem(413, "The answers are too large: send fewer rows.")
-            if not held.add(len(answer)):
-                raise Problem(503, FULL, RETRY)
-            answers.append(orjson.Fragment(answer))
+        answers, size = list[orjson.Fragment](), 0
+        together = self._settings.calls
+        for start in range(0, len(rows), together):
+            batch = rows[start : start + together]
+            calls = [operation(values, request, user) for values in batch]
+            for found in await asyncio.gather(*calls, return_exceptions=True):
+                if isinstance(found, gr.Error):
+                    problem = problem_of(found)
+                    problem.members["row"] = len(answers)
+                    raise problem
+                if isinstance(found, BaseException):
+                    raise found
+                answer = dumps(alone(found))
+                size += len(answer)
+                if size > MAX_ANSWERS:
+                    raise Problem(413, "The answers are too large: send fewer rows.")
+                if not held.add(len(answer)):
+                    raise Problem(503, FULL, RETRY)
+                answers.append(orjson.Fragment(answer))
         return answers
 
     @contextlib.contextmanager
