@@ -166,6 +166,8 @@ class Function:
         returns: what it returns, of its docstring.
         example: values for the inputs, of the page; may be empty.
         converts: whether components convert what it returns; those of a chat do not.
+        max_batch: how many values it takes at once, as a list for each parameter, to
+            return one for each output; 0: it takes a value, and returns one.
         demo: the page.
     """
 
@@ -179,6 +181,7 @@ class Function:
     returns: list[str]
     example: Sequence[Any]
     converts: bool
+    max_batch: int
     demo: gr.Blocks
 
     def check_files(self) -> None:
@@ -202,31 +205,38 @@ class Function:
 def functions(demo: gr.Blocks) -> list[Function]:
     """Return the guarded functions that the page offers as an API.
 
-    Those of a batch, of components' properties or of values as the page sends them are
-    left to Gradio's own API.
+    Those of components' properties, of values as the page sends them, and of batches
+    with their requests are left to Gradio's own API.
     """
     found = []
     for event in demo.fns.values():
         name, call = event.api_name, event.fn
         if not isinstance(name, str) or call is None or not is_guarded(call):
             continue
-        if event.batch or event.inputs_as_dict or event.input_keyword_names:
+        if event.inputs_as_dict or event.input_keyword_names or not event.preprocess:
             continue
-        if not event.preprocess:
+        inputs, special = list(event.inputs), _has_special(call, len(event.inputs))
+        if name in TAKEN or event.api_visibility != "public" or special and event.batch:
             continue
-        if event.api_visibility == "public" and name not in TAKEN:
-            description, parameters, returns = get_function_description(call)
-            if isinstance(event.api_description, str):
-                description = event.api_description
-            special = _has_special(call, len(event.inputs))
-            inputs, outputs = list(event.inputs), list(event.outputs)
-            example = _example_of(demo, inputs)
-            found.append(
-                Function(
-                    *(name, call, inputs, outputs, description, special),
-                    *(parameters, returns, example, event.postprocess, demo),
-                )
+        description, parameters, returns = get_function_description(call)
+        if isinstance(event.api_description, str):
+            description = event.api_description
+        found.append(
+            Function(
+                name=name,
+                call=call,
+                inputs=inputs,
+                outputs=list(event.outputs),
+                description=description,
+                special=special,
+                parameters=parameters,
+                returns=returns,
+                example=_example_of(demo, inputs),
+                converts=event.postprocess,
+                max_batch=event.max_batch_size if event.batch else 0,
+                demo=demo,
             )
+        )
     return found
 
 

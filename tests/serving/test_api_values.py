@@ -527,6 +527,43 @@ def test_rows_of_a_list_run_at_once(serve):
     assert served.client.post("/meet", json=rows).json() == [*"abcdef"]
 
 
+def test_a_function_of_batches(serve):
+    """As Gradio calls it: a list for each parameter, and one back for each output."""
+    sizes = []
+
+    @guard
+    def repeated(texts, counts):
+        sizes.append(len(texts))
+        if "" in texts:
+            raise gr.Error("Write something first.")
+        return [[text * int(n) for text, n in zip(texts, counts, strict=True)], counts]
+
+    demo = gr.Interface(
+        repeated, [gr.Text(), gr.Number()], [gr.Text(), gr.Number()],
+        batch=True, max_batch_size=4, api_name="predict",
+    )  # fmt: skip
+    client = serve(demo=demo).client
+    row = {"texts": "ab", "counts": 2}
+    assert client.post("/predict", json=row).json() == ["abab", 2]
+    rows = [row | {"counts": n} for n in range(1, 7)]
+    answers = client.post("/predict", json=rows).json()
+    assert answers == [["ab" * n, n] for n in range(1, 7)]
+    assert sizes == [1, 4, 2]
+    refused = client.post("/predict", json=[row, row | {"texts": ""}])
+    assert refused.status_code == 422
+    assert refused.json().keys() == {"title", "status", "detail"}
+
+
+def test_a_batch_of_the_wrong_size_is_a_failure(serve):
+    @guard
+    def lossy(texts):
+        return [texts[1:]]
+
+    demo = gr.Interface(lossy, "text", "text", batch=True, api_name="predict")
+    answer = serve(demo=demo).client.post("/predict", json=[{"texts": "a"}] * 2)
+    assert (answer.status_code, "reference" in answer.json()) == (500, True)
+
+
 def test_the_row_that_is_refused_is_named(serve):
     client = serve(answer).client
     invalid = client.post("/answer", json=[{"text": "a"}, {"text": 1}]).json()

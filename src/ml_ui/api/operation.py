@@ -1,6 +1,7 @@
 """Operations of the API: functions of the page, with parameters and answers."""
 
 import base64
+import contextlib
 import copy
 import inspect
 import mimetypes
@@ -121,6 +122,7 @@ class Operation:
         self._call = function.call
         self._function = function
         self.is_stream = inspect.isasyncgenfunction(function.call)
+        self.max_batch = function.max_batch
         self.parameters = _parameters(function)
         self._by_component = {id(each.component): each for each in self.parameters}
         self.example = _example(function, self.parameters)
@@ -202,8 +204,22 @@ class Operation:
         Raises:
             gr.Error: for the caller; a Failure, if the app is at fault.
         """
-        answers: list[Any] = []
-        async for answers in self.steps(values, request, username):
+        (answers,) = await self.batch([values], request, username)
+        return answers
+
+    async def batch(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        request: Request,
+        username: str | None = None,
+    ) -> list[list[Any]]:
+        """Return the answers for each row: one, or up to `max_batch` of them.
+
+        Raises:
+            gr.Error: for the caller; a Failure, if the app is at fault.
+        """
+        answers: list[list[Any]] = []
+        async for answers in self._steps(rows, request, username):
             pass
         return answers
 
@@ -211,6 +227,14 @@ class Operation:
         self, values: Mapping[str, Any], request: Request, username: str | None = None
     ) -> AsyncGenerator[list[Any], None]:
         """Yield the answers of each step of a stream, or the only ones."""
+        steps = self._steps([values], request, username)
+        async with contextlib.aclosing(steps):
+            async for (answers,) in steps:
+                yield answers
+
+    async def _steps(
+        self, rows: Sequence[Mapping[str, Any]], request: Request, username: str | None
+    ) -> AsyncGenerator[list[list[Any]], None]:
         root = partial(gradio_fixes.root_url, request)  # a fifth of a short call
         call = Call()
         current_call.set(call)
@@ -222,14 +246,20 @@ class Operation:
             async with get_runner().begun:
                 what = REFUSED
                 try:
-                    inputs = await self._inputs(values, request, username)
+                    inputs = [
+                        await self._inputs(row, request, username) for row in rows
+                    ]
                     what = UNSHOWN
                     if self.is_stream:
-                        async for value in self._call(*inputs):
-                            yield await self._answers(value, began_at, root)
+                        async for value in self._call(*inputs[0]):
+                            yield [await self._answers(value, began_at, root)]
+                    elif self.max_batch:
+                        values = await self._call(*map(list, zip(*inputs, strict=True)))
+                        found = zip(rows, zip(*values, strict=True), strict=True)
+                        yield [await self._answers(v, began_at, root) for _, v in found]
                     else:
-                        value = await self._call(*inputs)
-                        yield await self._answers(value, began_at, root)
+                        value = await self._call(*inputs[0])
+                        yield [await self._answers(value, began_at, root)]
                 except Failure:
                     outcome = "failed"
                     raise
@@ -271,7 +301,8 @@ class Operation:
     ) -> list[Any]:
         """Return the answers, each as JSON or a File, in what the function returned."""
         outputs, convert = self._function.outputs, self._function.converts
-        found = [value] if len(outputs) == 1 else list(value)
+        is_alone = len(outputs) == 1 and not self.max_batch
+        found = [value] if is_alone else list(value)
         pairs = zip(outputs, found, strict=True)
         answers = [
             await _postprocess(component, each, began, root) if convert else each

@@ -13,7 +13,7 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import gradio as gr
@@ -51,6 +51,7 @@ EVENT_HEADERS = [
 ]
 OPENAPI = "/openapi.json"
 DOCUMENTS = (OPENAPI, "/docs")
+Item = TypeVar("Item")
 NONE = re.compile(r"0(\.0*)?")  # quality in Accept of what is not wanted
 
 
@@ -205,38 +206,43 @@ class Api:
         user: str | None,
         held: Held,
     ) -> list[Any]:
-        """Return the answer of each row, of as many at once as calls may run.
+        """Return the answer of each row: of as many at once as calls may run.
+
+        A function of batches is called with as many rows as it takes.
 
         Args:
             held: counts the answers, of which all are in memory at the end.
 
         Raises:
-            Problem: that of the first row that has one, by its number `row`; 413, the
-                answers together are too large; 503, those of all such calls are.
+            Problem: that of the first row that has one, by its number `row`, which no
+                batch tells; 413, the answers together are too large; 503, those of all
+                such calls are.
         """
         client = client_of(request.scope, self._settings.client_ip_header)
         for _ in rows[1:]:  # each is a call, and the middleware has counted one
             if wait := self._calls.acquire(client):
                 raise too_many(wait)
         answers, size = list[orjson.Fragment](), 0
-        together = self._settings.calls
-        for start in range(0, len(rows), together):
-            batch = rows[start : start + together]
-            calls = [operation(values, request, user) for values in batch]
+        batches = _parts(rows, operation.max_batch or 1)
+        for batch in _parts(batches, self._settings.calls):
+            calls = [operation.batch(each, request, user) for each in batch]
             for found in await asyncio.gather(*calls, return_exceptions=True):
                 if isinstance(found, gr.Error):
                     problem = problem_of(found)
-                    problem.members["row"] = len(answers)
+                    if not operation.max_batch:
+                        problem.members["row"] = len(answers)
                     raise problem
                 if isinstance(found, BaseException):
                     raise found
-                answer = dumps(alone(found))
-                size += len(answer)
-                if size > MAX_ANSWERS:
-                    raise Problem(413, "The answers are too large: send fewer rows.")
-                if not held.add(len(answer)):
-                    raise Problem(503, FULL, RETRY)
-                answers.append(orjson.Fragment(answer))
+                for each in found:
+                    answer = dumps(alone(each))
+                    size += len(answer)
+                    if size > MAX_ANSWERS:
+                        detail = "The answers are too large: send fewer rows."
+                        raise Problem(413, detail)
+                    if not held.add(len(answer)):
+                        raise Problem(503, FULL, RETRY)
+                    answers.append(orjson.Fragment(answer))
         return answers
 
     @contextlib.contextmanager
@@ -286,6 +292,11 @@ class Api:
                     return user
         header = {"WWW-Authenticate": LOG_IN} if self._app.auth is not None else None
         raise Problem(401, LOG_IN_FIRST, header)
+
+
+def _parts(items: list[Item], size: int) -> list[list[Item]]:
+    """Return the items in lists of a size, the last of what is left."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def problem_of(error: gr.Error) -> Problem:
