@@ -23,8 +23,11 @@ from weakref import WeakKeyDictionary
 
 import anyio.to_thread
 import gradio as gr
+import httpx
 import orjson
+import safehttpx
 import uvicorn.config
+from gradio import processing_utils
 from gradio.context import LocalContext
 from gradio.helpers import special_args
 from gradio.i18n import I18nData
@@ -40,7 +43,8 @@ from starlette.types import ASGIApp
 
 from . import languages, pictures
 from .serving import metrics, process, protocol, uploads
-from .serving.middleware import API, CALL_ROUTES, CLOSED_ROUTES
+from .serving.downloads import Downloads, is_public
+from .serving.middleware import API, CALL_ROUTES, CLOSED_ROUTES, Files
 from .serving.runner import Call, Failure, current_call, failed, is_guarded
 from .serving.settings import MB
 
@@ -647,7 +651,7 @@ def finite(value: Any) -> Any:
     return value
 
 
-# Uploads ------------------------------------------------------------------------------
+# Uploads and downloads ----------------------------------------------------------------
 
 
 class UploadRecords:
@@ -665,6 +669,35 @@ class UploadRecords:
             file_upload_statuses.stop_tracking(upload)
             file_upload_statuses._signals.pop(upload, None)
         self._known = {*file_upload_statuses._statuses, *file_upload_statuses._signals}
+
+
+def limit_downloads(most: int, files: Files) -> None:
+    """Limit the downloads of URLs that calls name.
+
+    Gradio reads a response into memory, however large it is and however long it takes.
+
+    Args:
+        most: bytes for a call.
+        files: the space for uploads.
+    """
+    transport = Downloads(_transport_to, most, files)
+    processing_utils.async_transport = transport  # type: ignore[assignment]
+
+
+async def _transport_to(host: str) -> httpx.AsyncHTTPTransport:
+    """Return a transport to a public address of a host, or to one of the Hub's.
+
+    Raises:
+        ValueError: it has no public address.
+    """
+    hub = processing_utils.PUBLIC_HOSTNAME_WHITELIST
+    if safehttpx.matches_domain_whitelist(host, hub):
+        return httpx.AsyncHTTPTransport()
+    address = await safehttpx.async_validate_url(host)
+    if not is_public(address):
+        raise ValueError(f"{host} has no public address")
+    transport: httpx.AsyncHTTPTransport = safehttpx.AsyncSecureTransport(address)
+    return transport
 
 
 # The app and its server ---------------------------------------------------------------
@@ -796,6 +829,15 @@ FIXES = [
         lambda demo, app: (
             {"_statuses", "_signals"} <= vars(file_upload_statuses).keys()
             and isinstance(demo.temp_file_sets, list)
+        ),
+    ),
+    Fix(
+        "downloads",
+        "size and time of downloads by the server",
+        lambda demo, app: (
+            isinstance(processing_utils.async_transport, Downloads)
+            and "async_transport"
+            in processing_utils.async_ssrf_protected_get.__code__.co_names
         ),
     ),
     Fix(

@@ -11,7 +11,7 @@ import httpx
 
 from . import wire
 from .languages import Text
-from .serving.runner import Busy, TimeLimit, get_runner
+from .serving.runner import BUSY, Busy, TimeLimit, get_runner
 from .serving.settings import without_password
 
 logger = logging.getLogger(__name__)
@@ -20,7 +20,6 @@ CONNECT = 5  # seconds
 RETRY = 1  # seconds between two questions whether the model is loaded
 LOST = 3  # tries: an input that ends each replica that gets it must not end them all
 PAUSE = 2  # seconds between two tries, at most
-BUSY = "The model is busy. Try again in a minute."
 
 
 class RemoteError(Exception):

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 RESTART_AFTER = 30  # seconds: time for a health check to see why
 LOOP_ANSWERS = 1  # seconds, within which a loop that is not blocked runs a callback
+BUSY = "The model is busy. Try again in a minute."
 END = object()  # sentinel after a generator's last value
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -51,7 +52,7 @@ class TimeLimit(Failure):
     status = 504
 
 
-@dataclass
+@dataclass(eq=False)
 class Call:
     """State of the call that a task is answering."""
 
