@@ -1,7 +1,7 @@
 """Compare the latency of apps: python -m ml_ui bench URL [URL ...]
 
-A run is a whole call, as a user waits for it: POST /predict, with what goes in and
-what comes out. The connection stays open.
+A run is a whole call, as a user waits for it: POST /predict, or that of --function,
+with what goes in and what comes out. The connection stays open.
 
 --json prints one object: ok (no call failed), apps (each with its url, runs, seconds
 as min, median, p95 and max, or null if no call succeeded, failures, and the error of
@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .call import add_user, connect, login, reason
+from .call import add_options, connect, login, reason
 
 WIDTH = 30  # characters of the longest bar
 DURATION = re.compile(r"^DURATION = (\d+)$", re.MULTILINE)  # in app.py, for ZeroGPU
@@ -32,11 +32,12 @@ def measure(
     inputs: list[str] | None,
     runs: int,
     auth: tuple[str, str] | None = None,
+    name: str = "predict",
 ) -> tuple[list[float], list[str]]:
     """Return the seconds of each successful call, and the errors of the others."""
     seconds, failures = [], []
     try:
-        app = connect(url, auth)
+        app = connect(url, auth, name=name)
         values = app.arguments(inputs) if inputs else app.example()
         app.predict(values)  # the first call wakes the app
     except Exception as error:  # noqa: BLE001, every failure counts
@@ -126,7 +127,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--runs", type=int, default=10, help="calls per app (default: 10)"
     )
     parser.add_argument("--chart", action="store_true", help="draw a bar chart")
-    add_user(parser)
+    add_options(parser)
     parser.add_argument("--json", help="print one JSON object", action="store_true")
 
 
@@ -147,7 +148,7 @@ def run(options: argparse.Namespace) -> int:
     measured: dict[str, list[float]] = {}
     for url in options.url:
         inputs = [options.file] if options.file else None
-        seconds, failures = measure(url, inputs, options.runs, auth)
+        seconds, failures = measure(url, inputs, options.runs, auth, options.function)
         measured[url] = seconds
         apps.append(as_dict(url, seconds, failures))
         print(row(url, seconds, failures), file=table, flush=True)

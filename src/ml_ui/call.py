@@ -3,6 +3,8 @@
 An INPUT is a file for a picture or a sound, else a number or a text. The answer is
 printed as JSON; of one that is a file, the name of a temporary file that has it.
 
+--function NAME calls another function of the page than `predict`, by its API name.
+
 With a login: --user NAME, and the password is in APP_PASSWORD, or asked for.
 """
 
@@ -31,18 +33,22 @@ class LoginRequired(ValueError):
 
 
 class App:
-    """Client of POST /predict, as an app's OpenAPI document describes it.
+    """Client of one function of an app, as its OpenAPI document describes it.
 
     Args:
         client: with the app's address.
+        name: of the function, such as predict.
         operation: of the document.
 
     Attributes:
         parameters: the JSON Schema of each, by name.
     """
 
-    def __init__(self, client: httpx.Client, operation: Mapping[str, Any]) -> None:
+    def __init__(
+        self, client: httpx.Client, name: str, operation: Mapping[str, Any]
+    ) -> None:
         self._client = client
+        self._name = name
         body = operation["requestBody"]["content"]["application/json"]
         self._example = body.get("example", {})
         self._required = body["schema"].get("required", [])
@@ -95,7 +101,7 @@ class App:
             fields = {name: _field(value) for name, value in others.items()}
             sent = {"files": contents, "data": fields}
         headers = {"Accept": self._accept}
-        return _checked(self._client.post("predict", headers=headers, **sent))
+        return _checked(self._client.post(self._name, headers=headers, **sent))
 
 
 def _value(schema: Mapping[str, Any], text: str) -> Any:
@@ -122,16 +128,22 @@ def _is_file(schema: Mapping[str, Any]) -> bool:
     return "contentEncoding" in schema
 
 
-def connect(url: str, auth: tuple[str, str] | None = None, timeout: float = 300) -> App:
+def connect(
+    url: str,
+    auth: tuple[str, str] | None = None,
+    timeout: float = 300,
+    name: str = "predict",
+) -> App:
     """Return a client of an app.
 
     Args:
         url: its address, or USER/NAME of a Space.
         auth: name and password to log in with.
         timeout: read timeout in seconds.
+        name: API name of the function that is called.
 
     Raises:
-        ValueError: no app with POST /predict answers there, or one that requires a
+        ValueError: no app with such a function answers there, or one that requires a
             login.
         httpx.HTTPError: another answer, or none.
     """
@@ -143,15 +155,15 @@ def connect(url: str, auth: tuple[str, str] | None = None, timeout: float = 300)
     client = httpx.Client(base_url=url, auth=auth, headers=headers, timeout=timeout)
     answer = client.get("openapi.json")
     if answer.status_code == 404:
-        raise ValueError("no app with POST /predict: Gradio's clients may call it")
+        raise ValueError(f"no app with POST /{name}: Gradio's clients may call it")
     try:
         paths = _checked(answer).json()["paths"]
-        if "/predict" in paths:
-            return App(client, paths["/predict"]["post"])
+        if f"/{name}" in paths:
+            return App(client, name, paths[f"/{name}"]["post"])
         names = ", ".join(paths) or "nothing with a name"
     except (KeyError, TypeError, json.JSONDecodeError):
-        raise ValueError("no app with POST /predict") from None
-    raise ValueError(f"the app has no /predict; it has {names}")
+        raise ValueError(f"no app with POST /{name}") from None
+    raise ValueError(f"the app has no /{name}; it has {names}")
 
 
 def space(name: str) -> str:
@@ -234,11 +246,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", help="https://..., or USER/NAME of a Space")
     parser.add_argument("input", nargs="+", help="a file, a number or a text")
     parser.add_argument("--output", metavar="FILE", help="write the answer there")
-    add_user(parser)
+    add_options(parser)
 
 
-def add_user(parser: argparse.ArgumentParser) -> None:
-    """Add the option for a login."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for another function and for a login."""
+    parser.add_argument(
+        "--function",
+        metavar="NAME",
+        default="predict",
+        help="call another function of the page, by its API name",
+    )
     parser.add_argument(
         "--user",
         metavar="NAME",
@@ -249,7 +267,7 @@ def add_user(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the app's answer, or write it to a file."""
     try:
-        app = connect(options.url, login(options.user))
+        app = connect(options.url, login(options.user), name=options.function)
         answer = app.predict(app.arguments(options.input))
         if options.output:
             Path(options.output).write_bytes(answer.content)

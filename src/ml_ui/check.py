@@ -41,7 +41,9 @@ import numpy as np
 
 from . import examples, scaling
 from .examples import FOLDER, TABLE, TEXT, BadExample, is_right, label
+from .gradio_fixes import Function, functions
 
+NAME = "predict"  # API name of the model's function
 FILES = {"Audio", "File", "Image", "Video"}  # components
 TOP = 3  # answers that are shown
 CLEAR = 2.0  # times the odds of a more usual scaling, for a rarer one to be taken
@@ -146,10 +148,11 @@ def run(options: argparse.Namespace) -> int:
 def check(options: argparse.Namespace, found: Findings) -> int:
     """Check the model, print what it answers, and note it; return the exit status."""
     app, model = modules(Path.cwd())
-    asked = list(chosen(app, model, options.example or [], options.expect or []))
+    page = function(app)
+    asked = list(chosen(page, model, options.example or [], options.expect or []))
     load(model, found)
-    fits = not asked or find_size(app, model, asked[0], options.write, found)
-    status = report(app, model, asked, options.write, found)
+    fits = not asked or find_size(page, model, asked[0], options.write, found)
+    status = report(page, model, asked, options.write, found)
     return status if fits or options.write else 1
 
 
@@ -166,6 +169,22 @@ def modules(folder: Path) -> tuple[Any, Any]:
             )
     sys.path.insert(0, str(folder))
     return importlib.import_module("app"), importlib.import_module("model")
+
+
+def function(app: Any) -> Function:
+    """Return the function of the page that is called `predict`.
+
+    Raises:
+        BadExample: the page has none.
+    """
+    demo = getattr(app, "demo", None)
+    if isinstance(demo, gr.Blocks):
+        for each in functions(demo):
+            if each.name == NAME:
+                return each
+    raise BadExample(
+        f"app.py has no `demo` with a function of api_name={NAME!r} and @guard"
+    )
 
 
 def load(model: Any, found: Findings) -> None:
@@ -192,7 +211,7 @@ def _memory() -> int:
 
 
 def chosen(
-    app: Any, model: Any, given: Sequence[str], expected: Sequence[str]
+    page: Function, model: Any, given: Sequence[str], expected: Sequence[str]
 ) -> Iterator[Example]:
     """Yield the examples on the command line; without any, those of the project.
 
@@ -204,10 +223,9 @@ def chosen(
     """
     if len(expected) > len(given):
         raise BadExample("--expect needs an --example before it")
-    if expected and _are_files(app.demo.output_components):
+    if expected and _are_files(page.outputs):
         raise BadExample("the page answers with a picture: leave out --expect")
-    components = app.demo.input_components
-    of_files = _are_files(components)
+    of_files = _are_files(page.inputs)
     fields = getattr(model, "FEATURES", TEXT)
     if given:
         answers = [*expected, *[None] * (len(given) - len(expected))]
@@ -220,9 +238,10 @@ def chosen(
     elif not of_files and TABLE.is_file():
         yield from _row(fields, str(TABLE), None)
     else:
-        row = [component.value for component in components]
-        for each in getattr(app.demo, "examples", None) or [row]:
-            yield Example(_shown(each), tuple(each), None)
+        row = [component.value for component in page.inputs]
+        for each in page.examples or [row]:
+            if None not in each:
+                yield Example(_shown(each), tuple(each), None)
 
 
 def _are_files(components: Sequence[Any]) -> bool:
@@ -260,10 +279,10 @@ def _row(
 
 
 def report(
-    app: Any, model: Any, chosen: Sequence[Example], write: bool, found: Findings
+    page: Function, model: Any, chosen: Sequence[Example], write: bool, found: Findings
 ) -> int:
     """Print and note the answers and what is suspect; return the exit status."""
-    results = [(example, ask(app, model, example)) for example in chosen]
+    results = [(example, ask(page, model, example)) for example in chosen]
     for example, seen in results:
         print(_paragraph(example, seen))
     found.examples = [_noted(example, seen) for example, seen in results]
@@ -287,7 +306,7 @@ def report(
             print(f"That can be chance: {FEW} examples or more show it.")
         return 1 if doubts else 0
     if hasattr(model, "MEAN") and hasattr(model, "prepare"):
-        best = find_scaling(app, model, [each for each, _ in known], found)
+        best = find_scaling(page, model, [each for each, _ in known], found)
         if best is not None:
             edit = best.title, best.constants(), write, best.blue_first
             equal = [each for each in found.tried if each["right"] == len(known)]
@@ -302,7 +321,7 @@ def report(
     return 1
 
 
-def ask(app: Any, model: Any, example: Example) -> Seen:
+def ask(page: Function, model: Any, example: Example) -> Seen:
     """Return the page's answer to an example, as its function gives it, and its cost.
 
     Raises:
@@ -311,7 +330,7 @@ def ask(app: Any, model: Any, example: Example) -> Seen:
     with recorded(model) as calls:
         start = time.perf_counter()
         try:
-            answer = inspect.unwrap(app.answer)(*example.values)
+            answer = inspect.unwrap(page.call)(*example.values)
         except Exception as error:
             raise BadExample(
                 f"{example.name}: {type(error).__name__}: {error}"
@@ -427,7 +446,7 @@ def suspect(results: Sequence[Seen]) -> Iterator[str]:
 
 
 def find_size(
-    app: Any, model: Any, example: Example, write: bool, findings: Findings
+    page: Function, model: Any, example: Example, write: bool, findings: Findings
 ) -> bool:
     """Find the size of pictures if the model fails with its own, and edit INPUT_SHAPE.
 
@@ -442,7 +461,7 @@ def find_size(
         return True
     with recorded(model) as calls:
         try:
-            ask(app, model, example)
+            ask(page, model, example)
             return True
         except BadExample as error:  # of a visitor, or behind the model
             if calls or isinstance(error.__cause__, gr.Error):
@@ -453,7 +472,7 @@ def find_size(
     for side in scaling.SIDES:
         model.INPUT_SHAPE = scaling.with_side(model, side)
         with suppress(BadExample):
-            ask(app, model, example)
+            ask(page, model, example)
             found.append(model.INPUT_SHAPE)
     print("  it answers with", ", ".join(map(str, found)) or "none of them")
     model.INPUT_SHAPE = found[0] if found else before
@@ -465,7 +484,7 @@ def find_size(
 
 
 def find_scaling(
-    app: Any, model: Any, chosen: Sequence[Example], findings: Findings
+    page: Function, model: Any, chosen: Sequence[Example], findings: Findings
 ) -> scaling.Scaling | None:
     """Print which scalings of the pixels give the expected labels.
 
@@ -477,7 +496,7 @@ def find_scaling(
     found: dict[scaling.Scaling, float] = {}
     for each in scaling.usual(model):
         with scaling.applied(model, each):
-            answers = [(example, ask(app, model, example)) for example in chosen]
+            answers = [(example, ask(page, model, example)) for example in chosen]
         right = sum(is_right(seen.answer, one.expected) for one, seen in answers)
         sure = float(
             np.mean([_share(seen.answer, one.expected) for one, seen in answers])

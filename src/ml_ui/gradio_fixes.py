@@ -168,7 +168,7 @@ class Function:
         special: whether it takes a gr.Request, a gr.Progress or the like.
         parameters: descriptions by name, of its docstring.
         returns: what it returns, of its docstring.
-        example: values for the inputs, of the page; may be empty.
+        examples: of the page, each with values for the inputs; may be empty.
         converts: whether components convert what it returns; those of a chat do not.
         max_batch: how many values it takes at once, as a list for each parameter, to
             return one for each output; 0: it takes a value, and returns one.
@@ -183,7 +183,7 @@ class Function:
     special: bool
     parameters: dict[str, str]
     returns: list[str]
-    example: Sequence[Any]
+    examples: Sequence[Sequence[Any]]
     converts: bool
     max_batch: int
     demo: gr.Blocks
@@ -235,7 +235,7 @@ def functions(demo: gr.Blocks) -> list[Function]:
                 special=special,
                 parameters=parameters,
                 returns=returns,
-                example=_example_of(demo, inputs),
+                examples=_examples_of(demo, inputs),
                 converts=event.postprocess,
                 max_batch=event.max_batch_size if event.batch else 0,
                 demo=demo,
@@ -244,14 +244,14 @@ def functions(demo: gr.Blocks) -> list[Function]:
     return found
 
 
-def _example_of(demo: gr.Blocks, inputs: list[Any]) -> Sequence[Any]:
-    """Return the first example of a page for these components; none, if it has none."""
+def _examples_of(demo: gr.Blocks, inputs: list[Any]) -> list[Sequence[Any]]:
+    """Return the examples of a page for these components; none, if it has none."""
     examples = getattr(demo, "examples", None)
     if inputs != getattr(demo, "input_components", None):
-        return ()
-    if not (isinstance(examples, list) and examples):
-        return ()
-    return examples[0] if isinstance(examples[0], list) else examples[:1]
+        return []
+    if not isinstance(examples, list):
+        return []
+    return [each if isinstance(each, list) else [each] for each in examples]
 
 
 def _has_special(function: Callable[..., Any], given: int) -> bool:

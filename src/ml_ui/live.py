@@ -164,11 +164,12 @@ def known() -> list[Case]:
     """Return examples of the project with the answers that the model gives here."""
     app, model = check.modules(Path.cwd())
     try:
-        examples = [*check.chosen(app, model, [], [])][:MOST]
-        seen = [check.ask(app, model, each) for each in examples]
-    except AttributeError:  # a page of the owner's own, without an `answer`
-        print("Nothing to compare with: app.py has no function `answer`.")
+        page = check.function(app)
+    except BadExample as error:  # a page of the owner's own
+        print(f"Nothing to compare with: {error}.")
         return []
+    examples = [*check.chosen(page, model, [], [])][:MOST]
+    seen = [check.ask(page, model, each) for each in examples]
     return [
         Case(
             name=each.name[:70],

@@ -322,13 +322,13 @@ def _example(
     """Return values for the parameters, as JSON has them; None, if one is a file."""
     if any(each.is_file for each in parameters):
         return None
-    values = {}
+    values, example = {}, next(iter(function.examples), ())
     for each in parameters:
         number = next(
             n for n, one in enumerate(function.inputs) if one is each.component
         )
-        if number < len(function.example):
-            values[each.name] = function.example[number]
+        if number < len(example):
+            values[each.name] = example[number]
         elif each.component.value is not None:
             values[each.name] = each.component.value
         elif not each.optional:
