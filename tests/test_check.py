@@ -8,7 +8,7 @@ import commands
 import numpy as np
 import onnx
 import pytest
-from colours import save_network, save_picture
+from colours import COLOURS, save_network, save_picture
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
@@ -90,6 +90,52 @@ def test_one_labelled_picture_tells_the_scaling(project, tmp_path, title):
     given = model.prepare(np.array([[[255, 128, 0]]], np.uint8), (None, 3, 1, 1)).ravel()
     colour = np.array([1, 128 / 255, 0])[:: -1 if blue_first else 1]
     assert given == pytest.approx((colour - mean) / std, abs=0.01)
+
+
+def save_linear_network(path, mean, std):
+    """Save a network that goes by the direction of a colour: right at any size, but not as sure."""
+    colours = (np.array([*COLOURS.values()], np.float32) / 255 - np.float32(mean)) / np.float32(std)
+    sizes = np.linalg.norm(colours, axis=1, keepdims=True)
+    weights = {"w": 20 * (colours / sizes).T / sizes.mean()}
+    graph = onnx.parser.parse_graph(
+        f"g (float[n, 3, 32, 32] x) => (float[n, {len(COLOURS)}] y) {{"
+        "p = GlobalAveragePool(x)  f = Flatten(p)  y = MatMul(f, w) }"
+    )
+    for name, value in weights.items():
+        graph.initializer.append(numpy_helper.from_array(value.astype(np.float32), name))
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    path.with_name("labels.txt").write_text("\n".join(COLOURS))
+
+
+@pytest.mark.parametrize("title", ["ImageNet's mean and deviation", "-1..1"])
+def test_a_surer_answer_to_larger_numbers_proves_nothing(bake, tmp_path, title):
+    mean, std, _ = TRAINED[title]
+    save_linear_network(tmp_path / "network.onnx", mean, std)
+    folder = bake(model_path=str(tmp_path / "network.onnx"), platform="local", ci=False)
+    asked = []
+    for colour in COLOURS:
+        save_picture(tmp_path / f"{colour}.png", colour)
+        asked += ["--example", str(tmp_path / f"{colour}.png"), "--expect", colour]
+    run = commands.run("check", *asked, "--write", folder=folder)
+    assert run.returncode == 0, run.stdout
+    model = (folder / "model.py").read_text("utf-8")
+    taken = next(each for each in SCALINGS if each.title == title)
+    assert all(f"{name} = {value}\n" in model for name, value in taken.constants().items())
+
+
+@pytest.mark.parametrize(
+    ("sure", "several", "title"),
+    [
+        ((0.35, 0.99), True, "0..255"),  # hardly surer than chance with the smaller ones
+        ((0.95, 0.9999), True, "0..1"),
+        ((0.95, 0.9999), False, "0..255"),  # one label: the smaller ones may always give it
+        ((0.99, 0.99), False, "0..1"),
+    ],
+)
+def test_the_likeliest_scaling(sure, several, title):
+    found = dict(zip(SCALINGS[:2], sure, strict=True))
+    assert check.likeliest(found, several).title == title
 
 
 def test_a_page_in_the_browser_needs_the_edit_too(project, tmp_path):

@@ -47,6 +47,9 @@ NAME = "predict"  # API name of the model's function
 FILES = {"Audio", "File", "Image", "Video"}  # components
 TOP = 3  # answers that are shown
 CLEAR = 2.0  # times the odds of a more usual scaling, for a rarer one to be taken
+# Larger numbers make a network surer of whatever it says: so many times larger ones are
+# not taken, if it is as sure as this of the right labels with smaller ones.
+LARGER, SURE = 8, 0.8
 FEW = 3  # labelled examples, below which they may be right by chance
 UNNAMED = "class "  # label of a class whose name nobody has told
 FLAT = 1.2  # times an equal share, below which the likeliest class is a guess
@@ -493,7 +496,7 @@ def find_scaling(
         None if none does.
     """
     print("Trying the usual scalings of pixels:")
-    found: dict[scaling.Scaling, float] = {}
+    found: dict[scaling.Scaling, float] = {}  # how sure of the right labels
     for each in scaling.usual(model):
         with scaling.applied(model, each):
             answers = [(example, ask(page, model, example)) for example in chosen]
@@ -504,19 +507,37 @@ def find_scaling(
         print(f"  {right} of {len(chosen)} right, {sure:6.1%} sure: {each.title}")
         findings.tried.append({"title": each.title, "right": right, "sure": sure})
         if right == len(chosen):
-            found[each] = sure / (1.000001 - sure)  # odds
+            found[each] = sure
     if not found:
         print(
             "None gives every expected label: compare with the code that the model was "
             "trained with, its size of pictures and the order of its labels."
         )
         return None
-    # They are in the order of their use; a little surer proves nothing.
-    taken = next(each for each in found if CLEAR * found[each] >= max(found.values()))
+    several = len({each.expected for each in chosen}) > 1
+    taken = likeliest(found, several)
     if len(found) > 1:
-        why = "the usual one" if taken is next(iter(found)) else "a surer one"
+        why = "the usual one" if taken is next(iter(found)) else "a likelier one"
         print(f"Several do, and {why} is taken: more examples tell them apart.")
     return taken
+
+
+def likeliest(found: Mapping[scaling.Scaling, float], several: bool) -> scaling.Scaling:
+    """Return the scaling of a network's training, of those with all labels right.
+
+    Args:
+        found: how sure it is of the right labels with each, 0 to 1, by their use.
+        several: they are not all the same: one alone may come whatever goes in.
+    """
+    sizes = [each.size for each, sure in found.items() if several and sure >= SURE]
+    most = LARGER * min(sizes, default=math.inf)
+    odds = {
+        each: sure / (1.000001 - sure)
+        for each, sure in found.items()
+        if each.size < most
+    }
+    # A little surer proves nothing.
+    return next(each for each in odds if CLEAR * odds[each] >= max(odds.values()))
 
 
 def _share(answer: Any, expected: str | None) -> float:

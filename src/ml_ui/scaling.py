@@ -21,6 +21,11 @@ class Scaling(NamedTuple):
     std_source: str = ""  # source code of STD, if it says more than the value
     blue_first: bool = False
 
+    @property
+    def size(self) -> float:
+        """How many times larger than 0 to 1 a step of the colours is."""
+        return 1 / float(np.abs(self.std).min())
+
     def reversed(self) -> "Scaling":
         """Return the same with blue first: picture, mean and deviation."""
         mean, std = (
