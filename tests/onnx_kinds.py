@@ -58,6 +58,10 @@ KINDS = {
     ),
     "table": (flat(3), NUMBERS),
     "several numbers": (flat(3, "y = Identity(m)"), NUMBERS),
+    "sums of a forest": (
+        "(float[n, 2] x) => (float[n, 2] y) { y = Identity(x) }",
+        [[-3.6e-7, 1.0000004], [0.25, 0.75], [1, 0], [0.4, 0.6]],
+    ),
     "by name": (
         (
             "(float[n, 3] x) => (int64[n] label, seq(map(int64, float)) y) {"

@@ -1,5 +1,8 @@
 """What an ONNX file tells: outputs, classes, pixel scaling, versions; made by onnx itself."""
 
+import subprocess
+import sys
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -301,3 +304,19 @@ def test_one_sigmoid_of_columns_may_be_two_classes(bake, capfd, tmp_path):
     bake(model_path=str(path), platform="local")
     said = " ".join(capfd.readouterr().out.split())
     assert "write their names into model/labels.txt" in said
+
+
+def test_sums_of_a_forest_are_probabilities(bake, tmp_path):
+    """Of float32: a little less than 0, and a little more than 1."""
+    graph = "(float[n, 2] x) => (float[n, 2] y) { y = Identity(x) }"
+    project = bake(model_path=str(save(tmp_path, graph)), platform="local")
+    code = (
+        "from model import predict; print(predict(-3.6e-7, 1.0000004)); print(predict(-0.2, 1.2))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=project, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    first, second = run.stdout.splitlines()
+    assert first == "{'class 0': 0.0, 'class 1': 1.0}"
+    assert second.startswith("-0.2")  # numbers

@@ -16,6 +16,7 @@ const LABELS = new URL("model/labels.txt", import.meta.url); // one name per lin
 {% else %}
 const LABELS = null; // new URL("model/labels.txt", import.meta.url), if you write that file
 {% endif %}
+const ROUNDING = -1e-5; // what a probability of 0 may be, as a sum of float32
 {% endif %}
 {% if model.tensor or model.output %}
 const OUTPUT = {{ (model.tensor or model.output) | json }}; // that is used{{ ", before it is mapped by name" if model.tensor else ", of several" }}

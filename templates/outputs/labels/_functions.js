@@ -18,8 +18,9 @@ function labelled({ dims, data }, labels) {
   else if (!areProbabilities(scores)) scores = softmax(scores);
 {% endif %}
 {% endif %}
-  if (!scores.every((score) => Number.isFinite(score) && score > -1e-6))
+  if (!scores.every((score) => Number.isFinite(score) && score > ROUNDING))
     throw new Error(`no probabilities: ${scores.slice(0, 5)}`);
+  scores = scores.map((score) => Math.min(Math.max(score, 0), 1));
   const names = labels ?? scores.map((_, n) => `class ${n}`);
   if (names.length !== scores.length)
     throw new Error(`${names.length} labels for a model of ${scores.length} classes`);
@@ -33,7 +34,7 @@ function labelled({ dims, data }, labels) {
 
 function areProbabilities(scores) {
   const sum = scores.reduce((all, score) => all + score, 0);
-  return Math.min(...scores) >= 0 && Math.abs(sum - 1) <= 0.01;
+  return Math.min(...scores) > ROUNDING && Math.abs(sum - 1) <= 0.01;
 }
 {% endif %}
 {% if model.scores in ("logits", "class logits") or not model.scores %}

@@ -23,8 +23,9 @@ def _labelled(scores: np.ndarray) -> {{ "str" if model.answers_class else "dict[
         scores /= scores.sum()
 {% endif %}
 {% endif %}
-    if not (np.isfinite(scores).all() and scores.min() > -1e-6):
+    if not (np.isfinite(scores).all() and scores.min() > ROUNDING):
         raise ValueError(f"no probabilities: {scores.tolist()[:5]}")
+    scores = scores.clip(0, 1)
     names = _read_labels() if LABELS.exists() else load().labels
     names = names or [f"class {n}" for n in range(scores.size)]
     if len(names) != scores.size:
@@ -38,7 +39,7 @@ def _labelled(scores: np.ndarray) -> {{ "str" if model.answers_class else "dict[
 
 
 def _are_probabilities(scores: np.ndarray) -> bool:
-    return scores.min() >= 0 and np.isclose(scores.sum(), 1, atol=1e-2)
+    return scores.min() > ROUNDING and np.isclose(scores.sum(), 1, atol=1e-2)
 {% endif %}
 
 
