@@ -252,9 +252,8 @@ def test_binaries_go_to_lfs_where_the_platform_needs_it(bake, tmp_path):
     for platform, filters in (("huggingface", "lfs"), ("heroku", "unspecified")):
         project = bake(task="image-classification", platform=platform)
         subprocess.run(["git", "init", "-q"], cwd=project, check=True)
-        for path in sorted(files(project)):
-            if path.startswith(".git/"):
-                continue
+        made = (each.relative_to(project) for each in project.rglob("*") if each.is_file())
+        for path in sorted(each.as_posix() for each in made if each.parts[0] != ".git"):
             output = subprocess.check_output(
                 ["git", "check-attr", "filter", path], cwd=project, text=True
             )
