@@ -45,7 +45,15 @@ from . import languages, pictures
 from .serving import metrics, process, protocol, uploads
 from .serving.downloads import Downloads, is_public
 from .serving.middleware import API, CALL_ROUTES, CLOSED_ROUTES, Files
-from .serving.runner import Call, Failure, current_call, failed, is_guarded
+from .serving.runner import (
+    UNREADABLE,
+    UNSHOWN,
+    Call,
+    Failure,
+    current_call,
+    failed,
+    is_guarded,
+)
 from .serving.settings import MB
 
 logger = logging.getLogger(__name__)
@@ -529,15 +537,14 @@ class Calls:
             raise
         except Exception as error:
             if call.returned:
-                what = "The answer of the model is not what the page shows"
-                shown = failed(what, error)
+                shown = failed(UNSHOWN, error)
                 raise self._translated(shown, kwargs.get("request")) from error
             outcome = "refused"
             cause = error.__cause__ or error
             if isinstance(cause, FileNotFoundError):
                 shown = gr.Error(EXPIRED)
             else:
-                shown = failed("The input is not what the app takes", error)
+                shown = failed(UNREADABLE, error)
             raise self._translated(shown, kwargs.get("request")) from error
         else:
             return output

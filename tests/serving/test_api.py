@@ -6,6 +6,7 @@ import contextlib
 import json
 import threading
 import time
+from functools import partial
 from types import SimpleNamespace
 
 import gradio as gr
@@ -461,3 +462,24 @@ def test_a_slow_call_does_not_stop_others(serve):
     assert served.client.post("/answer", json={"text": "a"}).json() == "A"
     assert time.monotonic() - start < 5
     go_on.set()
+
+
+def test_metrics_tell_the_wait_from_the_prediction(serve):
+    @guard
+    def slow(text):
+        time.sleep(0.3)
+        return text
+
+    served = serve(slow, METRICS="1", WEB_CONCURRENCY="1")
+
+    def read():
+        lines = served.client.get("/metrics").text.splitlines()
+        return dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+
+    before = read()
+    post = partial(served.client.post, "/slow", json={"text": "a"})
+    answers = [served.threads.submit(post) for _ in range(3)]
+    assert [each.result().status_code for each in answers] == [200] * 3
+    names = ("app_queue_wait_seconds_sum", "app_prediction_seconds_sum")
+    waited, took = (float(read()[name]) - float(before.get(name, 0)) for name in names)
+    assert (waited, took) == (pytest.approx(0.9, abs=0.3), pytest.approx(0.9, abs=0.3))

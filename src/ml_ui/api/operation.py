@@ -24,16 +24,23 @@ from typing_extensions import TypedDict
 from .. import gradio_fixes
 from ..languages import Text
 from ..serving import metrics, uploads
-from ..serving.runner import Call, Failure, current_call, failed, get_runner
+from ..serving.runner import (
+    UNREADABLE,
+    UNSHOWN,
+    Call,
+    Failure,
+    current_call,
+    failed,
+    get_runner,
+)
 from ..serving.settings import MB
 from . import kinds
 from .kinds import File
 
-REFUSED = "The input cannot be read"
 # What a component raises at a value that is not of its kind, such as a date "today".
 UNFIT = (ValueError, TypeError, LookupError, AttributeError)
+TICK = 0.01  # seconds: a file's time is that of the clock's last tick
 MAX_ROWS = 1000  # of a list, each a call of its own
-UNSHOWN = "The answer of the model is not what the page shows"
 
 
 class Unfit(gr.Error):
@@ -239,12 +246,13 @@ class Operation:
         call = Call()
         current_call.set(call)
         self._function.check_files()
-        began, began_at = time.monotonic(), time.time()
+        came, began, began_at = time.monotonic(), None, time.time() - TICK
         outcome = "cancelled"
         try:
             # A picture of 150 kB may be decoded to 100 MB: not for all that wait.
             async with get_runner().begun:
-                what = REFUSED
+                began = time.monotonic()
+                what = UNREADABLE
                 try:
                     inputs = [
                         await self._inputs(row, request, username) for row in rows
@@ -267,7 +275,7 @@ class Operation:
                     outcome = "refused"
                     raise
                 except Exception as error:
-                    outcome = "failed"
+                    outcome = "refused" if what == UNREADABLE else "failed"
                     raise failed(what, error) from error
                 outcome = "ok"
         finally:
@@ -275,8 +283,9 @@ class Operation:
                 call.abandon()
             call.finish()
             current_call.set(None)
-            duration = time.monotonic() - began
-            metrics.record_prediction(self.name, outcome, 0.0, duration)
+            now = time.monotonic()
+            began = began or now  # it never began
+            metrics.record_prediction(self.name, outcome, began - came, now - began)
 
     async def _inputs(
         self, values: Mapping[str, Any], request: Request, username: str | None

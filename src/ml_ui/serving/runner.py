@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 RESTART_AFTER = 30  # seconds: time for a health check to see why
 LOOP_ANSWERS = 1  # seconds, within which a loop that is not blocked runs a callback
+UNREADABLE = "The input is not what the app takes"
+UNSHOWN = "The answer of the model is not what the page shows"
 BUSY = "The model is busy. Try again in a minute."
 END = object()  # sentinel after a generator's last value
 Function = TypeVar("Function", bound=Callable[..., Any])
