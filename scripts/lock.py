@@ -112,8 +112,8 @@ LIGHTER = {
 HEADER = """\
 # Locked versions of the packages in requirements.in, for Python {pythons} on
 # {platforms}.
-# To refresh them: pip install uv
-# uv pip compile --universal --python-version {oldest} --annotation-style line --upgrade \
+# To lock them again, with --upgrade in newer versions: pip install uv
+# uv pip compile --universal --python-version {oldest} --annotation-style line \
 {options}requirements.in -o requirements.txt
 """
 
