@@ -98,6 +98,7 @@ def test_every_kind_of_value_is_read(settings, monkeypatch):
         ("APP_PASSWORD", "x", "a login needs both"),
         ("PREDICT_TIMEOUT", "0", "PREDICT_TIMEOUT='0' is not like 60"),
         ("QUEUE_SIZE", "many", "QUEUE_SIZE='many' is not like 100"),
+        ("MAX_UPLOAD_MB", "9" * 400, "is too large"),
         ("RATE_LIMIT", "1,5", "RATE_LIMIT='1,5' is not a whole number"),
         ("ALLOWED_HOSTS", "a.example, https://b.example", "is not like app.example.com"),
         ("ALLOWED_HOSTS", "a.example:80", "is not like app.example.com"),

@@ -286,6 +286,7 @@ async def uploaded_files(component: Any, value: Any) -> Any:
     with contextlib.suppress(TypeError):  # lists in lists in lists
         if b'"meta"' not in orjson.dumps(value):
             return value  # Gradio would take a second to look for files in much JSON
+    check_paths(value)
     return await async_move_files_to_cache(
         value, component, check_in_upload_folder=True
     )
@@ -523,6 +524,7 @@ class Calls:
         try:
             if not kwargs.get("iterator"):  # the first step, or the only one
                 inputs = kwargs.get("inputs", args[0] if args else [])
+                check_paths(inputs)
                 await check_pictures(block_fn, inputs)
             output = await self._process(block_fn, *args, **kwargs)
             output["data"] = finite(output["data"])
@@ -582,6 +584,25 @@ class Calls:
         )
 
 
+def check_paths(value: Any) -> None:
+    """Check that no file in a value has a longer path than there is.
+
+    Gradio would look at each of its folders, for minutes, in the event loop.
+
+    Raises:
+        gr.Error: one has.
+    """
+    if isinstance(value, Mapping):
+        path = value.get("path")
+        if isinstance(path, str) and len(path) > uploads.LONGEST_PATH:
+            raise gr.Error(EXPIRED, print_exception=False)
+        for item in value.values():
+            check_paths(item)
+    elif isinstance(value, list):
+        for item in value:
+            check_paths(item)
+
+
 async def check_pictures(block_fn: Any, inputs: Sequence[Any]) -> None:
     """Check the files for components that open them with Pillow.
 
@@ -621,9 +642,7 @@ def _files(value: Any) -> Iterator[Path | bytes | str]:
     """
     if isinstance(value, Mapping):
         url, path = value.get("url"), value.get("path")
-        is_own = (
-            isinstance(path, str) and uploads.FOLDER in Path(path).resolve().parents
-        )
+        is_own = isinstance(path, str) and uploads.find(path) is not None
         if isinstance(path, str) and not is_own and not _is_public(value, path):
             raise gr.Error(EXPIRED)  # Gradio would open any file of this machine
         if isinstance(url, str) and url.startswith("data:"):

@@ -5,6 +5,7 @@ import base64
 import errno
 import json
 import threading
+import time
 from pathlib import Path
 
 import gradio as gr
@@ -349,6 +350,61 @@ def test_answers_of_a_list_are_bounded_together(serve, monkeypatch):
     others.release()
     assert served.client.post("/answer", json=rows).status_code == 200
     assert held.Held.size == 0
+
+
+def test_a_list_has_a_time_limit(serve):
+    @guard
+    def slow(text):
+        time.sleep(0.4)
+        return text
+
+    client = serve(slow, STREAM_TIMEOUT="1", WEB_CONCURRENCY="1").client
+    assert client.post("/slow", json=[{"text": "a"}]).json() == ["a"]
+    ended = client.post("/slow", json=[{"text": "a"}] * 5)
+    assert is_problem(ended, 504) and "longer than 1 s in all" in ended.json()["detail"]
+    assert client.post("/slow", json={"text": "a"}).json() == "a"
+
+
+def test_lists_leave_places_to_calls_of_one_row(serve):
+    served = serve(hold, answer, QUEUE_SIZE="2", WEB_CONCURRENCY="2")
+    rows = [{"text": text} for text in "ab"]
+
+    def post(name, given):
+        return served.client.post(f"/{name}", json=given)
+
+    lists = [served.threads.submit(post, "hold", rows) for _ in range(2)]
+    until(lambda: served.server.api._lists == 2)
+    assert is_problem(post("hold", rows), 503)
+    one = served.threads.submit(post, "hold", rows[0])
+    go_on.set()
+    assert one.result(10).json() == "a"
+    assert [each.result(10).json() for each in lists] == [["a", "b"]] * 2
+
+
+@pytest.mark.parametrize("way", ["predict", "call", "call a path", "list"])
+@pytest.mark.parametrize("kind", [gr.File, gr.Image])
+def test_a_path_that_is_too_long_is_not_looked_at(serve, monkeypatch, kind, way):
+    """Each of its folders would be, in the event loop: a megabyte takes minutes."""
+    demo = gr.Interface(size, kind(type="filepath"), "number", api_name="predict")
+    served, long = serve(demo=demo), "/a" * 3000
+    resolve = Path.resolve
+
+    def checked(self, *args, **kwargs):
+        assert len(str(self)) <= uploads.LONGEST_PATH
+        return resolve(self, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "resolve", checked)
+    name = next(iter(served.server.api.operations["/predict"].parameters)).name
+    if way.startswith("call"):
+        given = {
+            "path": long if way == "call" else "a" + long,
+            "meta": {"_type": "gradio.FileData"},
+        }
+        assert "has expired" in str(served.events("predict", given))
+    else:
+        sent = {name: f"{API}/file={long * 3}"}
+        response = served.client.post("/predict", json=[sent] if way == "list" else sent)
+        assert is_problem(response, 422) and "expired" in response.json()["detail"]
 
 
 def test_a_stream_that_is_not_read_ends(serve, monkeypatch):

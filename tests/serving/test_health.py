@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import signal
+import sys
 import threading
 import time
 
@@ -27,6 +28,17 @@ def predict(text):
 def no_freeze(monkeypatch):
     """Leave the garbage collector of the tests as it is."""
     monkeypatch.setattr(health.gc, "freeze", lambda: None)
+
+
+def test_a_log_is_not_as_long_as_what_was_sent():
+    try:
+        raise FileNotFoundError("a" * 1_000_000)
+    except FileNotFoundError:
+        info = sys.exc_info()
+    record = logging.LogRecord("a", logging.ERROR, "", 1, "b" * 1_000_000, (), info)
+    line = logs.JSONFormatter().format(record)
+    assert len(line) < 3 * logs.LONGEST
+    assert "Traceback" in line and "characters ..." in line
 
 
 def test_app_is_ready_once_its_model_is_loaded(serve):

@@ -35,6 +35,7 @@ DATA_URL = re.compile(r"data:[\w.+-]*/?([\w.+-]*)(?:;[\w.=+-]+)*;base64,", re.AS
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 BYTES = "application/octet-stream"
 FILE_ROUTE = "/gradio_api/file="
+LONGEST_URL = 4 * uploads.LONGEST_PATH  # characters, as a path is quoted
 
 
 class Body:
@@ -363,12 +364,11 @@ class _MultiPartParser(MultiPartParser):
 
 def _upload(parameter: Parameter, url: str) -> Path:
     """Return the file of an upload to this app, by its URL."""
-    try:
-        path = Path(unquote(urlsplit(url).path.partition(FILE_ROUTE)[2])).resolve()
-        if uploads.FOLDER in path.parents and path.is_file():
-            return path
-    except (OSError, ValueError):
-        pass
+    if len(url) < LONGEST_URL:
+        with contextlib.suppress(ValueError):
+            path = unquote(urlsplit(url).path.partition(FILE_ROUTE)[2])
+            if found := uploads.find(path):
+                return found
     raise _problem(parameter.name, "The file has expired: upload it again.")
 
 

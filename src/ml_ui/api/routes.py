@@ -101,6 +101,8 @@ class Api:
         self._logins = logins
         self._model = model
         self._tries: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._rows_at_once = asyncio.Semaphore(settings.calls)  # of all lists
+        self._lists = 0
         self.mcp: Callable[[Request, Send], Awaitable[None]] | None = None
         self.running = self.open = 0
         self.operations = {
@@ -216,16 +218,52 @@ class Api:
         Raises:
             Problem: that of the first row that has one, by its number `row`, which no
                 batch tells; 413, the answers together are too large; 503, those of all
-                such calls are.
+                such calls are, or there are too many; 504, STREAM_TIMEOUT is over.
         """
         client = client_of(request.scope, self._settings.client_ip_header)
         for _ in rows[1:]:  # each is a call, and the middleware has counted one
             if wait := self._calls.acquire(client):
                 raise too_many(wait)
+        seconds = self._settings.stream_timeout
+        try:
+            async with self._list(), asyncio.timeout(seconds):
+                return await self._answers(operation, rows, request, user, held)
+        except TimeoutError:
+            detail = Text("This took longer than {seconds} s in all.", seconds=seconds)
+            raise Problem(504, detail) from None
+
+    @contextlib.asynccontextmanager
+    async def _list(self) -> AsyncIterator[None]:
+        """Count a list of rows.
+
+        Raises:
+            Problem: 503, they have half of the places of all calls: the rest is left to
+                those of one row.
+        """
+        if 2 * self._lists >= self._settings.queue_size + self._settings.calls:
+            raise Problem(503, FULL, RETRY)
+        self._lists += 1
+        try:
+            yield
+        finally:
+            self._lists -= 1
+
+    async def _answers(
+        self,
+        operation: Operation,
+        rows: list[dict[str, Any]],
+        request: Request,
+        user: str | None,
+        held: Held,
+    ) -> list[Any]:
+        async def answer(batch: list[dict[str, Any]]) -> list[list[Any]]:
+            async with self._rows_at_once:
+                return await operation.batch(batch, request, user)
+
         answers, size = list[orjson.Fragment](), 0
         batches = _parts(rows, operation.max_batch or 1)
-        for batch in _parts(batches, self._settings.calls):
-            calls = [operation.batch(each, request, user) for each in batch]
+        for part in _parts(batches, self._settings.calls):
+            calls = map(answer, part)
             for found in await asyncio.gather(*calls, return_exceptions=True):
                 if isinstance(found, gr.Error):
                     problem = problem_of(found)
@@ -235,14 +273,14 @@ class Api:
                 if isinstance(found, BaseException):
                     raise found
                 for each in found:
-                    answer = dumps(alone(each))
-                    size += len(answer)
+                    encoded = dumps(alone(each))
+                    size += len(encoded)
                     if size > MAX_ANSWERS:
                         detail = "The answers are too large: send fewer rows."
                         raise Problem(413, detail)
-                    if not held.add(len(answer)):
+                    if not held.add(len(encoded)):
                         raise Problem(503, FULL, RETRY)
-                    answers.append(orjson.Fragment(answer))
+                    answers.append(orjson.Fragment(encoded))
         return answers
 
     @contextlib.contextmanager

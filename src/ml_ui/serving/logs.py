@@ -6,6 +6,8 @@ import sys
 import time
 from datetime import UTC, datetime
 
+LONGEST = 20_000  # characters of a message, or of a trace
+
 
 class JSONFormatter(logging.Formatter):
     """A line of JSON for each record; `extra={"fields": {...}}` adds to it."""
@@ -16,12 +18,20 @@ class JSONFormatter(logging.Formatter):
         line = {
             "time": created.isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "message": record.getMessage(),
+            "message": shortened(record.getMessage()),
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
+            line["trace"] = shortened(self.formatException(record.exc_info))
         return json.dumps(line)
+
+
+def shortened(text: str) -> str:
+    """Return a text that is not too long for a log; what a client sent may be in it."""
+    if len(text) <= LONGEST:
+        return text
+    half = LONGEST // 2
+    return f"{text[:half]} [... {len(text) - LONGEST} characters ...] {text[-half:]}"
 
 
 class AcceptErrorFilter(logging.Filter):

@@ -12,6 +12,7 @@ MB = 1_000_000
 # accepts. tests/serving/test_pictures.py measures it for each format, and R33 of the
 # fault table both together.
 APP_MEMORY, PREDICTION_MEMORY = 250 * MB, 350 * MB
+DIGITS = 9  # of a number
 REMOTE = 64  # predictions at once, if they wait for another machine
 # The pattern that a value must match, or each of several, and an example.
 FORMS = {
@@ -122,6 +123,8 @@ def _read(field: Field[Any], text: str) -> object:
         return text.strip().lower() not in ("0", "false", "no", "off")
     if not text.strip().isdecimal():
         raise ValueError("is not a whole number")
+    if len(text.strip()) > DIGITS:
+        raise ValueError("is too large")
     return int(text)
 
 

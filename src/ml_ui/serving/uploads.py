@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 KEPT = 10 * 60  # seconds; a tenth of it while space is short
 INTERVAL = 60  # seconds between two sweeps
 FREE = 0.1  # of the disk, to be left free; of a large one, as much as UPLOADS
+LONGEST_PATH = 4096  # characters; Linux takes no longer one
 UPLOADS = 50  # of the largest size, all together: 1 GB by default
 
 # Gradio reads this when a page is built. Our folder is deleted when Python ends; it is
@@ -26,6 +27,20 @@ os.makedirs(_within, exist_ok=True)
 _ours = tempfile.TemporaryDirectory("", "app-", _within, ignore_cleanup_errors=True)
 os.environ["GRADIO_TEMP_DIR"] = _ours.name
 FOLDER = Path(_ours.name).resolve()
+
+
+def find(path: str) -> Path | None:
+    """Return the file of a path that a client names, if it is one in the folder.
+
+    A path of a megabyte would take minutes to be resolved.
+    """
+    if len(path) > LONGEST_PATH:
+        return None
+    try:
+        found = Path(path).resolve()
+    except (OSError, ValueError):
+        return None
+    return found if FOLDER in found.parents and found.is_file() else None
 
 
 class TemporaryFiles:
