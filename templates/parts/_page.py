@@ -55,7 +55,7 @@ demo = gr.Interface(
 if __name__ == "__main__":
 {% set batch = project.framework.batch[task.input.name] | default(1) %}
 {% if batch > 1 %}
-    launch(demo, load, calls_per_worker={{ batch }})  # that wait: they run as a batch
+    launch(demo, load, calls_per_worker={{ batch }})  # waiting calls run as a batch
 {% else %}
     launch(demo, load)
 {% endif %}
