@@ -10,6 +10,7 @@ import argparse
 import datetime
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -32,7 +33,7 @@ project of this template, and into the same project as a Space starts it: with a
 environment variables and Node.js installed. Calls are those of Gradio's API; where a row depends
 on how a call is made, the project is also called by `POST /predict`, and as a tool of its MCP
 server. It writes this page.
-`python -m scripts.faults --only R5` repeats a row. It was last run on {date}, on {machine},
+`python -m scripts.faults --only R5` repeats a row. It was last run whole on {date}, on {machine},
 with Python {python}, Gradio {gradio}, Node.js {node} and cookiecutter {cookiecutter}. The rows are in `tests/faults/`;
 `tests/test_faults.py` checks the template against them.
 
@@ -152,11 +153,11 @@ def installed(programs: Path, package: str) -> str:
     return subprocess.check_output([programs / "python", "-c", code], text=True).strip()
 
 
-def write(cells: Cells, peer_cells: Cells, versions: dict[str, str]) -> None:
-    """Write the page."""
+def write(date: str, cells: Cells, peer_cells: Cells, versions: dict[str, str]) -> None:
+    """Write the page, with the date of the last whole run and what came after it."""
     rows = [*generated.ROWS, *served.ROWS]
     page = PAGE.format(
-        date=datetime.date.today(),
+        date=date,
         machine=f"{platform.system()} {platform.machine()} with {os.cpu_count()} cores",
         python=platform.python_version(),
         cookiecutter=version("cookiecutter"),
@@ -179,6 +180,8 @@ def main() -> None:
 
     main_rows = [*generated.ROWS, *served.ROWS]
     page = TARGET.read_text("utf-8") if TARGET.exists() else ""
+    found = re.search(r"last run whole on ([\d-]+)", page)
+    before, today = found[1] if found else "no day", str(datetime.date.today())
     first, _, second = page.partition("## Beside")
     cells, peer_cells = read(first, main_rows), read(second, served.PEER_ROWS)
     versions = {
@@ -204,7 +207,9 @@ def main() -> None:
         took = f"{time.monotonic() - start:.0f} s"
         progress = f"[{number}/{len(todo)}] {row.name}, {column.title} ({took}): {text}"
         print(progress, file=sys.stderr, flush=True)
-        write(cells, peer_cells, versions)
+        write(f"{before}, and in part on {today}", cells, peer_cells, versions)
+    if not (args.only or args.target):
+        write(today, cells, peer_cells, versions)
 
 
 if __name__ == "__main__":
