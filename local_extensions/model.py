@@ -244,7 +244,7 @@ def _check_answers(
     # One may be a class that the file does not name.
     counts = {numbers} if found.scores == "numbers" or not numbers else {1, numbers}
     unnamed = {f"class {n}" for n in range(numbers or 0)}  # as the page calls them
-    several = found.outputs and found.outputs[0].name == "classes"  # texts, of several targets
+    several = found.scores == "classes"  # texts, of several targets
     among = f", in the columns {', '.join(columns)}," if len(columns) > 1 else ""
     for number, answer in enumerate(answers, 1):
         if answer is None:

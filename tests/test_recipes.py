@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from asking import copy_template, record, run
 from conftest import ROOT
+from crafted import made, pickled
+from crafted import write as write_model
+from test_scikit_learn import REGRESSION, of_texts
 
 from local_extensions import kinds
 from local_extensions.model import model
@@ -40,6 +43,35 @@ def predict(*row: float) -> dict[str, float]:
 {% endblock %}
 """,
     "test_model.py": "from model import FEATURES, predict\n",
+}
+RATING = {  # of kinds that no task pairs yet
+    "task.json": json.dumps(
+        {
+            "title": "Rating",
+            "input": "text",
+            "output": "values",
+            "demo": "languages",
+            "framework": "scikit-learn",
+            "description": "Write a review.",
+        }
+    ),
+    "app.py": """\
+{% extends "inputs/text/_page.py" %}
+{% block answer %}
+def answer(text: str) -> float:
+    \"""Return the stars of a review.\"""
+    return predict(text)
+{% endblock %}
+""",
+    "model.py": """\
+{% extends "parts/_model.py" %}
+{% block predict %}
+def predict(text: str) -> float:
+    \"""Predict the stars of a review.\"""
+    return float(load()(np.array([text], dtype=object))[0])
+{% endblock %}
+""",
+    "test_model.py": "from model import predict\n",
 }
 CARD = {
     "title": "Risks",
@@ -98,6 +130,23 @@ def test_task(template):
     project = generate(template, task="risk")
     assert record(project)["model"]["framework"] == "scikit-learn"
     assert "# Risks" in (project / "README.md").read_text("utf-8")
+
+
+def test_task_of_a_model_that_no_page_takes(template, ask):
+    """A regression of texts, which the reader of its file describes like any other."""
+    model = write_model(
+        template.parent, "stars.pkl", pickled(of_texts(made(REGRESSION, coef_=b"N")))
+    )
+    refused = ask(f"model_path={model}")
+    assert "stars.pkl gives a number for text, which no page here shows yet" in refused.output
+    write(template / "templates" / "tasks" / "rating", RATING)
+    card = CARD | {"features": {"text": ""}, "rows": [["Good."]]}
+    write(template / "demos" / "rating", {"card.json": json.dumps(card)})
+    demo = template / "demos" / "text-classification" / "languages.skops"
+    shutil.copy(demo, template / "demos" / "rating")
+    project = generate(template, model_path=str(model))
+    assert record(project)["answers"]["task"] == "rating"
+    assert "-> float:" in (project / "model.py").read_text("utf-8")
 
 
 def test_platform(template):
