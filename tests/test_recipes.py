@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from asking import copy_template, record, run
+from asking import copy_template, lines, record, run
 from conftest import ROOT
 from crafted import made, pickled
 from crafted import write as write_model
@@ -159,10 +159,16 @@ def test_platform(template):
     write(template / "templates" / "platforms" / "raft", section | {"raft.toml": "[build]\n"})
     records = template / "src" / "ml_ui" / "sizing" / "platforms"
     facts = json.loads((records / "fly.json").read_text("utf-8"))
-    record = facts | {"title": "Raft", "order": 99, "files_of": ["docker"]}
+    tier = [limit for limit in facts["limits"] if limit.get("tier")]  # without a figure
+    more = {"title": "Raft", "order": 99, "files_of": ["docker"], "limits": tier}
+    record = facts | more
     (records / "raft.json").write_text(json.dumps(record), "utf-8")
     named = {*section, "files_of", *facts, *facts["proxy"], "settings"}
     assert unnamed(named - {"what", "source", "as_of", "verified"}, "platform") == set()
+    typed = lines(platform="raft")
+    asked = run("-o", template.parent / "asked", template, cwd=template, input=typed)
+    assert asked.returncode == 0, asked.stderr
+    assert re.search(r"Raft +\$3\.19/month +no limit, memory 512 MiB", asked.stdout)
     project = generate(template, platform="raft", hardware="shared-cpu-1x-2gb")
     assert (project / "raft.toml").is_file()
     assert (project / "Dockerfile").is_file()
