@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from asking import copy_template, lines, record, run
 from conftest import ROOT
-from crafted import made, pickled
+from crafted import made, onnx, onnx_input, pickled
 from crafted import write as write_model
 from test_scikit_learn import REGRESSION, of_texts
 
@@ -69,6 +69,55 @@ def answer(text: str) -> float:
 def predict(text: str) -> float:
     \"""Predict the stars of a review.\"""
     return float(load()(np.array([text], dtype=object))[0])
+{% endblock %}
+""",
+    "test_model.py": "from model import predict\n",
+}
+SOUND = {  # a kind whose examples are files
+    "kind.json": json.dumps(
+        {
+            "title": "a sound",
+            "component": 'gr.Audio(label="Sound", type="filepath")',
+            "call": "sound",
+            "files": {"endings": [".wav"], "begin": "RIFF....WAVE"},
+        }
+    ),
+    "_page.py": """\
+{% extends "parts/_page.py" %}
+{% block standard_library %}
+from pathlib import Path
+
+{% endblock %}
+{% block examples %}
+    examples=[[str(path)] for path in sorted(Path(__file__).parent.glob("examples/*"))],
+{% endblock %}
+""",
+}
+HEARING = {
+    "task.json": json.dumps(
+        {
+            "title": "Hearing",
+            "input": "sound",
+            "output": "labels",
+            "demo": "bells",
+            "framework": "onnx",
+            "description": "Record a sound.",
+        }
+    ),
+    "app.py": """\
+{% extends "inputs/sound/_page.py" %}
+{% block answer %}
+def answer(sound: str) -> dict[str, float]:
+    \"""Return the probability of each label.\"""
+    return predict(sound)
+{% endblock %}
+""",
+    "model.py": """\
+{% extends "parts/_model.py" %}
+{% block predict %}
+def predict(sound: str) -> dict[str, float]:
+    \"""Classify a sound.\"""
+    return _labelled(load()(np.fromfile(sound, np.float32)[None])[0])
 {% endblock %}
 """,
     "test_model.py": "from model import predict\n",
@@ -174,6 +223,41 @@ def test_platform(template):
     assert (project / "Dockerfile").is_file()
     for name in ("README.md", "README.zh-CN.md"):
         assert "```sh\nraft deploy\n```\n" in (project / name).read_text("utf-8")
+
+
+def test_kind_of_files(template):
+    """Its examples beside a model come along, and README.md calls the app with one."""
+    write(template / "templates" / "inputs" / "sound", SOUND)
+    call = "curl --data-binary @{{ (cookiecutter | project).model.example }}\n"
+    (template / "templates" / "parts" / "_call-sound.md").write_text(call, "utf-8")
+    write(template / "templates" / "tasks" / "hearing", HEARING)
+    with (template / "local_extensions" / "kinds.py").open("a") as file:
+        file.write(
+            'TAKES["sound"] = lambda found: "sounds" if columns(found) == 16_000 else None\n'
+        )
+    framework = template / "templates" / "frameworks" / "onnx" / "framework.json"
+    text = framework.read_text("utf-8")
+    framework.write_text(text.replace('"runs": [', '"runs": ["sound", '), "utf-8")
+    model = onnx(onnx_input("x", 1, "n", 16_000))
+    write(template / "demos" / "hearing", {"card.json": json.dumps(CARD)})
+    write_model(template / "demos" / "hearing", "bells.onnx", model)
+    named = {*SOUND, *json.loads(SOUND["kind.json"]), *json.loads(SOUND["kind.json"])["files"]}
+    assert unnamed(named | {"parts/_call-<call>.md", "runs"}, "kind of input or output") == set()
+    path = write_model(template.parent, "bells.onnx", model)
+    write(template.parent / "examples", {"bell.wav": "RIFF    WAVE", "notes.txt": ""})
+    project = generate(template, model_path=str(path))
+    assert record(project)["answers"]["task"] == "hearing"
+    assert [path.name for path in project.glob("examples/*")] == ["bell.wav"]
+    readme = (project / "README.md").read_text("utf-8")
+    assert "`examples/`: sounds for the page" in readme
+    assert "curl --data-binary @examples/bell.wav" in readme
+    assert "INPUT is a text" not in readme
+    write(template.parent / "more", {})
+    (template.parent / "examples" / "bell.wav").write_text("no sound")
+    refused = run("--no-input", template, f"model_path={path}", cwd=template.parent / "more")
+    assert (
+        "bell.wav is no sound, whatever its ending: remove it." in refused.stdout + refused.stderr
+    )
 
 
 def test_kind_without_further_fields(monkeypatch):
