@@ -31,6 +31,8 @@ class Input(NamedTuple):
     call: str  # parts/_call-<call>.md shows how to call the app
     module: str | None = None  # of ml_ui, to read it
     many: bool = False  # an example has several values
+    # Of a kind whose examples are files: their "endings", and how they "begin", as a pattern.
+    files: Mapping[str, Any] | None = None
     examples: str | None = None  # the demo with examples for any model
 
 

@@ -82,13 +82,16 @@ def platforms(answers: Answers) -> Rows:
 
 
 def _platforms(names: Iterable[str]) -> Rows:
-    """Return platforms, with the price of the default hardware and the first limit."""
+    """Return platforms, with price and memory of the default hardware and the first other limit."""
     rows = {}
     for name in names:
         platform = PLATFORMS[name]
-        tier = next(iter(platform["hardware"].values()))
-        first = next(limit for limit in platform["limits"] if limit["kind"] == "refuse")
-        limit = f"{first['name']} {first['written']}" if first["bytes"] else "no limit"
+        slug, tier = next(iter(platform["hardware"].items()))
+        refused = limits.limits_of(name, slug, "refuse").values()
+        first = next((each for each in refused if each.get("tier") != "ram_bytes"), None)
+        limit = first["written"] if first else limits.NO_LIMIT
+        if first and first["amount"] is not None:
+            limit = f"{first['name']} {limit}"
         memory = f", memory {limits.room(tier['ram_bytes'])}" if tier["ram_bytes"] else ""
         rows[name] = (platform["title"], limits.price(tier), limit + memory)
     return rows

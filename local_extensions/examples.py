@@ -1,4 +1,4 @@
-"""Examples of the owner's, beside the model: pictures, or a table of rows or texts."""
+"""Examples of the owner's, beside the model: files of a kind, or a table of rows or texts."""
 
 import os
 import re
@@ -9,50 +9,50 @@ from typing import Any, NamedTuple
 from ml_ui import examples
 
 from . import quoting
+from .catalog import Input
 from .model_files.common import Unusable, human, refuse_pointer, refuse_special
 
-PICTURES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}  # as ml_ui.pictures reads them
-# How the files of these formats begin.
-SIGNATURES = re.compile(rb"BM|GIF8|\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP", re.DOTALL)
-MOST = 24  # pictures that come along: the page shows them all
+MOST = 24  # files that come along: the page shows them all
 PLAIN = re.compile(r"\w[\w .()-]{0,80}")  # in Python, JavaScript, and a shell's double quotes
 LARGEST = 10_000_000  # bytes of one; a page is no place for more
 MOST_ROWS = 100  # that come along: the project's tests predict each
 LARGEST_TABLE = 1_000_000  # bytes of examples.csv: 100 texts, as long as the page takes, have half
 
 
-def pictures(model: Path) -> tuple[list[Path], list[str]]:
-    """Return the pictures in `examples/` beside a model, and notes on what comes along.
+def files(model: Path, kind: Input) -> tuple[list[Path], list[str]]:
+    """Return the files of a kind in `examples/` beside a model, and notes on what comes along.
 
     Raises:
-        Unusable: it is a link, or one is a link out of the folder, a Git LFS pointer, or no picture.
+        Unusable: it is a link, or one is a link out of the folder, a Git LFS pointer, or of no kind.
     """
     folder = model.with_name("examples")
-    if not folder.is_dir():
+    if not (kind.files and folder.is_dir()):
         return [], []
     if folder.is_symlink():
         raise Unusable(
             f"{folder} is a link to {os.path.realpath(folder)}: put the folder itself there, or "
             "remove the link."
         )
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
+    endings, begin = kind.files["endings"], kind.files["begin"].encode("latin-1")
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in endings)
     for path in found[:MOST]:
         refuse_special(path, folder)
         refuse_pointer(path)
         with path.open("rb") as file:
-            if not SIGNATURES.match(file.read(12)):
-                raise Unusable(f"{path.name} is no picture, whatever its ending: remove it.")
+            if not re.match(begin, file.read(12), re.DOTALL):
+                raise Unusable(f"{path.name} is no {kind.name}, whatever its ending: remove it.")
     taken = [path for path in found[:MOST] if path.stat().st_size <= LARGEST]
     count = len(taken) if len(taken) == len(found) else f"{len(taken)} of {len(found)}"
-    notes = [f"Pictures of examples/ come along, and are pushed with the project: {count}."]
+    what = f"{kind.name.capitalize()}s"
+    notes = [f"{what} of examples/ come along, and are pushed with the project: {count}."]
     if left := {path.name for path in found[:MOST]} - {path.name for path in taken}:
         notes.append(f"examples/{min(left)} is larger than {LARGEST // 10**6} MB and left out.")
     return taken, notes if found else []
 
 
-def names(pictures: list[Path]) -> dict[Path, str]:
-    """Return the pictures with their names in a project: their own, if they are plain."""
-    return {path: f"examples/{_name(path.name)}" for path in pictures}
+def names(files: list[Path]) -> dict[Path, str]:
+    """Return files with their names in a project: their own, if they are plain."""
+    return {path: f"examples/{_name(path.name)}" for path in files}
 
 
 def _name(name: str) -> str:

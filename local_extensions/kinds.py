@@ -16,7 +16,7 @@ from .catalog import FRAMEWORKS, INPUTS, OFFERED, TASKS, Framework, Task
 from .model_files import ModelFile
 from .model_files.common import CALL, FORM, YOURSELF, Unusable
 
-SMALLEST = 64  # values of a flat model of pictures, as of 8x8 pixels
+SMALLEST, MOST = 64, 10**6  # values of a flat model of pictures: 8x8 pixels, 1000x1000
 LONGEST = 5000  # characters of a text, as app.py has it
 GUESSED = "a guess"  # as a source of the pixels' scaling says that it is one
 
@@ -44,7 +44,7 @@ def _takes_picture(found: ModelFile) -> str | None:
     if _is_square(found):
         return "grey pictures"
     number = columns(found)
-    flat = number and number >= SMALLEST and math.isqrt(number) ** 2 == number
+    flat = number and SMALLEST <= number <= MOST and math.isqrt(number) ** 2 == number
     return _takes_row(found) if flat and not found.features else None
 
 
@@ -82,7 +82,7 @@ def _is_autoencoder(found: ModelFile) -> bool:
 
 
 def _gives_labels(found: ModelFile) -> bool:
-    return found.scores != "numbers" and _gives_scores(found)
+    return found.scores not in ("numbers", "classes") and _gives_scores(found)
 
 
 def _gives_picture(found: ModelFile) -> bool:
@@ -121,13 +121,15 @@ def unfit(found: ModelFile) -> str:
     """Return why a model file fits no task, and what to do."""
     if gives(found) and _is_endless(found):
         return (
-            f"takes {columns(found)} columns without names, so what makes them, such as a "
-            "vectorizer, is not in the file: train it on a table that names its columns, or "
+            f"takes {columns(found)} columns without names, so the vectorizer or the "
+            "preprocessing before them is not in the file: save the whole pipeline, as "
+            "make_pipeline(vectorizer, model), train it on a table that names its columns, or "
             f"{YOURSELF.format('both')}."
         )
     if takes(found) and gives(found) == ["values"]:
+        what = "several classes at once" if found.scores == "classes" else "a number"
         given = " or ".join(takes(found).values())
-        return f"gives a number for {given}, which no page here shows yet: {CALL}."
+        return f"gives {what} for {given}, which no page here shows yet: {CALL}."
     if gives(found):
         return (
             f"takes {found.input_dtype or 'values'} of {_axes(found.input_shape)} "
@@ -156,8 +158,6 @@ def fitting(found: ModelFile) -> list[str]:
     framework = framework_of(found)
     known = takes(found) or (INPUTS if found.input_shape is None else {})
     inputs = known.keys() & set(framework.formats[found.format]["runs"])
-    if inputs == {"row"} and _is_endless(found):
-        return []
     outputs = gives(found)
     tasks = [
         TASKS[name]
@@ -167,6 +167,8 @@ def fitting(found: ModelFile) -> list[str]:
         and TASKS[name].output.name in outputs
     ]
     # Pixels in a row, or columns: a form of some hundred fields is of no use to anybody.
+    if _is_endless(found) and {task.input.name for task in tasks} == {"row"}:
+        return []
     likely = "row" if inputs == {"picture", "row"} and (columns(found) or 0) <= FORM else None
     return [task.name for task in sorted(tasks, key=lambda task: task.input.name != likely)]
 

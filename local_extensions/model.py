@@ -58,7 +58,7 @@ class Model(NamedTuple):
     architecture: str | None = None
     network: Network | None = None  # what architecture.py builds, if the file tells
     packages: tuple[str, ...] = ()  # beside the framework's, to load it
-    examples: Mapping[Path, str] = {}  # pictures, with their names in the project
+    examples: Mapping[Path, str] = {}  # files, with their names in the project
     labelled: bool = False  # the names of some are labels
     flat: int | None = None  # inputs in a row that the model takes, if it takes rows
     # Of pictures.
@@ -82,7 +82,7 @@ class Model(NamedTuple):
 
     @property
     def example(self) -> str | None:
-        """One of the example pictures, in the project."""
+        """One of the example files, in the project."""
         return min(self.examples.values(), default=None)
 
     @property
@@ -127,7 +127,7 @@ class Model(NamedTuple):
 
 
 PLACEHOLDER = (
-    "The pictures in examples/ are placeholders: replace them with some of yours before you show "
+    "The {}s in examples/ are placeholders: replace them with some of yours before you show "
     "the page."
 )
 
@@ -141,18 +141,18 @@ def model(
     own = path is not None
     source = path or framework.demo(task)
     facts: dict[str, Any] = {"own": own, "format": framework.name}
-    pictures, left = examples.pictures(path) if own and task.input.examples else ([], [])
-    ours = [PLACEHOLDER] if own and task.input.examples and not pictures else []
-    if not pictures:  # of the demo, or any
-        folder = DEMOS / ((task.input.examples or "none") if own else task.name) / "examples"
-        pictures = sorted(folder.iterdir()) if folder.is_dir() else []
-    facts["examples"] = examples.names(pictures)
+    files, left = examples.files(path, task.input) if own else ([], [])
+    demo = task.input.examples if own else task.name
+    ours = [PLACEHOLDER.format(task.input.name)] if own and demo and not files else []
+    if not files and demo:
+        files = sorted((DEMOS / demo).glob("examples/*"))
+    facts["examples"] = examples.names(files)
     if source is None:
         return Model(**facts, **task.function)
     found = inspect(source)
     weights = _weights(found, framework, source_on_hub)
     facts |= weights
-    facts["labelled"] = not {*_names(found)}.isdisjoint(map(label, pictures))
+    facts["labelled"] = not {*_names(found)}.isdisjoint(map(label, files))
     further = kinds.FACTS.get(task.input.name)
     of_input = further(found, own, task, framework) if further else kinds.Facts({})
     facts |= of_input.fields
@@ -244,7 +244,7 @@ def _check_answers(
     # One may be a class that the file does not name.
     counts = {numbers} if found.scores == "numbers" or not numbers else {1, numbers}
     unnamed = {f"class {n}" for n in range(numbers or 0)}  # as the page calls them
-    several = found.outputs and found.outputs[0].name == "classes"  # texts, of several targets
+    several = found.scores == "classes"  # texts, of several targets
     among = f", in the columns {', '.join(columns)}," if len(columns) > 1 else ""
     for number, answer in enumerate(answers, 1):
         if answer is None:

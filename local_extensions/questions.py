@@ -144,7 +144,8 @@ def _own_model(own: str) -> Iterator[str]:
         part = "labels.txt"
         labels = read_labels(path)
         part = "examples"
-        examples.pictures(path)
+        for task in fitting(found):
+            examples.files(path, TASKS[task].input)
     except model_files.Unusable as error:
         yield f"{part}: {hub.explained(source, str(error)) if source else error}"
         return

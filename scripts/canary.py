@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,12 +51,14 @@ class Removal:
 
 
 REMOVALS = [
+    Removal("intervals", ()),
     Removal("sessions", ("R6",)),
     Removal("states", ("R50",), "States.__getitem__ = StateHolder.__getitem__"),
     Removal("calls", ("R37", "R38", "R11")),
     Removal("labels", ()),
     Removal("protocol", ("R41", "R42")),
     Removal("upload-records", ("R34",), f"UploadRecords.forget = {NOTHING}"),
+    Removal("downloads", (), f"limit_downloads = {NOTHING}"),
     Removal(
         "middleware",
         ("R16", "R14"),
@@ -65,7 +66,7 @@ REMOVALS = [
     ),
 ]
 # They look at Gradio, and fix nothing.
-CHECKS = ("routes", "queue")
+CHECKS = ("routes", "users", "queue")
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ CHANGES = [
            r"\bbuild_middleware_stack\b", "make_middleware_stack"),
     Change("max_body_size is ignored", "starlette", r"if self\.max_body_size is not None", "if 0"),
     *map(renamed, ("temp_file_sets", "process_api", "enqueue_time", "_queue",
-                   "event_ids_to_events", "pending_event_ids_session")),
+                   "event_ids_to_events", "pending_event_ids_session", "sleep_when_free",
+                   "async_transport", "cookie_id")),
 ]  # fmt: skip
 
 
@@ -233,16 +235,6 @@ def _linked(source: str, destination: str) -> None:
     os.symlink(Path(source).resolve(), destination)
 
 
-def unlisted(programs: Path) -> Iterator[str]:
-    """Yield fixes of the registry that have no entry here."""
-    code = "from ml_ui.gradio_fixes import FIXES; print(*(fix.name for fix in FIXES))"
-    names = subprocess.check_output(
-        [programs / "python", "-c", code], cwd=project(), text=True
-    ).split()
-    known = {removal.name for removal in REMOVALS} | {*CHECKS}
-    yield from (name for name in names if name not in known)
-
-
 def main() -> None:
     """Run the three parts."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -266,9 +258,6 @@ def main() -> None:
         result = guards(programs, project())
         bad += bool(result.failed or result.warned)
         say(f"  {result}")
-    for name in unlisted(programs):
-        bad += 1
-        say(f"{name}: a fix that scripts/canary.py does not know; add it to REMOVALS")
     for number, removal in enumerate(todo := chosen(REMOVALS), 1):
         say(f"Without a fix, {number} of {len(todo)}: {removal.name}")
         needed = without(removal, programs)

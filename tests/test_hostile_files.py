@@ -9,11 +9,25 @@ import tracemalloc
 
 import crafted
 import pytest
-from crafted import call, group, items, layer, made, name, number, refusal, text, torch_file
+from crafted import (
+    call,
+    group,
+    items,
+    layer,
+    made,
+    name,
+    number,
+    pickled,
+    refusal,
+    text,
+    torch_file,
+)
+from test_model_files import LINEAR
 from test_transformers import BERT, PICTURE, TEXT, VIT, WEIGHTS
 from test_transformers import write as folder
 
 from local_extensions import model_files
+from local_extensions.kinds import fitting, unfit
 from local_extensions.model_files import inspect, keras_layers, pickles, scikit_learn, torch
 from local_extensions.model_files.pickles import Stub
 
@@ -254,12 +268,28 @@ def test_bytes_of_a_booster(content, tmp_path):
     ({"classes_": b"](" + call("datetime.date", number(1)) + b"e"}, "neither texts nor numbers"),
     ({"classes_": b"](" + b"N" * 200_000 + b"e"}, "more than 100,000 classes"),
     ({"coef_": call("numpy.dtype", DOUBLED)}, "numpy.dtype of no text"),
-    ({"n_features_in_": number(30_000**2)}, "takes 900000000 columns"),
     ({"n_features_in_": b"\x8b" + struct.pack("<i", 10**5) + b"7" * 10**5}, "how many columns"),
     ({"n_features_in_": number(2**30), "feature_names_in_": b"](" + text("a") + b"e"}, DAMAGED),
 ])  # fmt: skip
 def test_state_of_a_model(state, said, tmp_path):
     assert said in refusal(crafted.write(tmp_path, "a.pkl", model(**state)))
+
+
+def test_columns_without_end(tmp_path):
+    """As many as the pixels of a large picture, with what a scaler knows of them."""
+    columns = number(30_000**2)
+    scaler = made(
+        "sklearn.preprocessing._data.StandardScaler",
+        n_features_in_=columns,
+        mean_=b"](G" + struct.pack(">d", 1.5) + b"e",
+    )
+    classes = b"](" + text("a") + text("b") + b"e"
+    last = made(LINEAR, coef_=b"N", classes_=classes, n_features_in_=columns)
+    steps = b"](" + group(text("scale"), scaler) + group(text("model"), last) + b"e"
+    pipeline = made("sklearn.pipeline.Pipeline", steps=steps, memory=b"N")
+    found = inspect(crafted.write(tmp_path, "a.pkl", pickled(pipeline)))
+    assert found.values == () and fitting(found) == []
+    assert "takes 900000000 columns" in unfit(found)
 
 
 @pytest.mark.parametrize("state", ["_sklearn_version", "y_type_", "input", "loss"])

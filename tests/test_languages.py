@@ -15,6 +15,7 @@ from conftest import ROOT
 from crafted import plain_pipeline
 from test_rendered import OWN, PAIRS, name
 
+from local_extensions.catalog import INPUTS
 from local_extensions.choices import HOSTS
 from local_extensions.languages import CHINESE, FIGURE, chinese
 from ml_ui.sizing import limits
@@ -122,7 +123,8 @@ def of_demos() -> Iterator[str]:
             yield f"{card['data']} {card['measured']}".format(result)
 
 
-TEXTS = {*of_platforms(), *of_demos()}
+OF_FILES = {kind.name for kind in INPUTS.values() if kind.files}
+TEXTS = {*of_platforms(), *of_demos(), *OF_FILES}
 
 
 def test_each_text_is_translated():

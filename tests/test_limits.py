@@ -500,34 +500,6 @@ def test_every_figure_has_source_date_and_standing(name, entry):
     assert entry["verified"] in (True, False)
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
-def test_hardware_is_complete(platform):
-    for tier in PLATFORMS[platform]["hardware"].values():
-        assert set(tier) - {"python", "takes", "needs", "settings"} == {
-            "title", "class", "ram_bytes", "gpu_bytes", "disk_bytes", "price_usd", "per", "sleep",
-            "note", "source", "as_of", "verified",
-        }  # fmt: skip
-        assert tier["class"] in ("cpu", "gpu", "zero", "browser")
-        assert tier["per"] in ("hour", "month")
-        assert tier["price_usd"] is not None or tier["note"]
-
-
-def test_limits_are_complete():
-    for group in (PLATFORMS, FACTS["repositories"]):
-        for facts in group.values():
-            kinds = [(entry["name"], entry["kind"]) for entry in facts["limits"]]
-            assert len(kinds) == len(set(kinds))
-            for entry in facts["limits"]:
-                assert entry["kind"] in ("refuse", "warn", "inform")
-                assert entry["kind"] == "inform" or entry["name"] in footprint.QUANTITIES
-                assert len({"bytes", "seconds", "tier"} & entry.keys()) == 1
-                assert entry["what"]
-                assert entry["reading"]
-                assert entry["compared"]
-    for facts in PLATFORMS.values():
-        assert any(entry["kind"] == "refuse" for entry in facts["limits"])
-
-
 def test_recently_changed_figures():
     """The ones that older templates get wrong."""
     slug = limit("heroku", "slug")

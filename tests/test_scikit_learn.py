@@ -30,6 +30,7 @@ from crafted import (
 from running import clean_environment, install, install_packages
 from test_model_files import LINEAR, refusal, write
 
+from local_extensions import kinds
 from local_extensions.model_files import inspect
 from local_extensions.model_files.scikit_learn import ALLOWED
 
@@ -227,11 +228,6 @@ REFUSED = {
     ),
     "booster": (made("lightgbm.basic.Booster", **FITTED), "; m.save_model('model.txt')\", and"),
     "catboost": (made("catboost.core.CatBoost", **FITTED), "; m.save_model('model.cbm')\", and"),
-    "words": (made(LINEAR, classes_=array("O8", TEXTS, 2), n_features_in_=number(3000)),
-              "takes 3000 columns without names, so the vectorizer"),
-    "pixels of a regression": (
-        made("sklearn.linear_model._base.LinearRegression", coef_=b"N",
-             n_features_in_=number(784)), "gives a number for 784 columns without names"),
     "DBSCAN": (made("sklearn.cluster._dbscan.DBSCAN", labels_=b"N"), "no answer for new rows"),
     "LOF": (made("sklearn.neighbors._lof.LocalOutlierFactor", offset_=b"N", novelty=b"\x89"),
             "fit novelty=True"),
@@ -242,6 +238,38 @@ REFUSED = {
 def test_what_predicts_nothing_is_refused(case, tmp_path):
     body, reason = REFUSED[case]
     assert reason in refusal(write(tmp_path, "model.pkl", pickled(body)))
+
+
+REGRESSION = "sklearn.linear_model._base.LinearRegression"
+VECTORIZER = made("sklearn.feature_extraction.text.TfidfVectorizer", vocabulary_=items())
+
+
+def of_texts(model):
+    """Push a pipeline of a vectorizer and a model."""
+    steps = b"](" + group(text("words"), VECTORIZER) + group(text("model"), model) + b"e"
+    return made("sklearn.pipeline.Pipeline", steps=steps, memory=b"N")
+
+
+UNFIT = {
+    "words": (made(LINEAR, classes_=array("O8", TEXTS, 2), n_features_in_=number(3000)),
+              "takes 3000 columns without names, so the vectorizer"),
+    "pixels of a regression": (made(REGRESSION, coef_=b"N", n_features_in_=number(784)),
+                               "takes 784 columns without names, so the vectorizer"),
+    "number of a text": (of_texts(made(REGRESSION, coef_=b"N")), "gives a number for text, which"),
+    "classes of a text": (
+        of_texts(made("sklearn.tree._classes.DecisionTreeClassifier", tree_=b"N",
+                      classes_=b"](" + array("O8", TEXTS, 2) * 2 + b"e")),
+        "gives several classes at once for text, which",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNFIT)
+def test_what_no_task_shows_is_no_refusal_of_the_reader(case, tmp_path):
+    body, reason = UNFIT[case]
+    found = inspect(write(tmp_path, "model.pkl", pickled(body)))
+    assert not kinds.fitting(found)
+    assert reason in kinds.unfit(found)
 
 
 def test_packed_files_that_are_not_looked_into(tmp_path):

@@ -169,7 +169,7 @@ class ModelFile:
     n_outputs: int | None = None  # scores or other numbers per item
     # What the scores are: "probabilities", "independent" ones (a sigmoid each), "logits",
     # "class logits" if the file tells that they are of classes, "class" if only that of the
-    # predicted class is 1, or "numbers" of no class.
+    # predicted class is 1, "classes" of several targets, or "numbers" of no class.
     scores: str | None = None
     tensor: str | None = None  # that the first output maps by name, as skl2onnx has it
     pixels: Pixels | None = None  # how they go in, if the file tells

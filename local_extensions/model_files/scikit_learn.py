@@ -98,7 +98,6 @@ BOOSTERS = {  # the booster of a package's wrapper `m`, and its own file
     "lightgbm": ("m.booster_", "model.txt"),
     "catboost": ("m", "model.cbm"),
 }
-SEVERAL = "gives several classes at once"
 
 
 def pickle(data, path: Path) -> dict:
@@ -252,11 +251,9 @@ def _estimator(path: Path, root, imported: list[str]) -> dict:
     if features and count != len(features):
         raise ValueError("names of other columns")
     several = isinstance(found, (list, tuple)) and any(values(each) for each in found)
-    kind, labels, notes = "numbers", (), []
+    kind, scores, labels, notes = "numbers", None, (), []
     if several:
-        kind = "classes"
-        if takes_text:
-            raise Unusable(f"{name} {SEVERAL}, which no page here shows for a text: {CALL}.")
+        kind = scores = "classes"
     elif found is not None:
         kind, labels = "scores", _labels(path, values(found) or ())
     elif cls in OUTLIERS:
@@ -266,23 +263,14 @@ def _estimator(path: Path, root, imported: list[str]) -> dict:
         size = _state(last).get("n_clusters") or _state(last).get("n_components")
         if takes_text and type(size) is int and 0 < size <= FORM:
             labels = tuple(f"cluster {n}" for n in range(size))
-    elif takes_text or (count and count > FORM and not features):
-        given = "a text" if takes_text else f"{count} columns without names"
-        raise Unusable(
-            f"{name} gives a number for {given}, which no page here shows: "
-            f"{CALL if takes_text else NAMES}."
-        )
+    else:
+        scores = "numbers"
     if not (count or takes_text):
         raise Unusable(
             f"{name} does not tell how many columns it takes, so there is no form for it: save it as "
             "the last step of a fitted Pipeline whose first step is a scaler or an imputer."
         )
     is_picture = count and count <= PIXELS and math.isqrt(count) ** 2 == count
-    if count and count > FORM and not features and not is_picture:
-        raise Unusable(
-            f"{name} takes {count} columns without names, so the vectorizer or the preprocessing "
-            f"before them is not in the file: {NAMES}."
-        )
     is_class = last.cls.startswith("sklearn.cluster.") or kind == "scores" and _is_certain(last)
     if kind == "clusters":
         notes.append(
@@ -293,7 +281,8 @@ def _estimator(path: Path, root, imported: list[str]) -> dict:
             "The file has no preprocessing: if the model was trained with scaled or encoded columns, "
             "save a Pipeline with those steps, or make them in predict() of model.py."
         )
-    columns = {} if takes_text or not count else _columns(root, count)
+    is_known = count and (count <= PIXELS or features)
+    columns = {} if takes_text or not is_known else _columns(root, count)
     return {
         "inputs": [("X", "string" if takes_text else None, count and (None, count))],
         "outputs": [(kind, None, (None, len(labels) or None))],
@@ -304,7 +293,7 @@ def _estimator(path: Path, root, imported: list[str]) -> dict:
         "n_features": count,
         "name": cls,
         "version": version,
-        "scores": "class" if is_class else None,
+        "scores": "class" if is_class else scores,
         "notes": notes,
     }
 
@@ -319,12 +308,6 @@ def _labels(path: Path, classes: Sequence) -> tuple[str, ...]:
             "y.astype(str), and save it again."
         )
     return tuple(map(str, classes))
-
-
-NAMES = (
-    "save the whole Pipeline, as make_pipeline(vectorizer, model), or fit it on a DataFrame that "
-    "names its columns"
-)
 
 
 def _state(stub: Stub) -> dict:
@@ -469,7 +452,9 @@ def _refuse_useless(path: Path, root: Stub, last: Stub) -> None:
             )
         kind = state.get("y_type_")
         if isinstance(kind, str) and kind.startswith("multilabel"):
-            raise Unusable(f"{path.name} {SEVERAL}, which no page here shows: {CALL}.")
+            raise Unusable(
+                f"{path.name} gives several classes at once, which no page here shows: {CALL}."
+            )
 
 
 def _final(model: Stub) -> Stub:

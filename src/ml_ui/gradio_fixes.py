@@ -347,9 +347,12 @@ class QueueState:
     def __init__(self, demo: gr.Blocks) -> None:
         self._demo = demo
         self._timer: asyncio.TimerHandle | None = None
+        self._intervals: list[float] = []  # Gradio's; none if its names are others
 
     def expect_call(self) -> None:
         """Look for calls at Gradio's pace, for some seconds from now on."""
+        if not self._intervals:
+            return
         if self._timer:
             self._timer.cancel()
         else:
@@ -710,14 +713,18 @@ def limit_downloads(most: int, files: Files) -> None:
     processing_utils.async_transport = transport  # type: ignore[assignment]
 
 
+def trusted_hosts() -> list[str]:
+    """Return the list of hosts whose addresses are not checked: the Hub's."""
+    return processing_utils.PUBLIC_HOSTNAME_WHITELIST
+
+
 async def _transport_to(host: str) -> httpx.AsyncHTTPTransport:
     """Return a transport to a public address of a host, or to one of the Hub's.
 
     Raises:
         ValueError: it has no public address.
     """
-    hub = processing_utils.PUBLIC_HOSTNAME_WHITELIST
-    if safehttpx.matches_domain_whitelist(host, hub):
+    if safehttpx.matches_domain_whitelist(host, trusted_hosts()):
         return httpx.AsyncHTTPTransport()
     address = await safehttpx.async_validate_url(host)
     if not is_public(address):
@@ -810,7 +817,7 @@ FIXES = [
     Fix(
         "intervals",
         "a queue that is idle takes no time",
-        lambda demo, app: demo._queue.sleep_when_free > 0,
+        lambda demo, app: all(getattr(demo._queue, name) > 0 for name in INTERVALS),
         _intervals,
     ),
     Fix(

@@ -17,6 +17,7 @@ from ml_ui import gradio_fixes, guard
 from ml_ui.gradio_fixes import MAX_SESSIONS, MAX_UNREAD, GuardedApp, Messages, Sessions
 from ml_ui.serving import Server
 from ml_ui.serving.settings import Settings
+from scripts import canary
 
 from .pages import page
 
@@ -132,6 +133,19 @@ def test_fix_that_cannot_be_applied_is_logged(caplog, monkeypatch):
     gradio_fixes.apply(demo, gradio_fixes.QueueState(demo))
     assert "Guard not in force: sessions" in caplog.text
     assert isinstance(demo.process_api, gradio_fixes.Calls)
+
+
+def test_page_answers_where_the_queue_has_other_intervals(serve, caplog, monkeypatch):
+    """As if Gradio had renamed them: its queue looks for calls at its own pace."""
+    monkeypatch.setattr(gradio_fixes, "INTERVALS", ("sleep_when_idle",))
+    app = serve(predict)
+    assert "Guard not in force: intervals" in caplog.text
+    assert app.events("predict", "a") == [("complete", ["a"])]
+
+
+def test_canary_takes_out_every_fix_that_is_no_check():
+    removals = [removal.name for removal in canary.REMOVALS]
+    assert sorted([*removals, *canary.CHECKS]) == sorted(fix.name for fix in gradio_fixes.FIXES)
 
 
 def test_oldest_session_without_a_call_is_forgotten():

@@ -63,13 +63,13 @@ class Check(NamedTuple):
 def limits_of(
     platform: str,
     hardware: str,
-    project: Footprint,
     kind: str,
     own: Mapping[str, float] = {},
+    on_github: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """Return the limits of a kind by name, with amounts, and as they are written."""
     tier, limits = PLATFORMS[platform]["hardware"][hardware], {}
-    for limit in PLATFORMS[platform]["limits"] + GITHUB["limits"] * project.on_github:
+    for limit in PLATFORMS[platform]["limits"] + GITHUB["limits"] * on_github:
         name, field = limit["name"], limit.get("tier")
         if limit["kind"] != kind or (field == "gpu_bytes" and tier["class"] == "cpu"):
             continue
@@ -108,7 +108,9 @@ def checks_of(
     """Return the checks of every quantity that applies to the project."""
     checks = []
     keys = ("what", "source", "as_of", "verified", "written", "reading", "disputed")
-    for name, limit in limits_of(platform, hardware, project, "refuse", own).items():
+    for name, limit in limits_of(
+        platform, hardware, "refuse", own, project.on_github
+    ).items():
         parts: Parts = {}
         not_known = None
         try:
@@ -170,7 +172,9 @@ def notes_of(
         more = "" if len(project.binaries) <= 3 else ", ..."
         yield f"{names}{more}, outside Git LFS: {rules['binary']}"
     made = {check.name: check for check in checks}
-    for name, limit in limits_of(platform, hardware, project, "warn").items():
+    for name, limit in limits_of(
+        platform, hardware, "warn", on_github=project.on_github
+    ).items():
         most, check = limit["amount"], made.get(name)
         if most is None or check is None or check.predicted is None:
             continue

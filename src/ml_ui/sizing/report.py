@@ -90,7 +90,7 @@ def check(
     """
     tiers = PLATFORMS[pick("platform", platform, PLATFORMS)]["hardware"]
     hardware = pick(f"{platform} hardware", hardware or next(iter(tiers)), tiers)
-    known = limits_of(platform, hardware, project, "refuse")
+    known = limits_of(platform, hardware, "refuse", on_github=project.on_github)
     for name in own:
         pick(f"{platform} limit", name, known)
     checks = checks_of(platform, hardware, project, own)

@@ -1,9 +1,12 @@
 """The guards of ml_ui are in force with the version of Gradio that is installed."""
 
 import contextlib
+import re
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx
@@ -12,17 +15,31 @@ import pytest
 from . import served
 
 APP = """
-import sys, time
+import asyncio, sys, time
 import gradio as gr
-from ml_ui import guard, launch
+from ml_ui import gradio_fixes, guard, launch
 from ml_ui.serving import uploads
 
 uploads.KEPT = uploads.INTERVAL = 1  # seconds
+gradio_fixes.AWAKE = 0.1
+gradio_fixes.trusted_hosts().append("127.0.0.1")  # in place of a public site
+sleep, naps = asyncio.sleep, []
+
+def nap(*args):
+    naps.append(args)
+    return sleep(*args)
+
+asyncio.sleep = nap
 
 @guard
 def answer(text):
     if text == "exit":
         sys.exit()
+    if text == "count":
+        time.sleep(0.2)
+        before = len(naps)
+        time.sleep(1)
+        return f"{len(naps) - before} naps"
     time.sleep({"slow": 1, "hang": 600}.get(text, 0))
     return text
 
@@ -51,12 +68,12 @@ def client(project: Path, log: Path) -> Iterator[httpx.Client]:
         yield client
 
 
-def call(client: httpx.Client, text: str, **headers: str) -> httpx.Response:
+def call(client: httpx.Client, text: object, **headers: str) -> httpx.Response:
     """Call the function without waiting for the answer."""
     return client.post(f"{API}/call/predict", json={"data": [text]}, headers=headers)
 
 
-def answer(client: httpx.Client, text: str) -> str:
+def answer(client: httpx.Client, text: object) -> str:
     """Return the events of a prediction, as the API sends them."""
     event = call(client, text).json()["event_id"]
     return client.get(f"{API}/call/predict/{event}").text
@@ -103,6 +120,29 @@ def test_uploads_are_deleted(client: httpx.Client) -> None:
     while upload.exists() and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not upload.exists()
+
+
+def test_an_idle_queue_seldom_looks_for_calls(client: httpx.Client) -> None:
+    (count,) = re.findall(r"(\d+) naps", answer(client, "count"))
+    assert int(count) < 200  # in a second; Gradio's looks a thousand times
+
+
+class Site(BaseHTTPRequestHandler):
+    """A site of a file of 3 MB."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(bytes(3_000_000))
+
+
+def test_a_large_download_is_given_up(client: httpx.Client) -> None:
+    with HTTPServer(("127.0.0.1", 0), Site) as site:
+        threading.Thread(target=site.handle_request, daemon=True).start()
+        url = f"http://127.0.0.1:{site.server_port}/large"
+        file = {"path": url, "meta": {"_type": "gradio.FileData"}}
+        assert "no file of up to 1 MB" in answer(client, file)
 
 
 def test_labels_in_the_description_of_the_api_are_texts(client: httpx.Client) -> None:

@@ -1,2 +1,2 @@
 {% set project = cookiecutter | project %}
-{% include "tasks/" ~ project.task.name ~ ("/model.js" if project.model.file else "/function.js") ignore missing %}
+{% include "tasks/" ~ project.task.name ~ ("/model.js" if project.model.file else "/function.js") %}
