@@ -1,6 +1,7 @@
 """python -m ml_ui check: networks that do not tell how pixels are scaled."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from PIL import Image
 from local_extensions.model_files import pixels
 from ml_ui import check
 from ml_ui.examples import BadExample
-from ml_ui.scaling import BLUE_FIRST, IMAGENET, SCALINGS, rewritten
+from ml_ui.scaling import BLUE_FIRST, IMAGENET, SCALINGS, rewritten, rewritten_script
 
 CAFFE = np.array([103.939, 116.779, 123.68]) / 255
 TRAINED = {  # with pixels as their authors scaled them: a mean, a deviation, the order
@@ -151,6 +152,26 @@ def test_a_page_in_the_browser_needs_the_edit_too(project, tmp_path):
     (folder / "model.js").touch()
     run = commands.run("check", *asked, "--write", folder=folder)
     assert "Written to model.py" in run.stdout and "Change model.js" in run.stdout, run.stdout
+
+
+@pytest.mark.parametrize("title", ["0..16", "0..255 minus ImageNet's mean, blue first"])
+def test_the_page_in_the_browser_gets_the_same_edit(bake, tmp_path, title):
+    """Its own tests compare the two files."""
+    save_network(tmp_path / "network.onnx", *TRAINED[title])
+    folder = bake(model_path=str(tmp_path / "network.onnx"), platform="browser", ci=False)
+    asked = []
+    for colour in ("grass", "sea"):
+        save_picture(tmp_path / f"{colour}.png", colour)
+        asked += ["--example", str(tmp_path / f"{colour}.png"), "--expect", colour]
+    run = commands.run("check", *asked, "--write", folder=folder)
+    assert "model.js has the same now." in run.stdout, run.stdout
+    own = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_model_js.py"],
+        cwd=folder, env=commands.environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert own.returncode == 0, own.stdout
+    back = rewritten_script((folder / "model.js").read_text("utf-8"), {}, blue_first=False)
+    assert back and "swapped" not in back
 
 
 def test_blue_is_not_first_any_more(project, tmp_path):

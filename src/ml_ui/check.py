@@ -567,10 +567,7 @@ def apply(
     source = path.read_text("utf-8")
     edited = scaling.rewritten(source, constants, blue_first)
     if write:
-        beside = path.with_name(f"{path.name}.new")
-        beside.write_text(edited, "utf-8")
-        shutil.copymode(path, beside)
-        os.replace(beside, path)
+        _replace(path, edited)
     print(f"{'Written to' if write else 'Edit'} {path.name}, for {title}:")
     old = source.split("\n")
     new = edited.split("\n")
@@ -579,8 +576,21 @@ def apply(
         print(f"  line {number}: {line}")
     if not write:
         print("Or run this again with --write.")
-    if path.with_name("model.js").exists():
-        print(
-            "Change model.js in the same way: the page without a server answers by it."
-        )
+    script = path.with_name("model.js")  # by which a page without a server answers
+    if script.exists():
+        source = script.read_text("utf-8")
+        same = scaling.rewritten_script(source, constants, blue_first)
+        if write and same is not None:
+            _replace(script, same)
+            print(f"{script.name} has the same now.")
+        else:
+            print(f"Change {script.name} in the same way: its page answers by it.")
     return {"for": title, "lines": lines, "written": write}
+
+
+def _replace(path: Path, text: str) -> None:
+    """Replace the text of a file, whole or not at all."""
+    beside = path.with_name(f"{path.name}.new")
+    beside.write_text(text, "utf-8")
+    shutil.copymode(path, beside)
+    os.replace(beside, path)

@@ -1,6 +1,7 @@
 """Scaling and size of a picture: the usual ones, and how model.py says them."""
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +60,12 @@ SIDES = (
     320, 180, 200, 448, 100, 260, 336, 380, 456, 480, 528, 600, 640, 40, 50, 80, 120,
     16,
 )  # fmt: skip
+BRACKETS = str.maketrans("()", "[]")
+# Of model.js: where the picture is made, what is before it, and the import of that.
+PICTURE = "  const picture = "
+BLUE_FIRST_SCRIPT = "  image = swapped(image); // blue first, as in training\n"
+IMPORT = ' } from "./browser/pictures.js";'
+IMPORT_SWAPPED = f", swapped{IMPORT}"
 BLUE_FIRST = "    image = image[:, :, ::-1]  # blue first, as in training"
 
 
@@ -129,3 +136,27 @@ def rewritten(
     for start, end, new in sorted(edits, reverse=True):
         lines[start:end] = new
     return "\n".join(lines)
+
+
+def rewritten_script(
+    source: str, constants: Mapping[str, str], blue_first: bool | None = None
+) -> str | None:
+    """Return the source of model.js with the same edits as `rewritten` makes.
+
+    None, if a place of one is not found.
+    """
+    for name, value in constants.items():
+        literal = value.translate(BRACKETS).replace("None", "null")
+        constant = re.compile(rf"^const {name} = [^;]*;", re.MULTILINE)
+        source, count = constant.subn(f"const {name} = {literal};", source)
+        if count != 1:
+            return None
+    has_blue_first = BLUE_FIRST_SCRIPT in source
+    if blue_first in (None, has_blue_first):
+        return source
+    edits = (IMPORT, IMPORT_SWAPPED), (PICTURE, BLUE_FIRST_SCRIPT + PICTURE)
+    for old, new in edits if blue_first else [each[::-1] for each in edits]:
+        if source.count(old) != 1:
+            return None
+        source = source.replace(old, new)
+    return source
