@@ -81,7 +81,9 @@ class Tool:
         errors = problem.members.get("errors")
         lines = [languages.translate(problem.detail, accept_language)]
         if errors:
-            lines = [f"{each['parameter']}: {each['reason']}." for each in errors]
+            lines = [
+                f"{each['parameter']}: {each['reason'].rstrip('.')}." for each in errors
+            ]
             names = [each.name for each in self.operation.parameters]
             lines.append(f"The parameters are {', '.join(names)}.")
         return {"content": [_text("\n".join(lines))], "isError": True}
