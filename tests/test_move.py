@@ -6,6 +6,7 @@ and edited likewise.
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -361,6 +362,20 @@ def test_link_of_the_owner_in_place_of_a_file_of_the_platform(project, template)
     assert (project / "Dockerfile").is_symlink()
     assert (project / "images" / "Dockerfile").read_bytes() == mine
     assert (project / "Procfile").exists()
+
+
+@slow
+def test_link_of_the_owner_that_is_a_file_of_the_new_platform(project, template):  # noqa: F811
+    (project / "mine").write_text("FROM mine\n")
+    (project / "Dockerfile").symlink_to("mine")
+    commit(project, "My Dockerfile")
+    done = run(project, "--platform", "docker", "--template", template)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "  Dockerfile: yours: git add it, or git rm it" in done.stdout
+    ((theirs, said),) = re.findall(r"  (Dockerfile~.+): (the template's, for .*)", done.stdout)
+    assert "git mv it there" in said and "FROM python:" in (project / theirs).read_text("utf-8")
+    assert (project / "Dockerfile").is_symlink()
+    assert (project / "mine").read_text() == "FROM mine\n"
 
 
 @slow

@@ -38,6 +38,9 @@ CONFLICTS = {
     "12": ": you changed it, and it is no longer needed: git rm it, or git add it",
     "13": ": you removed it, and it changes: git rm it, or git add it",
     "23": ": you have another one: git checkout --ours or --theirs takes one",
+    # A link and a file, of which git puts the template's beside it.
+    "2": ": yours: git add it, or git rm it",
+    "3": ": the template's, for the same place: git mv it there, or git rm it",
 }
 
 # Called with the project, a temporary folder and the options; returns the exit status.
