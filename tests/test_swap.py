@@ -125,6 +125,10 @@ def test_names_of_classes_in_the_new_file(wine, template, tmp_path):  # noqa: F8
     done = run(wine, newer, "--template", template)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (wine / "model" / "labels.txt").read_text().split() == ["red", "white"]
+    recorded = json.loads((wine / record.NAME).read_text("utf-8"))
+    assert recorded["guesses"] == [
+        "The file does not name its columns: check FEATURES in model.py."
+    ]
     assert not (wine / "examples.csv").exists()
 
 

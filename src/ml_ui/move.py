@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from . import beside, merging
+from . import beside, merging, record
 from .merging import RECORD, Refused, git, split
 from .sizing import project, requirements
 from .sizing.footprint import PACKAGES, Footprint
@@ -85,7 +85,7 @@ def move(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     keep_git_lfs(owner, old, new, platform)
     changed, relocked = not is_same(new, old, LOCK), not is_same(owner, old, LOCK)
 
-    now = recorded | {name: made[name] for name in OF_PLATFORM if name in made}
+    now = record.with_parts(recorded, made, OF_PLATFORM)
     limits = {"limits": "ignore" if options.anyway else "enforce"}
     now["answers"] = answers | wanted | (limits if "limits" in made["answers"] else {})
     title = f"Move to {PLATFORMS[platform]['title']}"

@@ -20,14 +20,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import beside, merging
+from . import beside, merging, record
 from .beside import LABELS, PLACES
 from .examples import TABLE
 from .merging import Refused
 from .sizing import project
 
 # Parts of the record that follow from the model; the others stay as they are.
-OF_MODEL = ("lock", "model", "sizes")
+OF_MODEL = ("lock", "model", "guesses", "sizes")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +79,7 @@ def swap(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     if chosen == old_model:  # an id, of which the commit is known now
         raise Refused(f"{chosen} is the project's model: give a newer commit.")
 
-    now = recorded | {name: made[name] for name in OF_MODEL if name in made}
+    now = record.with_parts(recorded, made, OF_MODEL)
     now["answers"] = answers | {"model_path": chosen}
     title = f"Swap the model for {chosen}"
     conflicts = merging.merge(owner, temporary, old, new, now, title)
