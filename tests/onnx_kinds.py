@@ -129,3 +129,19 @@ def make(name: str, folder: Path) -> Path:
     path = folder / f"{name.replace(' ', '_')}.onnx"
     onnx.save(model, path)
     return path
+
+
+def save_rows(path: Path, columns: int, classes: int, seed: int = 0, names: str = "") -> Path:
+    """Write a classifier of rows, with the names of its classes inside, if given: "red green"."""
+    graph = onnx.parser.parse_graph(
+        f"g (float[n, {columns}] x) => (float[n, {classes}] y) "
+        "{ m = MatMul(x, weights)  y = Softmax(m) }"
+    )
+    values = np.random.default_rng(seed).normal(size=(columns, classes)).astype(np.float32)
+    graph.initializer.append(numpy_helper.from_array(values, "weights"))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    if names:
+        helper.set_model_props(model, {"names": repr(names.split())})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, path)
+    return path

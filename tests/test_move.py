@@ -6,6 +6,7 @@ and edited likewise.
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from onnx_kinds import save_rows
 from running import own_tests
 from test_update import (  # template: a fixture
     commit,
@@ -254,6 +256,126 @@ def test_own_model_subfolder_and_installed_package(template, tmp_path):  # noqa:
         commit(inside, platform)
     assert files(inside) == before
     assert (tmp_path / "repository" / "Procfile").read_text() == "another: one\n"
+
+
+WINE = "alcohol,ash,hue,answer\n13.5,2.25,1.0,barolo\n12.0,2.0,1.5,barbera\n"
+
+
+def wine(folder: Path) -> Path:
+    """Write a model of rows, its labels, and a table that names its columns."""
+    path = save_rows(folder / "wine.onnx", 3, 3)
+    (folder / "labels.txt").write_text("barolo\ngrignolino\nbarbera\n")
+    (folder / "examples.csv").write_text(WINE)
+    return path
+
+
+def digits(folder: Path) -> Path:
+    """Copy a model of pictures, with two of them."""
+    demo = ROOT / "demos" / "image-classification"
+    (folder / "examples").mkdir(parents=True)
+    for name in ("3", "7"):
+        shutil.copy(demo / "examples" / f"{name}.png", folder / "examples" / f"mine {name}.png")
+    return Path(shutil.copy(demo / "digits.onnx", folder))
+
+
+def languages(folder: Path) -> Path:
+    """Copy a model of texts, with one of them."""
+    demo = ROOT / "demos" / "text-classification"
+    shutil.copytree(demo, folder)
+    (folder / "examples.csv").write_text("text,answer\nGood morning to all of you,English\n")
+    return folder / "languages.onnx"
+
+
+@slow
+@pytest.mark.sample("rows", "pictures")
+@pytest.mark.parametrize("make", [wine, digits, languages], ids=["rows", "pictures", "texts"])
+def test_labels_and_examples_that_came_with_the_model(make, template, tmp_path):  # noqa: F811
+    """An untouched project is, on each platform, the one that is generated for it."""
+    path = str(make(tmp_path / "mine"))
+    project = generate(template, tmp_path / "made", model_path=path, platform="docker")
+    first = files(project)
+    moved(project, template, "--platform", "browser")
+    fresh = generate(template, tmp_path / "fresh", model_path=path, platform="browser")
+    assert files(project) == files(fresh)
+    moved(project, template, "--platform", "docker")
+    assert files(project) == first
+
+
+@slow
+def test_examples_that_changed_since(template, tmp_path):  # noqa: F811
+    """The page of the new platform has those of today; the old one is still as generated."""
+    path = str(wine(tmp_path / "mine"))
+    project = generate(template, tmp_path / "made", model_path=path, platform="docker")
+    replace(project / "examples.csv", "13.5", "14.5")
+    replace(project / "model" / "labels.txt", "grignolino", "nebbiolo")
+    commit(project, "My examples")
+    mine = files(project)
+    moved(project, template, "--platform", "browser")
+    for name in ("model.js", "model.py"):
+        assert "14.5" in (project / name).read_text("utf-8")
+        assert "13.5" not in (project / name).read_text("utf-8")
+    moved(project, template, "--platform", "docker")
+    changed = {name for name, content in files(project).items() if mine[name] != content}
+    assert "model.py" in changed and "examples.csv" not in changed
+    assert (project / "model" / "labels.txt").read_text().split()[1] == "nebbiolo"
+
+
+@slow
+def test_pictures_that_changed_since(template, tmp_path):  # noqa: F811
+    """Other pictures in place of those that came along, as README asks for."""
+    path = str(digits(tmp_path / "mine"))
+    project = generate(template, tmp_path / "made", model_path=path, platform="docker")
+    git(project, "mv", "examples/mine 3.png", "examples/5.png")
+    (project / "examples" / "mine 7.png").unlink()
+    commit(project, "My pictures")
+    moved(project, template, "--platform", "browser")
+    page = (project / "index.html").read_text("utf-8")
+    assert 'src="examples/5.png"' in page and "mine" not in page
+    assert [path.name for path in project.glob("examples/*")] == ["5.png"]
+
+
+@slow
+def test_examples_of_a_page_of_the_owner(template, tmp_path):  # noqa: F811
+    """The generator would refuse these; the page, which computes the others, does not."""
+    path = str(wine(tmp_path / "mine"))
+    project = generate(template, tmp_path / "made", model_path=path, platform="docker")
+    (project / "examples.csv").write_text("alcohol,hue\n13.5,1.0\n")
+    replace(project / "model.py", '    "ash": 2.25,\n', "")
+    commit(project, "My page")
+    moved(project, template, "--platform", "heroku")
+    assert (project / "examples.csv").read_text() == "alcohol,hue\n13.5,1.0\n"
+    assert '"ash"' not in (project / "model.py").read_text("utf-8")
+
+
+@slow
+def test_link_of_the_owner_in_place_of_a_file_of_the_platform(project, template):  # noqa: F811
+    """It stays a link, what it leads to stays as it is, and both are said."""
+    moved(project, template, "--platform", "docker")
+    (project / "images").mkdir()
+    (project / "Dockerfile").rename(project / "images" / "Dockerfile")
+    (project / "Dockerfile").symlink_to("images/Dockerfile")
+    commit(project, "My place for it")
+    mine = (project / "images" / "Dockerfile").read_bytes()
+    done = run(project, "--platform", "heroku", "--template", template)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "  Dockerfile: you changed it, and it is no longer needed" in done.stdout
+    assert (project / "Dockerfile").is_symlink()
+    assert (project / "images" / "Dockerfile").read_bytes() == mine
+    assert (project / "Procfile").exists()
+
+
+@slow
+def test_link_of_the_owner_that_is_a_file_of_the_new_platform(project, template):  # noqa: F811
+    (project / "mine").write_text("FROM mine\n")
+    (project / "Dockerfile").symlink_to("mine")
+    commit(project, "My Dockerfile")
+    done = run(project, "--platform", "docker", "--template", template)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "  Dockerfile: yours: git add it, or git rm it" in done.stdout
+    ((theirs, said),) = re.findall(r"  (Dockerfile~.+): (the template's, for .*)", done.stdout)
+    assert "git mv it there" in said and "FROM python:" in (project / theirs).read_text("utf-8")
+    assert (project / "Dockerfile").is_symlink()
+    assert (project / "mine").read_text() == "FROM mine\n"
 
 
 @slow

@@ -7,8 +7,17 @@ import sys
 
 import model_hub
 import pytest
-from colours import save_network
-from test_update import commit, generate, git, replace, template  # noqa: F401, a fixture
+from colours import save_network, save_picture
+from crafted import array, pipeline, text, write
+from onnx_kinds import save_rows
+from test_update import (  # template: a fixture
+    commit,
+    files,
+    generate,
+    git,
+    replace,
+    template,  # noqa: F401
+)
 
 from ml_ui import hub, record
 
@@ -76,8 +85,130 @@ def test_examples_stay_unless_the_new_model_has_some(template, tmp_path):  # noq
         done = run(made, tmp_path / name / f"{name}.skops", "--template", template)
         assert done.returncode == 0, done.stdout + done.stderr
         assert (made / "examples.csv").read_text() == wanted
-        assert '"a": 5.0,' in (made / "model.py").read_text("utf-8")
+        first = wanted.splitlines()[1].partition(",")[0]  # the default value of its field
+        assert f'"a": {first},' in (made / "model.py").read_text("utf-8")
         commit(made, name)
+
+
+WINE = "alcohol,ash,hue,answer\n13.5,2.25,1.0,barolo\n12.0,2.0,1.5,barbera\n"
+NAMES = "barolo\ngrignolino\nbarbera\n"
+
+
+@pytest.fixture
+def wine(template, tmp_path):  # noqa: F811
+    """Return a project for a model of rows, made with its labels and an examples.csv."""
+    model = save_rows(tmp_path / "first" / "wine.onnx", 3, 3)
+    (tmp_path / "first" / "labels.txt").write_text(NAMES)
+    (tmp_path / "first" / "examples.csv").write_text(WINE)
+    return generate(
+        template, tmp_path / "made", model_path=str(model), platform="local", task="tabular"
+    )
+
+
+@pytest.mark.slow
+def test_retrained_model_takes_labels_and_examples(wine, template, tmp_path):  # noqa: F811
+    """Nothing but the model's file differs; a name that its owner corrected stays."""
+    replace(wine / "model" / "labels.txt", "grignolino", "nebbiolo")
+    commit(wine, "A better name")
+    newer = save_rows(tmp_path / "newer" / "wine.onnx", 3, 3, seed=1)
+    done = run(wine, newer, "--template", template)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert git(wine, "diff", "--cached", "--name-only") == "model/wine.onnx"
+    assert (wine / "model" / "wine.onnx").read_bytes() == newer.read_bytes()
+
+
+@pytest.mark.slow
+def test_names_of_classes_in_the_new_file(wine, template, tmp_path):  # noqa: F811
+    (wine / "examples.csv").unlink()
+    commit(wine, "Without examples")
+    newer = save_rows(tmp_path / "newer" / "wine.onnx", 3, 2, names="red white")
+    done = run(wine, newer, "--template", template)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (wine / "model" / "labels.txt").read_text().split() == ["red", "white"]
+    recorded = json.loads((wine / record.NAME).read_text("utf-8"))
+    assert recorded["guesses"] == [
+        "The file does not name its columns: check FEATURES in model.py."
+    ]
+    assert not (wine / "examples.csv").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("columns", "classes", "error"),
+    [
+        (3, 4, "labels.txt: the file beside the model has 3 classes, the model 4."),
+        (4, 3, "takes 4 columns and does not name them, and the model before it takes 3: alcohol"),
+    ],
+)
+def test_model_of_other_classes_or_columns(
+    wine, template, tmp_path, columns, classes, error  # noqa: F811
+):  # fmt: skip
+    """It is refused, and swapped with a labels.txt or an examples.csv of its own."""
+    before = files(wine)
+    newer = save_rows(tmp_path / "newer" / "wine.onnx", columns, classes)
+    done = run(wine, newer, "--template", template)
+    assert done.returncode == 2 and error in done.stderr, done.stdout + done.stderr
+    assert f"{newer.parent}" in done.stderr and files(wine) == before
+    names, table = NAMES, WINE
+    if classes == 4:
+        names = NAMES + "dolcetto\n"
+        (newer.parent / "labels.txt").write_text(names)
+    else:
+        table = "alcohol,ash,hue,proline,answer\n13.5,2.25,1.0,750.0,grignolino\n"
+        (newer.parent / "examples.csv").write_text(table)
+    done = run(wine, newer, "--template", template)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (wine / "model" / "labels.txt").read_text() == names
+    assert (wine / "examples.csv").read_text().split() == table.split()
+    assert ('"proline": 750.0' in (wine / "model.py").read_text("utf-8")) is (columns == 4)
+
+
+def named(folder, *names: str):
+    """Write a pipeline that names its two columns."""
+    folder.mkdir()
+    columns = array("O8", b"](" + b"".join(map(text, names)) + b"e", 2)
+    classes = array("O8", b"](" + text("cat") + text("bird") + b"e", 2)
+    return write(folder, "animals.pkl", pipeline(columns, classes))
+
+
+@pytest.mark.slow
+def test_columns_that_the_file_names(template, tmp_path):  # noqa: F811
+    first = named(tmp_path / "first", "width", "height")
+    (tmp_path / "first" / "examples.csv").write_text("height,width,animal\n30,1.5,bird\n")
+    made = generate(template, tmp_path / "made", model_path=str(first), platform="local")
+    newer = named(tmp_path / "newer", "depth", "height")
+    done = run(made, newer, "--template", template)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "takes other columns than the model before it: depth (new), not width." in done.stderr
+    assert git(made, "status", "--porcelain") == ""
+    git(made, "rm", "--quiet", "examples.csv")
+    commit(made, "Without examples")
+    done = run(made, newer, "--template", template)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"depth": 0.0' in (made / "model.py").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_pictures_of_the_owner_stay(project, template, tmp_path):  # noqa: F811
+    """Placeholders that came along do not come back, and pictures of the new one replace them."""
+    for path in project.glob("examples/*"):
+        path.unlink()
+    save_picture(project / "examples" / "red.png", "brick")
+    commit(project, "My picture")
+    newer = tmp_path / "newer" / "second.onnx"
+    newer.parent.mkdir()
+    save_network(newer, 0, 1, False, size=48)
+    done = run(project, newer, "--template", template)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [path.name for path in project.glob("examples/*")] == ["red.png"]
+    commit(project, "Swap")
+    third = tmp_path / "third" / "third.onnx"
+    (third.parent / "examples").mkdir(parents=True)
+    save_network(third, 0, 1, False)
+    save_picture(third.parent / "examples" / "blue.png", "sea")
+    done = run(project, third, "--template", template)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [path.name for path in project.glob("examples/*")] == ["blue.png"]
 
 
 @pytest.mark.slow
@@ -103,11 +234,11 @@ def on_hub(tmp_path, monkeypatch):
     with model_hub.served() as (url, state):
         monkeypatch.setenv("HF_ENDPOINT", url)
 
-        def add(*sizes: int) -> list[str]:
+        def add(*sizes: int, labels: bool = True) -> list[str]:
             commits = []
             for size in sizes:
                 save_network(tmp_path / "network.onnx", 0, 1, False, size=size)
-                names = ("network.onnx", "labels.txt")
+                names = ["network.onnx", *(["labels.txt"] if labels else [])]
                 commits.append({name: (tmp_path / name).read_bytes() for name in names})
             hashes = state.add("you/network", *commits)
             model_hub.download(url, tmp_path / "hub", "you/network")
@@ -138,6 +269,18 @@ def test_from_a_file_to_the_hub_and_to_a_newer_commit(project, template, on_hub)
     assert pinned(project) == f"you/network/network.onnx@{second}"
     source = (project / "model.py").read_text("utf-8")
     assert "MEAN = 0.5" in source and "(None, 3, 48, 48)" in source
+
+
+@pytest.mark.slow
+def test_labels_stay_if_a_repository_has_none(project, template, tmp_path, on_hub):  # noqa: F811
+    """Its classes are not counted, so that is said."""
+    labels = (project / "model" / "labels.txt").read_text("utf-8")
+    on_hub(32, labels=False)
+    done = run(project, "you/network", "--template", template)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project / "model" / "labels.txt").read_text("utf-8") == labels
+    note = "Note: model/labels.txt stays, as you/network does not name its classes"
+    assert note in done.stdout
 
 
 def pinned(project) -> str:

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from onnx_kinds import save_rows
 
 from ml_ui import merging, record, update
 
@@ -117,6 +118,7 @@ def template(tmp_path_factory) -> Path:
     commit_tagged(folder, "first")
     replace_in_templates(folder, "## Run\n", "## Run it\n")
     replace_in_templates(folder, 'flagging_mode="never"', 'flagging_mode="auto"')
+    replace_in_templates(folder, "`examples.csv`: rows for", "`examples.csv`: the rows of")
     commit_tagged(folder, "second")
     (folder / "templates/platforms/heroku/NEW.txt").write_text("Added by the template.\n")
     replace_in_templates(folder, "pytest==", "# Pinned.\npytest==")
@@ -361,6 +363,21 @@ def test_own_model_and_its_labels_are_not_touched(template, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"better.onnx"' in (project / "model.py").read_text("utf-8")
     assert (project / "model/better.onnx").exists()
+
+
+@slow
+def test_table_that_came_with_the_model(template, generated, tmp_path):
+    """What the template says of the table, and of columns that it names, is updated too."""
+    path = save_rows(tmp_path / "wine.onnx", 3, 3)
+    (tmp_path / "labels.txt").write_text("barolo\ngrignolino\nbarbera\n")
+    table = "alcohol,ash,hue,answer\n13.5,2.25,1.0,barolo\n"
+    (tmp_path / "examples.csv").write_text(table)
+    answers = {"model_path": str(path), "platform": "heroku"}
+    project = copied(generated("first", **answers), tmp_path)
+    done = run(project, "--template", template)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert files(project) == files(generated("fourth", **answers))
+    assert "the rows of" in (project / "README.md").read_text("utf-8")
 
 
 @pytest.mark.every

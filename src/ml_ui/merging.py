@@ -38,6 +38,9 @@ CONFLICTS = {
     "12": ": you changed it, and it is no longer needed: git rm it, or git add it",
     "13": ": you removed it, and it changes: git rm it, or git add it",
     "23": ": you have another one: git checkout --ours or --theirs takes one",
+    # A link and a file, of which git puts the template's beside it.
+    "2": ": yours: git add it, or git rm it",
+    "3": ": the template's, for the same place: git mv it there, or git rm it",
 }
 
 # Called with the project, a temporary folder and the options; returns the exit status.
@@ -207,25 +210,14 @@ def resolved(clone: Path, name: str | None) -> str:
         ) from None
 
 
-def both(
-    owner: Path,
-    temporary: Path,
-    options: argparse.Namespace,
-    old: dict[str, Any],
-    new: dict[str, Any],
-) -> tuple[Path, Path]:
-    """Render old and new answers with the recorded commit of the template.
-
-    They have no package: it is the same for all answers, and the owner's may be newer.
-    """
+def recorded_template(
+    owner: Path, temporary: Path, options: argparse.Namespace
+) -> tuple[Path, str]:
+    """Clone the template that the project was generated with; return its commit too."""
     recorded = project.record(owner)
     clone = cloned(options.template, recorded, temporary / "template")
-    commit = resolved(clone, options.base or recorded.get("template", {}).get("commit"))
-    renders = []
-    for name, answers in {"old": old, "new": new}.items():
-        renders.append(rendered(clone, commit, answers, temporary / name))
-        shutil.rmtree(renders[-1] / PACKAGE)
-    return renders[0], renders[1]
+    made = recorded.get("template", {})
+    return clone, resolved(clone, options.base or made.get("commit"))
 
 
 def rendered(clone: Path, commit: str, answers: dict[str, Any], folder: Path) -> Path:
@@ -274,6 +266,12 @@ def literal(answer: Any) -> Any:
     if not isinstance(answer, str) or (answer.isascii() and "{" not in answer):
         return answer
     return "{{ " + ascii(answer) + " }}"
+
+
+def remove_package(old: Path, new: Path) -> None:
+    """Remove the package: both renders have the same, and the owner's may be newer."""
+    for render in (old, new):
+        shutil.rmtree(render / PACKAGE)
 
 
 def keep(path: Path, old: Path, new: Path) -> None:
@@ -329,7 +327,8 @@ def merge(
 def with_sizes(mine: str, before: str) -> str:
     """Return a README's text with the sizes that are in the owner's.
 
-    They were computed with the examples of that day, which a render has not.
+    They were computed with the examples of that day, and of pictures that changed
+    since, a render has the names alone.
     """
     sizes = {line[1]: line[0] for line in SIZE.finditer(mine)}
     return SIZE.sub(lambda line: sizes.get(line[1], line[0]), before)

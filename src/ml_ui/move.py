@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from . import merging
+from . import beside, merging, record
 from .merging import RECORD, Refused, git, split
 from .sizing import project, requirements
 from .sizing.footprint import PACKAGES, Footprint
@@ -68,7 +68,15 @@ def move(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     model = merging.own_model(owner, recorded, options.model)
     # Whether it fits is decided below, for the project as it is now.
     asked = answers | {"model_path": model or "", "limits": "ignore"}
-    old, new = merging.both(owner, temporary, options, asked, asked | wanted)
+    clone, commit = merging.recorded_template(owner, temporary, options)
+    then = beside.last_render(owner)
+    old = beside.rendered(owner, clone, commit, asked, temporary / "old", then)
+    new = beside.rendered(
+        owner, clone, commit, asked | wanted, temporary / "new", "HEAD", then
+    )
+    merging.remove_package(old, new)
+    if model:
+        beside.keep(owner, old, new)
     made = merging.record_of(new)
     if not options.anyway:
         refuse_unfit(owner, old, new, made)
@@ -77,7 +85,7 @@ def move(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
     keep_git_lfs(owner, old, new, platform)
     changed, relocked = not is_same(new, old, LOCK), not is_same(owner, old, LOCK)
 
-    now = recorded | {name: made[name] for name in OF_PLATFORM if name in made}
+    now = record.with_parts(recorded, made, OF_PLATFORM)
     limits = {"limits": "ignore" if options.anyway else "enforce"}
     now["answers"] = answers | wanted | (limits if "limits" in made["answers"] else {})
     title = f"Move to {PLATFORMS[platform]['title']}"

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from .sizing.footprint import Sizes
@@ -40,6 +40,14 @@ def text(recorded: dict[str, Any]) -> str:
     inside = ",\n".join(f'  "{name}": {line}' for name, line in lines.items())
     # A path may contain bytes that are not UTF-8; JSON keeps them as escapes.
     return f"{{\n{inside}\n}}".encode("utf-8", "backslashreplace").decode()
+
+
+def with_parts(
+    recorded: dict[str, Any], made: dict[str, Any], names: Collection[str]
+) -> dict[str, Any]:
+    """Return a record with some parts of another one, in the other one's order."""
+    parts = {name: made if name in names else recorded for name in made | recorded}
+    return {name: of[name] for name, of in parts.items() if name in of}
 
 
 def misfits(part: Any, shape: Any = SHAPE, name: str = "") -> Iterator[str]:

@@ -17,8 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from . import hub, merging, record
-from .examples import TABLE
+from . import beside, hub, merging, record
 from .merging import PACKAGE, RECORD, Refused, git
 from .sizing import project
 
@@ -62,21 +61,21 @@ def update(owner: Path, temporary: Path, options: argparse.Namespace) -> int:
         print(f"The project is up to date with the template, {target[:9]}.")
         return 0
 
-    old = merging.rendered(clone, base, asked, temporary / "old")
-    new = merging.rendered(clone, target, asked, temporary / "new")
+    then = beside.last_render(owner)
+    old = beside.rendered(owner, clone, base, asked, temporary / "old", then)
+    new = beside.rendered(owner, clone, target, asked, temporary / "new", "HEAD", then)
     if package and package != base:
         shutil.rmtree(old / PACKAGE)
         copy_package(clone, merging.resolved(clone, package), old / PACKAGE)
     vendored = merging.tracked(owner, PACKAGE)
-    absent = [] if vendored else [PACKAGE]
-    theirs = ["examples", *absent] if model else absent
+    theirs = [] if vendored else [PACKAGE]
+    if model:
+        beside.keep(owner, old, new)
     if model and recorded["model"].get("file") != hub.NAME:
         theirs.append("model")
     for name in theirs:
         for render in (old, new):
             shutil.rmtree(render / name, ignore_errors=True)
-    if model and (owner / TABLE).exists():
-        merging.keep(TABLE, old, new)
     now = merging.record_of(new)
     address = record.address(options.template or record.TEMPLATE)
     if address == record.TEMPLATE:  # a folder: the recorded address is still good
