@@ -103,7 +103,10 @@ def test_a_second_function_in_tabs(project):
         assert live.returncode == 0 and f"{example}: " in live.stdout, live.stdout + live.stderr
         called = run("call", url, example, "--function", "size")
         assert (called.returncode, json.loads(called.stdout)) == (0, "300x451x3"), called.stderr
-        assert run("bench", url, "--file", example, "--function", "size", "--runs", "2").returncode == 0
+        assert (
+            run("bench", url, "--file", example, "--function", "size", "--runs", "2").returncode
+            == 0
+        )
         assert "it has /predict, /size" in run("call", url, example, "--function", "no").stderr
 
 

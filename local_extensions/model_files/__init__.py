@@ -290,6 +290,7 @@ def _read(path: Path, file: Path, files: list[Path], kind: str | None = None) ->
             found = FORMATS[kind].read(content, path)
             if found is None:
                 raise Unusable(_unknown(path))
+            found["values"] = tuple(map(_value, found.get("values", ())))
             weights = Counter()
             for dtype, count in found.pop("weights", []):
                 weights[dtype] += count
@@ -334,6 +335,12 @@ def _read(path: Path, file: Path, files: list[Path], kind: str | None = None) ->
         runs_code=FORMATS[kind].runs_code,
         notes=tuple(map(one_line, notes)),
     )
+
+
+def _value(value: float | str | tuple) -> float | str | tuple:
+    """Return the example or the categories of a column; of too many to choose from, the first."""
+    is_choice = isinstance(value, tuple) and 0 < len(value) <= scikit_learn.CHOICES
+    return value[0] if isinstance(value, tuple) and not is_choice else value
 
 
 def _kind(content, path: Path) -> str:
