@@ -78,7 +78,7 @@ KINDS = {
             f"{CODES} (colour)  r = Cast <to = 1> (rooms)  x = Concat <axis = 1> (size, r, e)"
             "m = MatMul(x, weights)  y = Softmax(m) }"
         ),
-        [[50.5, 3, "red"], [12.25, 2.5, "blue"], [1, 1.7, "red"]],
+        [[50.5, 3, "red"], [12.25, 2, "blue"], [1, 0, "red"]],
     ),
     "columns of texts": (
         (

@@ -7,10 +7,11 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import httpx
 import pytest
 from conftest import ROOT
 from crafted import refusal
-from running import MODEL_TESTS, install, own_tests
+from running import MODEL_TESTS, clean_environment, free_port, install, own_tests, served
 
 from local_extensions.model_files import FORMATS, Unusable, inspect
 
@@ -44,7 +45,7 @@ def test_model_of_each_version(path):
 
 def test_categories_and_classes():
     found = inspect(LIGHTGBM / "grade.txt")
-    assert found.values[1:] == ("green", 3)
+    assert found.values[1:] == (("green", "größe", "red"), (3, 4, 5))
     assert not found.notes
     found = inspect(CATBOOST / "grade.cbm")
     assert found.labels == ("a", "b", "c")
@@ -190,3 +191,23 @@ def test_unknown_category_is_refused(bake, tmp_path):
     path = Path(shutil.copy(LIGHTGBM / "number.txt", folder))
     with pytest.raises(subprocess.CalledProcessError):
         answers(bake, path, [[0.5, "purple", 3]])
+    project = bake(task="tabular", model_path=str(path), platform="local")
+    port = free_port()
+    environment = clean_environment(install(project), PORT=str(port))
+    with served(project, ["python", "app.py"], environment, port) as url:
+        row = {"size": 0.5, "colour": "größe", "floor": 4}
+        answer = httpx.post(f"{url}/predict", json=row)
+        assert answer.json() == pytest.approx(answers(bake, path, [[*row.values()]])[0])
+        for wrong, choices in (
+            ({"colour": "purple"}, "'green', 'größe' or 'red'"),
+            ({"floor": 7}, "3, 4 or 5"),
+        ):
+            said = httpx.post(f"{url}/predict", json=row | wrong)
+            assert (said.status_code, choices in said.text) == (422, True), said.text
+            assert min(wrong) in said.text
+
+
+def test_more_categories_than_a_list_takes_are_typed(tmp_path):
+    names = json.dumps([["green", *map(str, range(1000))], [3, 4, 5]])
+    path = edited(tmp_path, '[["green", "gr\\u00f6\\u00dfe", "red"], [3, 4, 5]]', names)
+    assert inspect(path).values[1:] == ("green", (3, 4, 5))

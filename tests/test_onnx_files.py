@@ -207,8 +207,41 @@ def test_one_input_a_column_is_a_form(tmp_path):
         " y = Concat <axis = 1> (c, area) }"
     )
     found = inspect(save(tmp_path, graph))
-    assert (found.features, [*found.values]) == (("city", "area"), ["Bonn", 0.0])
+    assert (found.features, [*found.values]) == (("city", "area"), [("Bonn",), 0.0])
     assert fitting(found) == ["tabular"]
+
+
+ONE_HOT = 'a = ai.onnx.ml.OneHotEncoder <cats_strings = ["x", "y"], zeros = 1> (city)'
+ENCODERS = {  # as skl2onnx writes them; the value of the column is a list, or a text
+    "one-hot": (ONE_HOT, ("x", "y")),
+    "ordinal": (
+        'a = ai.onnx.ml.LabelEncoder <keys_strings = ["y", "x"], values_floats = [1.0, 2.0]>(city)',
+        ("y", "x"),
+    ),
+    "mapper": (
+        'a = ai.onnx.ml.CategoryMapper <cats_strings = ["y", "x"], cats_int64s = [7, 8]> (city)',
+        ("y", "x"),
+    ),
+    "numbers": ("a = ai.onnx.ml.OneHotEncoder <cats_int64s = [1010, 2020]> (city)", (1010, 2020)),
+    "not alone": (f"{ONE_HOT}  b = StringNormalizer (city)", "x"),
+    "of two kinds": (
+        f'{ONE_HOT}  b = ai.onnx.ml.OneHotEncoder <cats_strings = ["x", "z"]>(city)',
+        "x",
+    ),
+    "behind others": (ONE_HOT.replace("(city)", "(b)") + "  b = Identity(city)", "x"),
+    "too many": (ONE_HOT.replace('"y"', ", ".join(f'"{n}"' for n in range(1000))), "x"),
+}
+
+
+@pytest.mark.parametrize("case", ENCODERS)
+def test_values_that_encoders_know_are_a_list(case, tmp_path):
+    nodes, value = ENCODERS[case]
+    kind = "int64" if case == "numbers" else "string"
+    graph = (
+        f"({kind}[n, 1] city, float[n, 1] area) => (float[n, 3] y) {{ {nodes}"
+        " y = Concat <axis = 1> (a, area) }"
+    )
+    assert inspect(save(tmp_path, graph)).values == (value, 0.0)
 
 
 def test_large_forest(tmp_path):

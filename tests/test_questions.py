@@ -387,6 +387,10 @@ DEMOS = ROOT / "demos"
             ["not Keras", 'model.export("model.onnx", format="onnx")', "or answer huggingface"],
         ),
         ([f"model_path={DEMOS / 'tabular' / 'iris.skops'}"], ["not scikit-learn", "skl2onnx"]),
+        (
+            [f"model_path={DEMOS / 'text-classification' / 'languages.skops'}"],
+            ["not scikit-learn", 'initial_types=[("text", StringTensorType([None, 1]))]'],
+        ),
         (["task=tabular", "framework=xgboost"], ["not XGBoost", "Answer framework=onnx, or"]),
     ],
 )

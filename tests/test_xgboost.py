@@ -10,6 +10,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import httpx
 import pytest
 from conftest import ROOT, ruff
 from crafted import refusal
@@ -95,7 +96,7 @@ def test_columns_and_their_types(tmp_path, ending):
     )
     found = inspect(write(tmp_path, model, ending))
     assert found.features == ('"trees":[', "größe")
-    assert found.values == (0.0, "red")
+    assert found.values == (0.0, ("red", "blue"))
     assert found.name == "binary:logistic"
 
 
@@ -357,12 +358,11 @@ def test_labels_beside_numbers_make_no_classes(bake, python, made, tmp_path):
         same(answer, truth)
 
 
-@pytest.mark.every
 @pytest.mark.slow
 def test_categories_over_http(bake, python, made):
     folder, said = made
     project = project_of(bake, folder / "fruit.ubj")
-    assert '"colour": "red"' in (project / "model.py").read_text("utf-8")
+    assert '"colour": ["red", "blue"]' in (project / "model.py").read_text("utf-8")
     ruff("format", "--isolated", "--no-cache", "--check", project)
     run = own_tests(project, MODEL_TESTS)
     assert run.returncode == 0, run.stdout[-3000:]
@@ -377,3 +377,5 @@ def test_categories_over_http(bake, python, made):
                 same({label: found[label] for label in "01"}, truth)
         with pytest.raises(ValueError):
             client.predict(0.5, "green", api_name="/predict")
+        said = httpx.post(f"{url}/predict", json={"size": 0.5, "colour": "green"})
+        assert (said.status_code, "'red' or 'blue'" in said.text) == (422, True), said.text

@@ -290,6 +290,7 @@ def _read(path: Path, file: Path, files: list[Path], kind: str | None = None) ->
             found = FORMATS[kind].read(content, path)
             if found is None:
                 raise Unusable(_unknown(path))
+            found["values"] = _values(found)
             weights = Counter()
             for dtype, count in found.pop("weights", []):
                 weights[dtype] += count
@@ -334,6 +335,28 @@ def _read(path: Path, file: Path, files: list[Path], kind: str | None = None) ->
         runs_code=FORMATS[kind].runs_code,
         notes=tuple(map(one_line, notes)),
     )
+
+
+def _values(found: dict) -> tuple[float | str | tuple, ...]:
+    """Return an example of each column, or its categories; an int where the input takes integers.
+
+    Nothing, if the file tells neither.
+    """
+    inputs = [Tensor(*each) for each in found.get("inputs", ())]
+    whole = [(each.dtype or "").startswith(("int", "uint")) for each in inputs]
+    if len(inputs) == 1 and len(shape := inputs[0].shape or ()) == 2:
+        count = found.get("n_features") or shape[1] or 0
+        whole *= count if count <= scikit_learn.PIXELS else 0
+    values = found.get("values") or [0] * len(whole) * any(whole)
+    return tuple(_value(value, any(whole[n : n + 1])) for n, value in enumerate(values))
+
+
+def _value(value: float | str | tuple, is_whole: bool) -> float | str | tuple:
+    if isinstance(value, tuple) and not 0 < len(value) <= scikit_learn.CHOICES:
+        value = value[0]  # more are typed
+    if type(value) in (int, float):
+        return int(value) if is_whole else float(value)
+    return value
 
 
 def _kind(content, path: Path) -> str:

@@ -53,7 +53,7 @@ def text(data, path: Path) -> dict:
         "features": () if names == [f"Column_{n}" for n in range(len(names))] else tuple(names),
         "n_features": len(names),
         "values": tuple(
-            known[n][0]
+            tuple(known[n])
             if n in known
             else float(min(codes[n], default=0))
             if n in codes

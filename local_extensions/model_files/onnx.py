@@ -253,13 +253,19 @@ def _columns(graph: Graph, inputs: list[tuple]) -> dict:
     """Return the columns of a model that takes each as an input, or all as texts."""
     if len(inputs) > 1 and all(is_column(shape) for *_, shape in inputs):
         names = tuple(name for name, *_ in inputs)
-        texts = {name for name, dtype, _ in inputs if dtype == "string"}
-        values = [graph.category(name) if name in texts else 0.0 for name in names]
-        return {"features": names, "n_features": len(names), "values": values if texts else ()}
+        values = [_value(graph, name, dtype) for name, dtype, _ in inputs]
+        return {"features": names, "n_features": len(names), "values": values}
     if len(inputs) == 1 and inputs[0][1] == "string":
         width = (inputs[0][2] or (None,))[-1] or 1
-        return {"values": ["a text"] * width} if width > 1 else {}
+        value = graph.categories(inputs[0][0], "string") or "a text"
+        return {"values": [value] * width} if width > 1 else {}
     return {}
+
+
+def _value(graph: Graph, name: str, dtype: str) -> float | str | tuple:
+    """Return the categories of a column, or a value that it may have."""
+    other = graph.category(name) if dtype == "string" else 0.0
+    return graph.categories(name, dtype) or other
 
 
 def _scores(graph: Graph, outputs: list[tuple]) -> str | None:

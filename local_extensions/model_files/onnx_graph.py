@@ -20,7 +20,7 @@ LONGEST = 4_096  # bytes of a constant that is looked at: a number for each chan
 NUMBERS = {"float32": (4, "f"), "float64": (10, "d"), "float16": (5, "e")}  # field, format
 # Attributes with the names of classes, and those with the categories of a column.
 CLASSES = ("classlabels_strings", "classlabels_int64s", "classlabels_ints")
-CATEGORIES = ("cats_strings", "keys_strings")
+CATEGORIES = {"string": ("cats_strings", "keys_strings"), "int64": ("cats_int64s", "keys_int64s")}
 LOCALE = "en_US.UTF-8"  # ONNX Runtime's, where the operator names none
 
 
@@ -179,6 +179,11 @@ class Graph:
                 return tuple(_texts(classes, 6)) or tuple(map(str, _integers(classes)))
         return ()
 
+    def categories(self, name: str, dtype: str) -> tuple[str, ...] | tuple[int, ...]:
+        """Return the categories of an input: all that its encoders know, if they alone take it."""
+        known = {_categories(node, dtype) for node in self._users[name]}
+        return known.pop() if len(known) == 1 else ()
+
     def category(self, name: str) -> str:
         """Return a text that an input's column may have."""
         for _ in self.nodes:
@@ -186,8 +191,7 @@ class Graph:
             if not users:
                 break
             for node in users:
-                found = node.attribute(*CATEGORIES)
-                if texts := found and _texts(found, 9):
+                if texts := _categories(node, "string"):
                     return texts[0]
             name = users[0].outputs[0]
         return "a text"
@@ -207,6 +211,14 @@ def _node(message: Message) -> Node:
             fields[number].append(value.text())
     op, domain = (fields[number][0] if fields[number] else "" for number in (4, 7))
     return Node(op, domain, fields[1], fields[2], message)
+
+
+def _categories(node: Node, dtype: str) -> tuple[str, ...] | tuple[int, ...]:
+    """Return the categories that an encoder knows; none of another operator."""
+    found = node.attribute(*CATEGORIES.get(dtype, ()))
+    if not found:
+        return ()
+    return tuple(dict.fromkeys(_texts(found, 9) or integers(found.all(8))))
 
 
 def _type(info: Message) -> tuple[str | None, tuple[int | None, ...] | None]:

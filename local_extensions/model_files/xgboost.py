@@ -171,7 +171,7 @@ def _booster(model: dict, path: Path) -> dict:
         "inputs": [("row", "float32", (None, count))],
         "features": tuple(learner.get("feature_names", [])),
         "n_features": count,
-        "values": tuple(names[0] if names else 0.0 for names in stored),
+        "values": tuple(tuple(names) if names else 0.0 for names in stored),
         "labels": tuple(map(str, wrapper.get("_le", {}).get("classes_", ()))) if classes else (),
         "n_outputs": scores if classes else None,
         "scores": _scores(objective) if classes else None,

@@ -46,8 +46,8 @@ def read(path: Path, fields: Mapping[str, Any] = TEXT) -> list[Example]:
 
     Args:
         path: UTF-8, with commas, semicolons or tabs between the values.
-        fields: the default values of the page's fields, by name: a number, a text, or a
-            list of the values to choose from.
+        fields: the default values of the page's fields, by name: a number, an int for
+            whole ones, a text, or a list of the values to choose from.
 
     Raises:
         BadExample: it is not such a file, or a row is none of the page's.
@@ -140,7 +140,7 @@ def value(text: str, name: str, default: Any) -> Any:
     """Return the text of a field as the page has it: a number, a choice, or a text.
 
     Raises:
-        BadExample: it is no number, or not one of the choices.
+        BadExample: it is no number, or no whole one, or not one of the choices.
     """
     if not text:
         raise BadExample(f"{name} is empty, and the page asks for it")
@@ -155,7 +155,9 @@ def value(text: str, name: str, default: Any) -> Any:
         raise BadExample(f"{name}: {text[:60]!r} is not one of {listed}")
     if not is_number(number):
         raise BadExample(f"{name}: {text[:60]!r} is not a number")
-    return float(number)
+    if isinstance(default, int) and not float(number).is_integer():
+        raise BadExample(f"{name}: {text[:60]!r} is not a whole number")
+    return type(default)(float(number))
 
 
 def is_number(text: str) -> bool:

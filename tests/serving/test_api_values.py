@@ -352,6 +352,16 @@ def test_a_whole_number_is_an_int(serve, shown, value):
         assert served.events("predict", value)[-1][1] == [found] == [repr(value)]
 
 
+@pytest.mark.parametrize("shown", [gr.Number, lambda: gr.Slider(0, 10, step=1)])
+def test_true_and_false_are_numbers(serve, shown):
+    """As the rows of a data frame have them, whose model was trained on 1 and 0."""
+    client = serve(demo=form(guard(lambda value: repr(value)), shown(), "text")).client
+    answers = [client.post("/predict", json={"value": value}).json() for value in (True, False)]
+    assert answers == ["1", "0"]
+    rows = client.post("/predict", json=[{"value": True}, {"value": False}])
+    assert rows.json() == ["1", "0"]
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

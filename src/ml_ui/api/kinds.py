@@ -76,6 +76,8 @@ def _as_given(
     if isinstance(value, str) and info.mode not in ("python", "json"):
         with contextlib.suppress(ValueError):
             value = int(value) if WHOLE.fullmatch(value) else float(value)
+    if isinstance(value, bool):  # as JSON has those of a data frame, which are numbers
+        value = int(value)
     number = validate(value)
     return value if isinstance(value, int) else number
 

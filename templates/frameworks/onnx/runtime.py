@@ -98,8 +98,17 @@ def _fit(batch: np.ndarray, declared: onnxruntime.NodeArg) -> np.ndarray:
     """Return a batch in the dtype and with the axes that an input declares."""
     name = declared.type.removeprefix("tensor(").removesuffix(")")
     dtype = np.dtype(DTYPES.get(name, name))
-    if np.issubdtype(dtype, np.integer) and np.issubdtype(batch.dtype, np.floating):
-        batch = np.rint(batch)
+    if np.issubdtype(dtype, np.integer) and not np.issubdtype(batch.dtype, np.integer):
+        batch = _integers(np.rint(batch.astype(float)), dtype)
     missing_axes = len(declared.shape) - batch.ndim
     shape = batch.shape + (1,) * missing_axes if missing_axes > 0 else batch.shape
     return batch.astype(dtype).reshape(shape[: len(declared.shape)])
+
+
+def _integers(whole: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return whole numbers in a dtype of integers, which may not have them all."""
+    with np.errstate(invalid="ignore"):
+        found = whole.astype(dtype)
+    if (odd := whole[found != whole]).size:
+        raise ValueError(f"{odd[0]} is out of the range of {dtype}")
+    return found

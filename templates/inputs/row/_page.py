@@ -7,6 +7,8 @@ from pathlib import Path
 {% endblock %}
 {% block constants %}
 EXAMPLES = examples.read(Path(__file__).with_name("examples.csv"), FEATURES)
+LARGEST = 3.4e38  # of float32, in which most models compute
+LARGEST_WHOLE = 2**53 - 1  # up to which float64 has each
 
 
 def field(name: str, value: float | str | list) -> gr.Component:

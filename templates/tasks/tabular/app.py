@@ -15,7 +15,15 @@ def answer(*row: float | str | None) -> dict[str, float] | float | str:
             raise gr.Error(
                 Text("Choose {field} from {choices}.", field=name, choices=choices)
             )
-        if isinstance(value, int | float) and not is_finite(given[name]):
+        if not isinstance(value, int | float):
+            continue
+        if not is_finite(given[name]):
             raise gr.Error(Text("Give a number for {field}.", field=name))
+        if isinstance(value, int) and given[name] % 1:
+            raise gr.Error(Text("Give a whole number for {field}.", field=name))
+        most = LARGEST_WHOLE if isinstance(value, int) else LARGEST
+        if abs(given[name]) > most:
+            words = "Give a number from {least} to {most} for {field}."
+            raise gr.Error(Text(words, least=-most, most=most, field=name))
     return predict(*row)
 {% endblock %}

@@ -104,12 +104,10 @@ export class Model {
     const columns = inputs.length > 1 ? split(data, dims[1]) : [data];
     const axes = inputs.length > 1 ? [1] : dims.slice(1);
     const rows = Math.max(this.fixed, count);
-    // NumPy rounds an array of numbers, and cuts off those in one with texts.
-    const whole = data.some((value) => typeof value === "string") ? Math.trunc : even;
     const feed = {};
     inputs.forEach((declared, n) => {
       const filled = repeated(columns[n], count, rows);
-      feed[declared.name] = this.fit(filled, [rows, ...axes], declared, whole);
+      feed[declared.name] = this.fit(filled, [rows, ...axes], declared);
     });
     const found = (await this.session.run(feed, [this.output]))[this.output];
     const [made, ...shape] = found.dims.length ? found.dims : [1];
@@ -125,9 +123,9 @@ export class Model {
   }
 
   /** Return a batch as a tensor of the type and with the axes that an input declares. */
-  fit(data, dims, { name, type, shape }, whole) {
+  fit(data, dims, { name, type, shape }) {
     const axes = [...dims, ...shape.slice(dims.length).fill(1)].slice(0, shape.length);
-    const given = typed(data, type, whole);
+    const given = typed(data, type);
     if (!given) throw new Error(`the input ${name} is ${type}, which no picture or row becomes`);
     return new this.ort.Tensor(type, given, axes);
   }
@@ -168,8 +166,8 @@ function repeated(data, count, wanted) {
   return Array.from({ length: wanted * length }, (_, n) => data[at(n)]);
 }
 
-/** Return values as the array of a type, `whole` for integers; null if there is none. */
-function typed(data, type, whole) {
+/** Return values as the array of a type, rounded for integers; null if there is none. */
+function typed(data, type) {
   if (type === "string") return Array.from(data, text);
   if (type === "float32") return Float32Array.from(data, number);
   if (type === "float64") return Float64Array.from(data, number);
@@ -177,8 +175,11 @@ function typed(data, type, whole) {
   if (type === "bool") return Uint8Array.from(data, (value) => Number(number(value) !== 0));
   const Integers = INTEGERS.get(type);
   if (!Integers) return null;
-  const isBig = type.endsWith("64");
-  return Integers.from(data, (value) => (isBig ? BigInt(whole(number(value))) : whole(number(value))));
+  const whole = Array.from(data, (value) => even(number(value)));
+  const found = Integers.from(whole, type.endsWith("64") ? BigInt : Number);
+  const odd = whole.find((value, n) => Number(found[n]) !== value);
+  if (odd !== undefined) throw new Error(`${odd} is out of the range of ${type}`);
+  return found;
 }
 
 function number(value) {

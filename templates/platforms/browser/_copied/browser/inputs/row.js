@@ -4,6 +4,8 @@ import { rows } from "../csv.js";
 import { examples } from "../examples.js";
 import { element } from "../texts.js";
 
+const LARGEST = 3.4e38; // as in app.py
+
 /** Build the fields; return how to read and to clear them. */
 export async function build(place, features) {
   const fields = (features instanceof Map ? [...features] : Object.entries(features)).map(
@@ -28,11 +30,14 @@ export async function build(place, features) {
   };
 }
 
-/** Return the field of a column: a list of choices, a text or a number, as its default is. */
+/** Return the field of a column: a list of choices, a text or a (whole) number, as its default is. */
 function field(name, initial, id) {
   if (Array.isArray(initial)) return choice(name, initial, id);
   const isText = typeof initial === "string";
-  const control = element("input", isText ? { id } : { id, type: "number", step: "any" });
+  const isWhole = typeof initial === "bigint";
+  const most = isWhole ? Number.MAX_SAFE_INTEGER : LARGEST;
+  const step = isWhole ? 1 : "any";
+  const control = element("input", isText ? { id } : { id, type: "number", step });
   control.value = initial;
   return {
     name,
@@ -41,9 +46,16 @@ function field(name, initial, id) {
     set: (value) => (control.value = isText ? value : number(value)),
     read() {
       if (isText) return control.value;
-      if (!Number.isFinite(control.valueAsNumber))
+      const given = control.valueAsNumber;
+      if (!Number.isFinite(given))
         throw new VisitorError("Give a number for {field}.", { field: name });
-      return control.valueAsNumber;
+      if (isWhole && !Number.isInteger(given))
+        throw new VisitorError("Give a whole number for {field}.", { field: name });
+      if (Math.abs(given) > most) {
+        const values = { least: -most, most, field: name };
+        throw new VisitorError("Give a number from {least} to {most} for {field}.", values);
+      }
+      return given;
     },
   };
 }
