@@ -14,6 +14,7 @@ import pytest
 from running import clean_environment, free_port, install, served
 
 from ml_ui import live
+from ml_ui.values import Values
 from ml_ui.version import version
 
 
@@ -176,6 +177,8 @@ def test_folder_without_an_app(tmp_path):
         ("12.345", 12.346, True),
         ("12.3", 21.3, False),
         ("1.5, -2.25", "1.5, -2.25", True),
+        (live.plain([1.5, -2.25]), Values([1.5, -2.25]), True),
+        (live.plain([1.5, -2.5]), Values([1.5, -2.25]), False),
         ("setosa", "virginica", False),
         ("setosa", {"setosa": 1.0}, False),
     ],

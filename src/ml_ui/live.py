@@ -23,6 +23,7 @@ from PIL import Image
 from . import call, check
 from .examples import BadExample, is_right
 from .sizing.footprint import BadInput
+from .values import Values
 from .version import version
 
 PATIENCE = 30.0  # seconds for an answer of /ready
@@ -220,6 +221,8 @@ def ask(url: str, values: Sequence[Any]) -> Any:
 
 def plain(answer: Any) -> Any:
     """Return an answer of the API as the page's function gives it."""
+    if isinstance(answer, list):
+        return Values(answer)
     if not isinstance(answer, Mapping) or "label" not in answer:
         return answer
     if shares := answer.get("confidences"):

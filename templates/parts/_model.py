@@ -15,6 +15,8 @@ import numpy as np
 {% if model.hub %}
 from ml_ui import hub
 {% endif %}
+{% block ml_ui %}
+{% endblock %}
 from runtime import Model
 
 MODEL = Path(__file__).parent / "model" / {{ model.file | py }}{{ "  # which names it" if model.hub }}

@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import threading
 import time
 import wave
 from pathlib import Path
@@ -15,6 +14,7 @@ from PIL import Image
 
 from ml_ui import guard, pictures
 from ml_ui.serving import uploads
+from ml_ui.values import Values
 
 from .pages import API, form, picture, strict
 
@@ -513,70 +513,21 @@ def test_a_parameter_whose_default_is_none_may_be_null(serve):
     assert client.post("/predict", json={"first": None}).status_code == 422
 
 
-def test_a_list_of_rows(serve):
-    served = serve(answer, RATE_LIMIT="5")
-    rows = [{"text": text} for text in "abc"]
-    assert served.client.post("/answer", json=rows).json() == ["A", "B", "C"]
-    refused = served.client.post("/answer", json=rows)
-    assert refused.status_code == 429  # each row is a call
-    for wrong in ([], rows * 400):
-        assert serve(answer).client.post("/answer", json=wrong).status_code == 422
-
-
-def test_rows_of_a_list_run_at_once(serve):
-    """As many as calls may, which a model may run as a batch."""
-    all_here = threading.Barrier(3)
+@pytest.mark.parametrize(
+    ("given", "text", "answer"),
+    [
+        (np.float32([0.1, -2.25]), "0.1, -2.25", [0.1, -2.25]),
+        (["red", "round"], "red, round", ["red", "round"]),
+    ],
+)
+def test_several_numbers_or_classes_are_a_list(serve, given, text, answer):
+    """On the page they are a text."""
 
     @guard
-    def meet(text):
-        all_here.wait(10)
-        return text
+    def several(text):
+        return Values(given)
 
-    served = serve(meet, CALLS_PER_WORKER="3", WEB_CONCURRENCY="1")
-    rows = [{"text": text} for text in "abcdef"]
-    assert served.client.post("/meet", json=rows).json() == [*"abcdef"]
-
-
-def test_a_function_of_batches(serve):
-    """As Gradio calls it: a list for each parameter, and one back for each output."""
-    sizes = []
-
-    @guard
-    def repeated(texts, counts):
-        sizes.append(len(texts))
-        if "" in texts:
-            raise gr.Error("Write something first.")
-        return [[text * int(n) for text, n in zip(texts, counts, strict=True)], counts]
-
-    demo = gr.Interface(
-        repeated, [gr.Text(), gr.Number()], [gr.Text(), gr.Number()],
-        batch=True, max_batch_size=4, api_name="predict",
-    )  # fmt: skip
-    client = serve(demo=demo).client
-    row = {"texts": "ab", "counts": 2}
-    assert client.post("/predict", json=row).json() == ["abab", 2]
-    rows = [row | {"counts": n} for n in range(1, 7)]
-    answers = client.post("/predict", json=rows).json()
-    assert answers == [["ab" * n, n] for n in range(1, 7)]
-    assert sizes == [1, 4, 2]
-    refused = client.post("/predict", json=[row, row | {"texts": ""}])
-    assert refused.status_code == 422
-    assert refused.json().keys() == {"title", "status", "detail"}
-
-
-def test_a_batch_of_the_wrong_size_is_a_failure(serve):
-    @guard
-    def lossy(texts):
-        return [texts[1:]]
-
-    demo = gr.Interface(lossy, "text", "text", batch=True, api_name="predict")
-    answer = serve(demo=demo).client.post("/predict", json=[{"texts": "a"}] * 2)
-    assert (answer.status_code, "reference" in answer.json()) == (500, True)
-
-
-def test_the_row_that_is_refused_is_named(serve):
-    client = serve(answer).client
-    invalid = client.post("/answer", json=[{"text": "a"}, {"text": 1}]).json()
-    assert invalid["errors"][0]["parameter"] == "1.text"
-    refused = client.post("/answer", json=[{"text": "a"}, {"text": ""}]).json()
-    assert (refused["row"], refused["detail"]) == (1, "Write something first.")
+    served = serve(demo=form(several, "text", gr.Label()))
+    assert served.client.post("/predict", json={"text": ""}).json() == answer
+    [(_, [shown])] = served.events("predict", "")
+    assert shown["label"] == text

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from ..pictures import FORMATS
+from ..values import Values
 
 META = {"meta": {"_type": "gradio.FileData"}}  # by which Gradio finds files
 # Of a table: of rows that each have a column of their own, 100 kB took gigabytes.
@@ -214,10 +215,11 @@ LABELS = {
         "confidences": {"anyOf": [{"type": "array", "items": CONFIDENCE}, NULL]},
     },
 }
+SEVERAL = {"type": "array", "items": {"anyOf": [NUMBER, NAME]}}
 LABEL: dict[str, Any] = {
     "description": "The likeliest label, and the probabilities of the likeliest "
-    "ones if the model has them; of a regression the number.",
-    "anyOf": [LABELS, NUMBER, NULL],
+    "ones if the model has them; of a regression the number, or the list of several.",
+    "anyOf": [LABELS, NUMBER, SEVERAL, NULL],
 }
 TABLE: dict[str, Any] = {
     "description": "Rows, each with its values by the names of the columns.",
@@ -279,6 +281,8 @@ def to_json(component: Any, value: Any, payload: Any) -> Any:
     if isinstance(component, gr.Label):
         if isinstance(value, int | float) and not isinstance(value, bool):
             return value if math.isfinite(value) else None  # else it were a text
+        if isinstance(value, Values):
+            return value.items
         return payload.model_dump() if payload else None
     if isinstance(payload, BaseModel):
         payload = payload.model_dump()

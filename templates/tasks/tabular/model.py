@@ -1,4 +1,7 @@
 {% extends "inputs/row/_model.py" %}
+{% block ml_ui %}
+from ml_ui.values import Values
+{% endblock %}
 {% block predict %}
 {% set scores = (cookiecutter | project).model.scores %}
 def predict(*row: float | str) -> dict[str, float] | float | str:
@@ -10,7 +13,7 @@ def predict(*row: float | str) -> dict[str, float] | float | str:
     Returns:
         The probability of each label, 0 to 1, or the label alone from a model without
         probabilities; for a regression a number. Several numbers or classes are a text,
-        such as "1.5, -2.25".
+        such as "1.5, -2.25", and a list in the API.
 
     Raises:
         ValueError: the row or the labels do not match the model, or its output is not
@@ -25,7 +28,7 @@ def predict(*row: float | str) -> dict[str, float] | float | str:
     has_text = any(isinstance(value, str) for value in row)
     output = np.ravel(model(np.array([row], object if has_text else float))[0])
     if output.dtype.kind == "U":  # the classes of several targets
-        return ", ".join(output)
+        return Values(output.tolist())
 {% if scores in ("probabilities", "class logits") %}
     return _labelled(output)
 {% else %}
@@ -40,6 +43,6 @@ def predict(*row: float | str) -> dict[str, float] | float | str:
         return _labelled(output)
     if not np.isfinite(output).all():
         raise ValueError(f"no numbers: {output.tolist()}")
-    return float(output[0]) if output.size == 1 else ", ".join(map(str, output))
+    return float(output[0]) if output.size == 1 else Values(output)
 {% endif %}
 {% endblock %}
