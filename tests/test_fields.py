@@ -14,14 +14,14 @@ from test_onnx_files import save
 from local_extensions.model_files import inspect
 
 GRAPH = (
-    "(float[n, 1] size, int64[n, 1] rooms, int32[n, 1] floor, string[n, 1] city) => "
-    "(float[n, 1] y) {"
+    "(float[n, 1] size, int64[n, 1] rooms, int32[n, 1] floor, string[n, 1] city,"
+    " bool[n, 1] new) => (float[n, 1] y) {"
     'c = ai.onnx.ml.OneHotEncoder <cats_strings = ["Bonn"]> (city)  b = Flatten(c)'
     "r = Cast <to = 1> (rooms)  f = Cast <to = 1> (floor)"
-    "y = Sum (size, r, f, b) }"
+    "t = Cast <to = 1> (new)  y = Sum (size, r, f, b, t) }"
 )
-ROW = {"size": 50.5, "rooms": 3, "floor": 1, "city": "Bonn"}  # their sum is the answer
-ANSWER = 55.5
+ROW = {"size": 50.5, "rooms": 3, "floor": 1, "city": "Bonn", "new": True}  # their sum is the answer
+ANSWER = 56.5
 REFUSED = [
     ("rooms", 2.5, "Give a whole number for rooms."),
     ("rooms", 1e19, "Give a number from -9007199254740991 to 9007199254740991 for rooms."),
@@ -46,6 +46,7 @@ def flat(tmp_path):
         ("int64[n, 3] x", (0, 0, 0)),
         ("float[n, 3] x", ()),
         ("int32[n, 1] a, float[n, 1] b", (0, 0.0)),
+        ("bool[n, 1] a, float[n, 1] b", ((False, True), 0.0)),
     ],
 )
 def test_a_declared_dtype_tells_whole_numbers(columns, values, tmp_path):
@@ -122,7 +123,9 @@ def test_numbers_that_a_column_cannot_take_without_a_server(bake, browser, flat,
         visit = Visit(browser, host.url)
         for name, value in ROW.items():
             field = visit.page.get_by_label(name)
-            if name != "city":
+            if name in ("city", "new"):
+                field.select_option(str(value).lower() if name == "new" else value)
+            else:
                 field.fill(str(value))
         visit.submit()
         expect(visit.answer).to_have_text(str(ANSWER), timeout=30_000)

@@ -13,6 +13,7 @@ import stat
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import NamedTuple
@@ -101,6 +102,7 @@ FOLDERS = {
     "config.json": "transformers-text",  # or -picture, or timm
 }
 ENDINGS = [end for format in FORMATS.values() for end in format.endings if end]
+NOT_FLOAT = re.compile(r"u?int\d+|bool")  # dtypes
 RARELY = (".json", ".txt")  # endings of models, and more often of other files
 # The usual ending of each format; pickles have any other, and their loader looks at none.
 CLAIMED = {f.endings[0] for f in FORMATS.values() if not f.runs_code and f.endings[0]}
@@ -343,20 +345,22 @@ def _values(found: dict) -> tuple[float | str | tuple, ...]:
     Nothing, if the file tells neither.
     """
     inputs = [Tensor(*each) for each in found.get("inputs", ())]
-    whole = [(each.dtype or "").startswith(("int", "uint")) for each in inputs]
+    dtypes = [each.dtype or "" for each in inputs]
     if len(inputs) == 1 and len(shape := inputs[0].shape or ()) == 2:
         count = found.get("n_features") or shape[1] or 0
-        whole *= count if count <= scikit_learn.PIXELS else 0
-    values = found.get("values") or [0] * len(whole) * any(whole)
-    return tuple(_value(value, any(whole[n : n + 1])) for n, value in enumerate(values))
+        dtypes *= count if count <= scikit_learn.PIXELS else 0
+    values = found.get("values") or [0] * len(dtypes) * any(map(NOT_FLOAT.match, dtypes))
+    return tuple(map(_value, values, chain(dtypes, repeat(""))))
 
 
-def _value(value: float | str | tuple, is_whole: bool) -> float | str | tuple:
+def _value(value: float | str | tuple, dtype: str) -> float | str | tuple:
     if isinstance(value, tuple) and not 0 < len(value) <= scikit_learn.CHOICES:
         value = value[0]  # more are typed
-    if type(value) in (int, float):
-        return int(value) if is_whole else float(value)
-    return value
+    if type(value) not in (int, float):
+        return value
+    if dtype == "bool":
+        return (False, True)
+    return int(value) if NOT_FLOAT.match(dtype) else float(value)
 
 
 def _kind(content, path: Path) -> str:
