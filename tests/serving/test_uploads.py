@@ -180,6 +180,14 @@ def test_uploads_are_refused_while_the_disk_is_nearly_full(serve, monkeypatch):
     assert app.client.get("/healthz").status_code == 200
 
 
+def test_calls_are_refused_while_answers_fill_the_room(serve, monkeypatch):
+    app = serve(predict)
+    assert app.call("predict", "a").status_code == 200
+    monkeypatch.setattr(app.server.files, "has_room", lambda size: False)
+    refused = app.call("predict", "a")
+    assert (refused.status_code, "No room" in refused.text) == (503, True)
+
+
 def test_served_app_sweeps(serve, monkeypatch):
     monkeypatch.setattr(uploads, "INTERVAL", 0.05)
     monkeypatch.setattr(uploads, "KEPT", 0.2)

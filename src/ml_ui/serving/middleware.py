@@ -234,6 +234,8 @@ class GuardMiddleware:
             if not is_mcp:  # its body says whether it is a call
                 self._check_rate(self._calls, scope)
             if is_gradio_call:
+                if not self._files.has_room(0):  # for its answer, which stays a while
+                    raise Problem(503, NO_ROOM, RETRY_UPLOAD)
                 self._check_function(path)
                 self._queue.expect_call()
         elif path in (API + "upload", API + "upload_progress"):
