@@ -27,24 +27,35 @@ import httpx
 import orjson
 import safehttpx
 import uvicorn.config
-from gradio import processing_utils
+from gradio import processing_utils, route_utils
 from gradio.context import LocalContext
 from gradio.helpers import special_args
 from gradio.i18n import I18nData
 from gradio.processing_utils import add_root_url, async_move_files_to_cache
 from gradio.queueing import Event, Queue
-from gradio.route_utils import get_root_url
+from gradio.route_utils import GradioMultiPartParser, get_root_url
 from gradio.routes import App, ORJSONResponse, file_upload_statuses
 from gradio.server_messages import EstimationMessage
 from gradio.state_holder import SessionState, StateHolder
 from gradio.utils import LRUCache, get_function_description, is_static_file
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from . import languages, pictures
 from .serving import metrics, process, protocol, uploads
 from .serving.downloads import Downloads, is_public
-from .serving.middleware import API, CALL_ROUTES, CLOSED_ROUTES, Files
+from .serving.held import Held
+from .serving.middleware import (
+    API,
+    CALL_ROUTES,
+    CLOSED_ROUTES,
+    NO_ROOM,
+    RETRY_UPLOAD,
+    Files,
+)
 from .serving.runner import (
     UNREADABLE,
     UNSHOWN,
@@ -68,6 +79,7 @@ KNOWN_ROUTES = (
 )
 EXPIRED = "The file has expired: choose it again."
 SITES = ("http://", "https://")
+PART = 2048  # bytes that a file of an upload takes in memory, besides its headers
 PICTURES = (gr.Image, gr.ImageEditor, gr.ImageSlider, gr.Gallery)
 
 
@@ -700,6 +712,85 @@ class UploadRecords:
         self._known = {*file_upload_statuses._statuses, *file_upload_statuses._signals}
 
 
+class UploadedFile:
+    """File of an upload that is open only while a part of it is written.
+
+    Gradio holds up to 1,000 files open for a client that sends them slowly.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.name = path  # as a NamedTemporaryFile has it
+
+    def write(self, data: bytes) -> None:
+        """Append a part."""
+        with open(self.name, "ab") as file:
+            file.write(data)
+
+    def seek(self, position: int) -> None:
+        """Do nothing: Gradio moves the file, and does not read it."""
+
+    def close(self) -> None:
+        """Do nothing: the file is closed."""
+
+
+class UploadParser(GradioMultiPartParser):
+    """Parser of uploads: files alone, limited in open files, memory and room.
+
+    Gradio's keeps a part without a filename in memory, up to the size of the whole.
+
+    Args:
+        files: the space for uploads.
+        args, options: those of Gradio's parser.
+    """
+
+    def __init__(self, files: Files, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._files = files
+        self._held = Held(MB)
+
+    def on_headers_finished(self) -> None:
+        """Make the file of a part whose headers are complete.
+
+        Raises:
+            MultiPartException: it has no filename, or is one file too many.
+            HTTPException: 503, there is no room for it.
+        """
+        size = PART + 2 * self._current_header_size  # as bytes and as text
+        if not self._files.has_room(uploads.SMALLEST) or not self._held.add(size):
+            raise HTTPException(503, NO_ROOM, RETRY_UPLOAD)
+        super().on_headers_finished()
+        file: Any = self._current_part.file
+        if file is None:
+            raise MultiPartException("A part has no filename: send files alone.")
+        self._files.add(uploads.SMALLEST)
+        file.file.close()
+        file.file = UploadedFile(file.file.name)
+        self._files_to_close_on_error[-1] = file.file
+
+    async def parse(self) -> FormData:
+        """Return the files; none is left of an upload that breaks off."""
+        try:
+            return await super().parse()
+        except BaseException:
+            for file in self._files_to_close_on_error:
+                Path(file.name).unlink(missing_ok=True)
+                self._files.add(-uploads.SMALLEST)
+            raise
+        finally:
+            self._held.release()
+
+
+def limit_uploads(files: Files) -> None:
+    """Limit what an upload holds in memory, in open files and on the disk.
+
+    Args:
+        files: the space for uploads.
+    """
+    route_utils.GradioMultiPartParser = functools.partial(  # type: ignore[assignment, misc]
+        UploadParser, files
+    )
+
+
 def limit_downloads(most: int, files: Files) -> None:
     """Limit the downloads of URLs that calls name.
 
@@ -862,6 +953,16 @@ FIXES = [
         lambda demo, app: (
             {"_statuses", "_signals"} <= vars(file_upload_statuses).keys()
             and isinstance(demo.temp_file_sets, list)
+        ),
+    ),
+    Fix(
+        "uploads",
+        "memory and open files of uploads",
+        lambda demo, app: (
+            getattr(route_utils.GradioMultiPartParser, "func", None) is UploadParser
+            and "GradioMultiPartParser" in route_utils.upload_fn.__code__.co_names
+            and {"_current_part", "_files_to_close_on_error"}
+            <= {*GradioMultiPartParser.on_headers_finished.__code__.co_names}
         ),
     ),
     Fix(

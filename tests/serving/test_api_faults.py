@@ -314,15 +314,21 @@ def test_very_many_mistakes_are_counted(serve):
     assert "values are invalid" in response.json()["detail"]
 
 
-@pytest.mark.parametrize("path", ["/answer", f"{API}/call/answer"])
-def test_bodies_in_memory_are_bounded_together(serve, path, monkeypatch):
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("/answer", {"json": {"text": "x" * 900_000}}),
+        ("/answer", {"data": {"text": "x" * 900_000}}),
+        ("/answer", {"files": {"text": (None, "x" * 900_000)}}),
+        (f"{API}/call/answer", {"json": {"text": "x" * 900_000}}),
+    ],
+    ids=["JSON", "form", "multipart", "Gradio"],
+)
+def test_bodies_in_memory_are_bounded_together(serve, path, sent, monkeypatch):
     """Clients that send most of a megabyte, and nothing more: others are told to retry."""
     served = serve(answer)
     monkeypatch.setattr(held, "MAX_HELD", 1)  # bytes; or two of the largest
-    content = json.dumps({"text": "x" * 900_000}).encode()
-    request = served.client.build_request(
-        "POST", path, content=content, headers={"Content-Type": "application/json"}
-    )
+    request = served.client.build_request("POST", path, **sent)
     clients = [_Half(request) for _ in range(8)]
     portal = served.client.portal
     tasks = [portal.start_task_soon(served.app, c.scope, c.receive, c.send) for c in clients]

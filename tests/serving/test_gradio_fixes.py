@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 import uvicorn.config
+from gradio import route_utils
 from gradio.routes import App, file_upload_statuses
 from gradio.server_messages import EstimationMessage, LogMessage
 from running import free_port
@@ -76,6 +77,10 @@ def file_sets_are_renamed(patch, demo, app):
     patch.delattr(demo, "temp_file_sets")
 
 
+def uploads_are_parsed_by_another(patch, demo, app):
+    patch.delattr(route_utils, "GradioMultiPartParser")
+
+
 def uvicorn_runs_h11(patch, demo, app):
     patch.setattr(demo.server.config, "http_protocol_class", object)
 
@@ -105,6 +110,7 @@ def gradio_has_a_new_route(patch, demo, app):
         (statuses_are_renamed, "upload-records"),
         (signals_are_renamed, "upload-records"),
         (file_sets_are_renamed, "upload-records"),
+        (uploads_are_parsed_by_another, "uploads"),
         (uvicorn_runs_h11, "protocol"),
         (queue_is_never_stopped, "queue"),
         (events_are_kept_elsewhere, "queue"),

@@ -138,6 +138,25 @@ def test_uploads_have_a_cap_and_are_accepted_after_a_sweep(serve, monkeypatch):
     assert send().status_code == 200
 
 
+def test_a_file_counts_as_the_blocks_that_it_takes_with_its_folder(folder):
+    assert uploads._size(put(folder, "a").parent) == 8192
+    assert uploads._size(put(folder, "b", 5000).parent) == 3 * 4096
+
+
+def test_small_files_count_as_such_from_the_beginning(serve, monkeypatch):
+    """A thousand of a byte take 8 MB of the disk."""
+    monkeypatch.setattr(uploads, "UPLOADS", 1)
+    app = serve(predict, MAX_UPLOAD_MB="1")
+
+    def send(number):
+        files = [("files", (f"{n}", os.urandom(9))) for n in range(number)]
+        return app.client.post(f"{API}/upload", files=files).status_code
+
+    assert send(200) == 503
+    assert send(50) == 200
+    assert app.server.files._size >= 50 * 8192
+
+
 def test_upload_without_its_length_counts_as_the_largest(serve, monkeypatch):
     monkeypatch.setattr(uploads, "UPLOADS", 1)
     app = serve(predict, MAX_UPLOAD_MB="1")

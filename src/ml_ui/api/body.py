@@ -112,6 +112,13 @@ class Body:
             return found
 
     async def _form(self, request: Request, most: int) -> dict[str, Any]:
+        held = Held(MAX_JSON)
+        try:
+            return await self._fields(request, most, held)
+        finally:
+            held.release()
+
+    async def _fields(self, request: Request, most: int, held: Held) -> dict[str, Any]:
         names = {each.name for each in self._operation.parameters if each.is_file}
         several = {each.name for each in self._operation.parameters if each.is_several}
         limits = {"max_fields": len(self._operation.parameters)}
@@ -125,8 +132,9 @@ class Body:
         parser: FormParser | MultiPartParser
         if request.headers["content-type"].lower().startswith("multipart/"):
             limits["max_files"] = len(names)
-            parser = _MultiPartParser(request.headers, stream, **limits)
+            parser = _MultiPartParser(held, request.headers, stream, **limits)
         else:
+            stream = _held(stream, held)
             parser = FormParser(request.headers, stream, **limits)
         try:
             form = await parser.parse()
@@ -336,6 +344,29 @@ async def _stream(request: Request, most: int) -> AsyncIterator[bytes]:
         yield part
 
 
+async def _held(
+    stream: AsyncIterator[bytes], held: Held
+) -> AsyncGenerator[bytes, None]:
+    """Yield the parts of a body that stays in memory.
+
+    Raises:
+        Problem: 503, all bodies take too much.
+    """
+    async for part in stream:
+        _hold(held, len(part))
+        yield part
+
+
+def _hold(held: Held, size: int) -> None:
+    """Count bytes that stay in memory.
+
+    Raises:
+        Problem: 503, all bodies take too much.
+    """
+    if not held.add(size):
+        raise Problem(503, NO_ROOM, RETRY_UPLOAD)
+
+
 @contextlib.asynccontextmanager
 async def _whole(request: Request, most: int) -> AsyncIterator[bytes]:
     """Read a body into memory, for a block.
@@ -345,9 +376,7 @@ async def _whole(request: Request, most: int) -> AsyncIterator[bytes]:
     """
     held, parts = Held(most), list[bytes]()
     try:
-        async for part in _stream(request, most):
-            if not held.add(len(part)):
-                raise Problem(503, NO_ROOM, RETRY_UPLOAD)
+        async for part in _held(_stream(request, most), held):
             parts.append(part)
         body = b"".join(parts)
         parts.clear()
@@ -357,9 +386,18 @@ async def _whole(request: Request, most: int) -> AsyncIterator[bytes]:
 
 
 class _MultiPartParser(MultiPartParser):
-    """Parser of forms that writes files to the disk, where they are counted."""
+    """Parser of forms that writes files to the disk, and counts texts in memory."""
 
     spool_max_size = SMALL
+
+    def __init__(self, held: Held, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._held = held
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._current_part.file is None:
+            _hold(self._held, end - start)
+        super().on_part_data(data, start, end)
 
 
 def _upload(parameter: Parameter, url: str) -> Path:

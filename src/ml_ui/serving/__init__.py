@@ -154,6 +154,7 @@ class Server:
         page.prepare(demo)
         options = page.options(demo, options)
         gradio_fixes.apply(demo, self.queue)
+        gradio_fixes.limit_uploads(self.files)
         gradio_fixes.limit_downloads(settings.max_upload_mb * MB, self.files)
         self.is_public = not options.get("auth") and "auth_dependency" not in options
         title = page.title(demo, options["i18n"])

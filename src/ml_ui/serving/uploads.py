@@ -18,6 +18,8 @@ KEPT = 10 * 60  # seconds; a tenth of it while space is short
 INTERVAL = 60  # seconds between two sweeps
 FREE = 0.1  # of the disk, to be left free; of a large one, as much as UPLOADS
 LONGEST_PATH = 4096  # characters; Linux takes no longer one
+BLOCK = 4096  # bytes of a disk: a file takes whole ones, and its folder one
+SMALLEST = 2 * BLOCK  # bytes of an upload of a byte
 UPLOADS = 50  # of the largest size, all together: 1 GB by default
 
 # Gradio reads this when a page is built. Our folder is deleted when Python ends; it is
@@ -127,11 +129,17 @@ def delete_all() -> None:
 
 
 def _size(path: str) -> int:
-    """Return the bytes of a file, or of the files in a folder."""
+    """Return the bytes that a file takes on the disk, or a folder with its files."""
     if not os.path.isdir(path):
-        return os.stat(path).st_size
+        return _blocks(os.stat(path).st_size)
     with os.scandir(path) as entries:
-        return sum(entry.stat().st_size for entry in entries if entry.is_file())
+        files = (entry.stat().st_size for entry in entries if entry.is_file())
+        return BLOCK + sum(map(_blocks, files))
+
+
+def _blocks(size: int) -> int:
+    """Return the bytes of the blocks of a file; the system may tell them late."""
+    return -(-size // BLOCK) * BLOCK
 
 
 def _delete(path: Path) -> set[str]:
