@@ -59,6 +59,7 @@ REMOVALS = [
     Removal("protocol", ("R41", "R42")),
     Removal("upload-records", ("R34",), f"UploadRecords.forget = {NOTHING}"),
     Removal("downloads", (), f"limit_downloads = {NOTHING}"),
+    Removal("uploads", (), f"limit_uploads = {NOTHING}"),
     Removal(
         "middleware",
         ("R16", "R14"),
@@ -112,7 +113,7 @@ CHANGES = [
     Change("max_body_size is ignored", "starlette", r"if self\.max_body_size is not None", "if 0"),
     *map(renamed, ("temp_file_sets", "process_api", "enqueue_time", "_queue",
                    "event_ids_to_events", "pending_event_ids_session", "sleep_when_free",
-                   "async_transport", "cookie_id")),
+                   "async_transport", "cookie_id", "GradioMultiPartParser")),
 ]  # fmt: skip
 
 
