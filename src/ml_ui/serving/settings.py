@@ -37,7 +37,7 @@ class Settings:
     queue_size: int = 100  # queued predictions; above that, 503
     predict_timeout: int = 60  # seconds of a prediction, or of each step of a stream
     stream_timeout: int = 600  # seconds of a stream in all
-    shutdown_grace: int = 8  # seconds for running predictions; Docker waits 10
+    shutdown_grace: int = 7  # seconds for running predictions; Docker waits 10
     max_upload_mb: int = 20  # per file
     rate_limit: int = 0  # calls per minute and client; 0: no limit
     client_ip_header: str = ""  # that the proxy sets to the client's address
