@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from ml_ui import guard
-from ml_ui.serving import rate_limit
+from ml_ui.serving import rate_limit, uploads
 from ml_ui.serving.middleware import MAX_BODY, GuardMiddleware, Traffic, app_path
 from ml_ui.serving.rate_limit import RateLimit
 from ml_ui.serving.settings import Settings
@@ -435,7 +435,7 @@ def middleware(monkeypatch):
         rate = Settings.from_environment().rate_limit
         inner = GuardMiddleware(
             PlainTextResponse("ok"), NoApi(), Settings.from_environment(), Everything(),
-            Traffic(), lambda size: True, RateLimit(rate), RateLimit(6),
+            Traffic(), uploads.TemporaryFiles(1), RateLimit(rate), RateLimit(6),
         )  # fmt: skip
 
         def send(method, path, pairs=None, **headers):
