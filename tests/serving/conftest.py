@@ -9,9 +9,11 @@ from dataclasses import fields
 from types import SimpleNamespace
 
 import pytest
+import uvicorn.config
 from prometheus_client import REGISTRY
+from running import free_port
 
-from ml_ui.serving import health
+from ml_ui.serving import Server, health
 from ml_ui.serving.runner import get_runner
 from ml_ui.serving.settings import Settings
 
@@ -52,6 +54,19 @@ def serve(monkeypatch):
             return stack.enter_context(serving(demo, read, load, wrap))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def launched(request):
+    """Launch the module's `predict` on a port of this computer; return the server."""
+    patch = pytest.MonkeyPatch()
+    patch.setitem(uvicorn.config.HTTP_PROTOCOLS, "auto", uvicorn.config.HTTP_PROTOCOLS["auto"])
+    demo = page(request.module.predict)
+    server = Server(demo, lambda: None, Settings(port=free_port()))
+    demo.launch(**server.prepare(), quiet=True)
+    yield server
+    demo.close(verbose=False)
+    patch.undo()
 
 
 @pytest.fixture

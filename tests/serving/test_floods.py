@@ -5,16 +5,12 @@ import socket
 from pathlib import Path
 
 import httpx
-import pytest
-import uvicorn.config
-from running import free_port
 
 from ml_ui import guard
-from ml_ui.serving import Server, held, uploads
-from ml_ui.serving.settings import Settings
+from ml_ui.serving import held, uploads
 
 from .conftest import until
-from .pages import API, page
+from .pages import API
 
 FIELD = '--b\r\nContent-Disposition: form-data; name="files"'
 
@@ -22,19 +18,6 @@ FIELD = '--b\r\nContent-Disposition: form-data; name="files"'
 @guard
 def predict(text):
     return text
-
-
-@pytest.fixture(scope="module")
-def launched():
-    """Launch a page on a port of this computer; return its server and its URL."""
-    patch = pytest.MonkeyPatch()
-    patch.setitem(uvicorn.config.HTTP_PROTOCOLS, "auto", uvicorn.config.HTTP_PROTOCOLS["auto"])
-    demo = page(predict)
-    server = Server(demo, lambda: None, Settings(port=free_port()))
-    demo.launch(**server.prepare(), quiet=True)
-    yield server, f"http://127.0.0.1:{server.settings.port}"
-    demo.close(verbose=False)
-    patch.undo()
 
 
 def begin_upload(port, body, length):
@@ -65,19 +48,17 @@ def broken():
 
 def test_a_field_of_an_upload_is_refused_at_once(launched):
     """It would be held in memory, up to the size of a file."""
-    server, _ = launched
     field = f"{FIELD}\r\n\r\n" + "x" * 1000
-    answer = end(begin_upload(server.settings.port, field, 20_000_000))
+    answer = end(begin_upload(launched.settings.port, field, 20_000_000))
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"send files alone" in answer
 
 
 def test_files_of_an_upload_are_closed(launched):
     """Those of an upload that has yet to be completed, which its client may delay."""
-    server, _ = launched
     before, opened = broken(), len(os.listdir("/dev/fd"))
     body = "".join(map(part, range(300)))
-    client = begin_upload(server.settings.port, body, len(body) + len("--b--\r\n"))
+    client = begin_upload(launched.settings.port, body, len(body) + len("--b--\r\n"))
     until(lambda: len(broken() - before) == 300)
     assert len(os.listdir("/dev/fd")) < opened + 50
     client.sendall(b"--b--\r\n")
@@ -89,23 +70,22 @@ def test_files_of_an_upload_are_closed(launched):
 
 
 def test_unfinished_uploads_are_bounded_in_memory_together(launched, monkeypatch):
-    server, url = launched
+    url = f"http://127.0.0.1:{launched.settings.port}"
     monkeypatch.setattr(held, "MAX_HELD", 1)  # bytes; or two of the largest
-    before, size = broken(), server.files._size
+    before, size = broken(), launched.files._size
     body = "".join(map(part, range(1000)))
-    answer = end(begin_upload(server.settings.port, body, len(body) + 1000))
+    answer = end(begin_upload(launched.settings.port, body, len(body) + 1000))
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: 60\r\n" in answer
     assert held.Held.size == 0
     assert broken() == before
-    assert server.files._size - size < 2 * len(body)  # the rest of it is free again
+    assert launched.files._size - size < 2 * len(body)  # the rest of it is free again
     assert httpx.post(f"{url}{API}/upload", files={"files": b"x"}).status_code == 200
 
 
 def test_an_upload_that_breaks_off_leaves_no_file(launched):
-    server, _ = launched
     before = broken()
-    client = begin_upload(server.settings.port, part(1), 1000)
+    client = begin_upload(launched.settings.port, part(1), 1000)
     until(lambda: broken() - before)
     client.close()
     until(lambda: broken() == before)

@@ -12,12 +12,9 @@ import uvicorn.config
 from gradio import route_utils
 from gradio.routes import App, file_upload_statuses
 from gradio.server_messages import EstimationMessage, LogMessage
-from running import free_port
 
 from ml_ui import gradio_fixes, guard
 from ml_ui.gradio_fixes import MAX_SESSIONS, MAX_UNREAD, GuardedApp, Messages, Sessions
-from ml_ui.serving import Server
-from ml_ui.serving.settings import Settings
 from scripts import canary
 
 from .pages import page
@@ -26,19 +23,6 @@ from .pages import page
 @guard
 def predict(text):
     return text
-
-
-@pytest.fixture(scope="module")
-def launched():
-    """Launch a page on a port of this computer, as `launch` does."""
-    patch = pytest.MonkeyPatch()
-    patch.setitem(uvicorn.config.HTTP_PROTOCOLS, "auto", uvicorn.config.HTTP_PROTOCOLS["auto"])
-    demo = page(predict)
-    server = Server(demo, lambda: None, Settings(port=free_port()))
-    demo.launch(**server.prepare(), quiet=True)
-    yield demo, server.app
-    demo.close(verbose=False)
-    patch.undo()
 
 
 @pytest.fixture
@@ -54,7 +38,7 @@ def warnings(caplog):
 
 
 def test_every_fix_is_in_force(launched, warnings):
-    assert warnings(*launched) == []
+    assert warnings(launched.demo, launched.app) == []
 
 
 def queue_makes_its_own_messages(patch, demo, app):
@@ -121,14 +105,14 @@ def gradio_has_a_new_route(patch, demo, app):
 )
 def test_guard_that_is_not_in_force_is_logged(launched, warnings, monkeypatch, change, name):
     with monkeypatch.context() as patch:
-        change(patch, *launched)
-        (warning,) = warnings(*launched)
+        change(patch, launched.demo, launched.app)
+        (warning,) = warnings(launched.demo, launched.app)
     assert warning.startswith(f"Guard not in force: {name} (")
     assert gr.__version__ in warning
 
 
 def test_plain_app_is_not_guarded(launched, warnings):
-    assert any("middleware" in w for w in warnings(launched[0], SimpleNamespace()))
+    assert any("middleware" in w for w in warnings(launched.demo, SimpleNamespace()))
     assert not isinstance(App(), GuardedApp)
 
 
