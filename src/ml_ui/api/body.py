@@ -112,11 +112,8 @@ class Body:
             return found
 
     async def _form(self, request: Request, most: int) -> dict[str, Any]:
-        held = Held(MAX_JSON)
-        try:
+        with Held(MAX_JSON) as held:
             return await self._fields(request, most, held)
-        finally:
-            held.release()
 
     async def _fields(self, request: Request, most: int, held: Held) -> dict[str, Any]:
         names = {each.name for each in self._operation.parameters if each.is_file}
@@ -374,15 +371,13 @@ async def _whole(request: Request, most: int) -> AsyncIterator[bytes]:
     Raises:
         Problem: 413, it is longer than `most` bytes; 503, all bodies take too much.
     """
-    held, parts = Held(most), list[bytes]()
-    try:
+    parts = list[bytes]()
+    with Held(most) as held:
         async for part in _held(_stream(request, most), held):
             parts.append(part)
         body = b"".join(parts)
         parts.clear()
         yield body
-    finally:
-        held.release()
 
 
 class _MultiPartParser(MultiPartParser):

@@ -1,6 +1,6 @@
 """Memory of bodies and answers: a limit on what all of them hold together."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from .settings import MB
 
@@ -34,6 +34,14 @@ class Held:
             Held.size += self._read - self._counted
             self._counted = self._read
         return Held.size <= self._most
+
+    def __enter__(self) -> Self:
+        """Return the count; it ends with the block."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Forget the body."""
+        self.release()
 
     def release(self) -> None:
         """Forget the body."""
